@@ -1,0 +1,490 @@
+/*
+ * http: libcurl on our loop, by curl_multi_socket_action().
+ *
+ * libcurl tells which descriptors and which one timer it waits for; the loop
+ * tells libcurl when they are ready. Finished transfers are taken out
+ * afterwards, from the loop, never from inside a call of ours.
+ */
+#include "acme/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+/* FAULTS section 1. */
+#define CONNECT_S	15L
+#define STALL_BYTES	30L	/* a second, over */
+#define STALL_S		15L
+#define WHOLE_S		60L
+#define HOST_CONNECTIONS 4L	/* to servers without HTTP/2; with it one is enough */
+#define CA_CACHE_S	86400L
+
+struct acme_call {
+	struct acme_http	*http;
+	TAILQ_ENTRY(acme_call)	 link;
+	CURL			*easy;
+	struct curl_slist	*fields;
+	struct buf		 body;		/* of the request */
+	struct acme_reply	 reply;
+	size_t			 header_octets;
+	bool			 too_big;
+	struct err		 fault;		/* found by a callback, OUT_OK if none */
+	char			 why[CURL_ERROR_SIZE];
+	acme_http_done		*done;
+	void			*arg;
+};
+
+/* One descriptor that libcurl has the loop watch. */
+struct watch {
+	struct acme_http	*http;
+	int			 fd;
+	struct loop_fd		*handle;
+	LIST_ENTRY(watch)	 link;
+};
+
+struct acme_http {
+	struct loop		*loop;
+	CURLM			*multi;
+	char			*user_agent;
+	char			*ca_file;
+	struct loop_timer	*timer;
+	LIST_HEAD(, watch)	 watches;
+	TAILQ_HEAD(, acme_call)	 calls;
+};
+
+/* --- failures in words --- */
+
+static const struct {
+	CURLcode	 code;
+	enum outcome	 class;
+	const char	*what;
+	const char	*hint;
+} faults[] = {
+	{ CURLE_COULDNT_RESOLVE_HOST, OUT_RETRY, "name lookup failed",
+	  "does this host's resolver work, and is `directory` right?" },
+	{ CURLE_COULDNT_CONNECT, OUT_RETRY, "no connection",
+	  "may this host connect to the CA's port, on IPv4 or IPv6?" },
+	{ CURLE_OPERATION_TIMEDOUT, OUT_RETRY, "too slow", "" },
+	{ CURLE_PEER_FAILED_VERIFICATION, OUT_RETRY, "the server's certificate is not good",
+	  "is this host's clock right? A private CA needs `ca-file`" },
+	{ CURLE_SSL_CONNECT_ERROR, OUT_RETRY, "TLS failed", "" },
+	{ CURLE_SSL_CIPHER, OUT_RETRY, "TLS failed", "" },
+	{ CURLE_SSL_CACERT_BADFILE, OUT_HOLD, "the CA bundle cannot be read",
+	  "`ca-file` must be PEM, and readable for the user kamcert's network role runs as" },
+	{ CURLE_GOT_NOTHING, OUT_RETRY, "the connection was closed without a reply", "" },
+	{ CURLE_SEND_ERROR, OUT_RETRY, "the connection was lost", "" },
+	{ CURLE_RECV_ERROR, OUT_RETRY, "the connection was lost", "" },
+	{ CURLE_PARTIAL_FILE, OUT_RETRY, "the reply is shorter than announced", "" },
+	{ CURLE_HTTP2, OUT_RETRY, "HTTP/2 failed", "" },
+	{ CURLE_HTTP2_STREAM, OUT_RETRY, "HTTP/2 failed", "" },
+	{ CURLE_WEIRD_SERVER_REPLY, OUT_RETRY, "the reply is not HTTP", "" },
+	{ CURLE_UNSUPPORTED_PROTOCOL, OUT_HOLD, "only https is allowed", "" },
+	{ CURLE_URL_MALFORMAT, OUT_HOLD, "no URL", "" },
+	{ CURLE_OUT_OF_MEMORY, OUT_RETRY, "out of memory", "" },
+};
+
+static void
+describe(const struct acme_call *call, CURLcode code, struct err *e)
+{
+	const char *what = "the transfer failed", *hint = "", *url = NULL;
+	const char *why = call->why[0] != '\0' ? call->why : curl_easy_strerror(code);
+	enum outcome class = OUT_RETRY;
+	struct err ignored;
+	struct url u;
+
+	if (call->fault.class != OUT_OK) {
+		*e = call->fault;
+		return;
+	}
+	for (size_t i = 0; i < NITEMS(faults); i++) {
+		if (faults[i].code != code)
+			continue;
+		what = faults[i].what;
+		hint = faults[i].hint;
+		class = faults[i].class;
+	}
+	if (curl_easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK ||
+	    url == NULL || text_url(url, &u, &ignored) == -1)
+		memcpy(u.host, "CA", sizeof("CA"));
+	if (call->too_big || code == CURLE_FILESIZE_EXCEEDED) {
+		err_set(e, OUT_RETRY, "%s: the reply is larger than %d octets of header or %d of "
+		    "body", u.host, ACME_HEADERS_MAX, ACME_BODY_MAX);
+		e->sys = EMSGSIZE;
+		return;
+	}
+	err_set(e, class, "%s: %s: %s", u.host, what, why);
+	if (hint[0] != '\0')
+		err_hint(e, "%s", hint);
+}
+
+/* --- what arrives --- */
+
+static size_t
+take_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct acme_call *call = arg;
+
+	/* Counted over all replies of the call: a flood of 1xx ends here, too (FAULTS A14). */
+	n *= size;
+	call->header_octets += n;
+	if (call->header_octets > ACME_HEADERS_MAX) {
+		call->too_big = true;
+		return 0;
+	}
+	if (acme_headers_line(&call->reply.headers, span_of(line, n), &call->fault) == -1)
+		return 0;
+	return n;
+}
+
+static size_t
+take_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct acme_call *call = arg;
+
+	n *= size;
+	if (n > ACME_BODY_MAX - call->reply.body.n) {
+		call->too_big = true;
+		return 0;
+	}
+	buf_put(&call->reply.body, span_of(data, n));
+	if (buf_ok(&call->reply.body))
+		return n;
+	err_nomem(&call->fault);
+	return 0;
+}
+
+/* --- life of a call --- */
+
+static void
+call_free(struct acme_call *call)
+{
+	if (call->easy != NULL)
+		curl_easy_cleanup(call->easy);
+	curl_slist_free_all(call->fields);
+	buf_clear(&call->body);
+	acme_reply_clear(&call->reply);
+	free(call);
+}
+
+/* Out of libcurl's and our hands' reach, but not freed. */
+static void
+call_unlink(struct acme_call *call)
+{
+	curl_multi_remove_handle(call->http->multi, call->easy);
+	TAILQ_REMOVE(&call->http->calls, call, link);
+}
+
+/* One at a time: the callback may send, and cancel what has finished as well. */
+static void
+reap(struct acme_http *http)
+{
+	struct acme_call *call;
+	struct err e;
+	CURLMsg *m;
+	CURLcode code;
+	long status = 0;
+	int left;
+
+	while ((m = curl_multi_info_read(http->multi, &left)) != NULL) {
+		if (m->msg != CURLMSG_DONE ||
+		    curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &call) != CURLE_OK)
+			continue;
+		code = m->data.result;
+		call_unlink(call);
+		err_clear(&e);
+		if (code == CURLE_OK)
+			code = curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+		call->reply.status = (int)status;
+		if (code == CURLE_OK) {
+			call->done(call->arg, &call->reply, &e);
+		} else {
+			describe(call, code, &e);
+			call->done(call->arg, NULL, &e);
+		}
+		call_free(call);
+	}
+}
+
+/* --- libcurl and the loop --- */
+
+static void
+on_ready(void *arg, unsigned events)
+{
+	struct watch *w = arg;
+	struct acme_http *http = w->http;
+	int mask = 0, running;
+
+	if ((events & LOOP_READ) != 0)
+		mask |= CURL_CSELECT_IN;
+	if ((events & LOOP_WRITE) != 0)
+		mask |= CURL_CSELECT_OUT;
+	if ((events & LOOP_HANGUP) != 0)
+		mask |= CURL_CSELECT_ERR;
+	/* The watch may be gone after this. */
+	curl_multi_socket_action(http->multi, w->fd, mask, &running);
+	reap(http);
+}
+
+static void
+on_time(void *arg)
+{
+	struct acme_http *http = arg;
+	int running;
+
+	http->timer = NULL;
+	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	reap(http);
+}
+
+static int
+set_timer(CURLM *multi UNUSED, long ms, void *arg)
+{
+	struct acme_http *http = arg;
+	struct err ignored;
+
+	loop_timer_del(http->timer);
+	http->timer = NULL;
+	if (ms < 0)
+		return 0;
+	http->timer = loop_timer_add(http->loop, clock_boot_ms() + ms, on_time, http, &ignored);
+	return http->timer != NULL ? 0 : -1;
+}
+
+static void
+unwatch(struct watch *w)
+{
+	if (w == NULL)
+		return;
+	loop_fd_del(w->handle);
+	LIST_REMOVE(w, link);
+	free(w);
+}
+
+static struct watch *
+watch_new(struct acme_http *http, int fd)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	struct err ignored;
+
+	if (w == NULL)
+		return NULL;
+	w->http = http;
+	w->fd = fd;
+	if ((w->handle = loop_fd_add(http->loop, fd, 0, on_ready, w, &ignored)) == NULL) {
+		free(w);
+		return NULL;
+	}
+	LIST_INSERT_HEAD(&http->watches, w, link);
+	return w;
+}
+
+static int
+set_socket(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct acme_http *http = arg;
+	struct watch *w = known;
+	unsigned events = 0;
+	struct err ignored;
+
+	if (what == CURL_POLL_REMOVE) {
+		unwatch(w);
+		curl_multi_assign(http->multi, fd, NULL);
+		return 0;
+	}
+	if (w == NULL && (w = watch_new(http, fd)) == NULL)
+		return -1;
+	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+		events |= LOOP_READ;
+	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+		events |= LOOP_WRITE;
+	curl_multi_assign(http->multi, fd, w);
+	return loop_fd_set(w->handle, events, &ignored);
+}
+
+/* --- life of all --- */
+
+static bool
+set_multi(struct acme_http *http)
+{
+	CURLM *m = http->multi;
+
+	return curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, set_socket) == CURLM_OK &&
+	    curl_multi_setopt(m, CURLMOPT_SOCKETDATA, http) == CURLM_OK &&
+	    curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
+	    curl_multi_setopt(m, CURLMOPT_TIMERDATA, http) == CURLM_OK &&
+	    curl_multi_setopt(m, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX) == CURLM_OK &&
+	    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, HOST_CONNECTIONS) == CURLM_OK;
+}
+
+struct acme_http *
+acme_http_new(struct loop *loop, const struct acme_http_conf *conf, struct err *e)
+{
+	struct acme_http *http;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		err_set(e, OUT_RETRY, "libcurl does not start");
+		return NULL;
+	}
+	if ((http = calloc(1, sizeof(*http))) == NULL) {
+		curl_global_cleanup();
+		err_nomem(e);
+		return NULL;
+	}
+	http->loop = loop;
+	LIST_INIT(&http->watches);
+	TAILQ_INIT(&http->calls);
+	http->user_agent = span_dup(span_str(conf->user_agent));
+	if (conf->ca_file != NULL)
+		http->ca_file = span_dup(span_str(conf->ca_file));
+	http->multi = curl_multi_init();
+	if (http->user_agent == NULL || (conf->ca_file != NULL && http->ca_file == NULL) ||
+	    http->multi == NULL || !set_multi(http)) {
+		acme_http_free(http);
+		err_nomem(e);
+		return NULL;
+	}
+	return http;
+}
+
+void
+acme_http_free(struct acme_http *http)
+{
+	struct acme_call *call;
+
+	if (http == NULL)
+		return;
+	while ((call = TAILQ_FIRST(&http->calls)) != NULL)
+		acme_http_cancel(call);
+	if (http->multi != NULL)
+		curl_multi_cleanup(http->multi);
+	while (!LIST_EMPTY(&http->watches))
+		unwatch(LIST_FIRST(&http->watches));
+	loop_timer_del(http->timer);
+	free(http->user_agent);
+	free(http->ca_file);
+	free(http);
+	curl_global_cleanup();
+}
+
+/* --- requests --- */
+
+/* FAULTS S03, S04: what libcurl may do at all. */
+static bool
+set_limits(CURL *c)
+{
+	return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_S) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALL_S) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_TIMEOUT, WHOLE_S) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_MAXFILESIZE, (long)ACME_BODY_MAX) == CURLE_OK;
+}
+
+/* The cache of the CA bundle, 21 ms of CPU for each connection otherwise, works without CAPATH only. */
+static bool
+set_tls(CURL *c, const char *ca_file)
+{
+	return curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+	    (ca_file == NULL || curl_easy_setopt(c, CURLOPT_CAINFO, ca_file) == CURLE_OK) &&
+	    curl_easy_setopt(c, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L) == CURLE_OK;
+}
+
+static bool
+set_callbacks(CURL *c, struct acme_call *call)
+{
+	return curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_HEADERDATA, call) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_WRITEDATA, call) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, call->why) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_PRIVATE, call) == CURLE_OK;
+}
+
+static bool
+add_field(struct acme_call *call, const char *name, const char *value)
+{
+	struct curl_slist *longer = NULL;
+	struct buf b;
+
+	buf_init(&b, 512);
+	buf_printf(&b, "%s:%s%s", name, value[0] != '\0' ? " " : "", value);
+	if (buf_ok(&b))
+		longer = curl_slist_append(call->fields, buf_cstr(&b));
+	buf_clear(&b);
+	if (longer != NULL)
+		call->fields = longer;
+	return longer != NULL;
+}
+
+static bool
+set_request(CURL *c, struct acme_call *call, const struct acme_send *s)
+{
+	bool ok = curl_easy_setopt(c, CURLOPT_URL, s->url) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_USERAGENT, call->http->user_agent) == CURLE_OK;
+
+	if (s->accept != NULL)
+		ok = ok && add_field(call, "Accept", s->accept);
+	if (s->method == ACME_HEAD)
+		ok = ok && curl_easy_setopt(c, CURLOPT_NOBODY, 1L) == CURLE_OK;
+	if (s->method == ACME_POST) {
+		buf_put(&call->body, s->body);
+		/* An empty Expect keeps libcurl from waiting for a 100. */
+		ok = ok && buf_ok(&call->body) &&
+		    add_field(call, "Content-Type", "application/jose+json") &&
+		    add_field(call, "Expect", "") &&
+		    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)call->body.n) == CURLE_OK &&
+		    curl_easy_setopt(c, CURLOPT_POSTFIELDS, call->body.p) == CURLE_OK;
+	}
+	return ok && (call->fields == NULL ||
+	    curl_easy_setopt(c, CURLOPT_HTTPHEADER, call->fields) == CURLE_OK);
+}
+
+int
+acme_http_send(struct acme_http *http, const struct acme_send *s, acme_http_done *done, void *arg,
+    struct acme_call **out, struct err *e)
+{
+	struct acme_call *call = calloc(1, sizeof(*call));
+
+	if (call == NULL)
+		return err_nomem(e);
+	call->http = http;
+	call->done = done;
+	call->arg = arg;
+	acme_reply_init(&call->reply);
+	buf_init(&call->body, ACME_BODY_MAX);
+	call->easy = curl_easy_init();
+	if (call->easy == NULL || !set_limits(call->easy) || !set_tls(call->easy, http->ca_file) ||
+	    !set_callbacks(call->easy, call) || !set_request(call->easy, call, s) ||
+	    curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
+		call_free(call);
+		return err_set(e, OUT_RETRY, "libcurl does not take the request");
+	}
+	TAILQ_INSERT_TAIL(&http->calls, call, link);
+	*out = call;
+	return 0;
+}
+
+void
+acme_http_cancel(struct acme_call *call)
+{
+	if (call == NULL)
+		return;
+	call_unlink(call);
+	call_free(call);
+}

@@ -1,0 +1,91 @@
+/*
+ * hook: telling a server that new certificates are in place.
+ *
+ * A hook type is one file and one row of hook_types[]. It runs in the
+ * control role (or, for operators' programs, in the starter), one call after
+ * the other, and never sees a key. It says what the server answered; whether
+ * the new certificate is really served is for verify to find out.
+ */
+#ifndef KAMCERT_HOOKS_HOOK_H
+#define KAMCERT_HOOKS_HOOK_H
+
+#include "base/err.h"
+#include "base/pack.h"
+
+/* One `hook` section of the configuration. */
+struct hook_conf {
+	char		*type;		/* title of the section: "kamailio", "program", ... */
+	char		*rpc;		/* kamailio: unix:/path, unixd:/path, tcp:host:port, udp:host:port */
+	char		*user;		/* whose rights the server (or the program) has; NULL: not looked at / kamcert's own */
+	struct strs	 verify;	/* sips:host:port, tls:host:port, wss:host:port: listeners to look at afterwards */
+	struct strs	 command;	/* program: argument vector, [0] an absolute path */
+	int64_t		 timeout;	/* seconds for one call */
+	int64_t		 settle;	/* seconds in which verify must see the new certificate */
+};
+
+extern const struct pack hook_conf_pack;
+
+/* What a server said about itself; -1 where it did not say. */
+struct hook_facts {
+	char	*version;		/* core.version, trimmed */
+	int64_t	 pid;			/* of the main process */
+	int64_t	 uptime;		/* seconds */
+	int64_t	 shm_free;		/* octets */
+	int64_t	 shm_used;
+	int64_t	 tls_open;		/* open TLS connections, tls.info */
+	int64_t	 tcp_children;		/* workers that hold a TLS context of their own */
+	int64_t	 processes;
+	bool	 ids_known;		/* tls.list was asked for: not with hundreds of connections */
+	struct blob tls_ids;		/* tls.list: u32 connection ids, big endian, ascending */
+};
+
+extern const struct pack hook_facts_pack;
+
+/* Nothing known. */
+void	hook_facts_init(struct hook_facts *);
+
+/* How many of the connections of before are still there; -1 if one of the lists is not known. */
+int64_t	hook_survivors(const struct hook_facts *before, const struct hook_facts *after);
+
+/* How a reload ended. Only HOOK_OK and HOOK_UNKNOWN leave it to verify. */
+enum hook_result {
+	HOOK_OK,	/* the server says that it has loaded the files */
+	HOOK_REFUSED,	/* it says that it has not, and keeps the old ones */
+	HOOK_UNKNOWN,	/* no answer that can be trusted: maybe loaded */
+	HOOK_FAILED,	/* it was not asked: nothing has changed */
+};
+
+/* Everything that a program is told, on standard input as one JSON object. */
+struct hook_event {
+	char		*event;		/* "deploy", "rollback" */
+	struct strs	 certs;		/* names of the certificates */
+	struct strs	 dirs;		/* their current directories, same order */
+};
+
+extern const struct pack hook_event_pack;
+
+struct hook_type {
+	const char	*name;
+	bool		 in_starter;	/* runs an operator's program */
+
+	/* Is everything there, before anything is touched? HOLD or RETRY if not; facts for the record. */
+	int	(*preflight)(const struct hook_conf *, struct hook_facts *, struct err *e);
+
+	/* Makes the server load its files, once. For all but HOOK_OK, e says why. Facts are those after. */
+	enum hook_result (*reload)(const struct hook_conf *, const struct hook_event *,
+	    struct hook_facts *, struct err *e);
+
+	/* Only the facts again; NULL where there are none. */
+	int	(*facts)(const struct hook_conf *, struct hook_facts *, struct err *e);
+};
+
+/* By the title of a section; NULL if there is none. */
+const struct hook_type *hook_find(const char *name);
+
+/* The i-th type, NULL behind the last: for messages that list what is allowed. */
+const struct hook_type *hook_at(size_t i);
+
+/* Do two sections mean the same server, so that one reload does for both? */
+bool	hook_same(const struct hook_conf *, const struct hook_conf *);
+
+#endif

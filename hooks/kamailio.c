@@ -1,0 +1,532 @@
+/*
+ * hook "kamailio": preflight, one tls.reload, and what the server says about
+ * itself before and after. Speaks binrpc to the ctl module; a control program
+ * is never run. Sources: Kamailio's tls and ctl modules, 5.0 to 6.2.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "hooks/ctl.h"
+#include "hooks/private.h"
+
+#define MAJOR_MIN	5
+#define VERSION_MAX	128
+#define MIB		((int64_t)1024 * 1024)
+#define KIB		((int64_t)1024)
+
+/* FAULTS K12: less is not enough for a reload of even the smallest server. */
+#define FREE_MIN	(8 * MIB)
+
+/*
+ * A reload builds a context of some 50 KB per process and profile while the
+ * old ones are still there, and below low_mem_threshold1 new TLS connections
+ * are refused although the reload says Ok. How many profiles there are is
+ * not told: two always exist, the default server and the default client.
+ */
+#define CONTEXT_COST	(50 * KIB)
+#define PROFILES_MIN	2
+
+/* tls.list costs the server 8 KiB of one process's memory per connection, and a lock meanwhile. */
+#define IDS_MAX		400
+
+#define AGAIN_MS	1000	/* before the one repetition after a fault that may be spurious */
+#define BACK_MS		500	/* between looks whether a server that went away is back */
+#define BACK_TRIES	10
+
+/* Replaceable, so that tests need not wait. */
+static void (*rest)(int64_t) = wire_rest;
+
+static int64_t
+deadline_of(const struct hook_conf *conf)
+{
+	return time_add(clock_boot_ms(), conf->timeout * 1000);
+}
+
+/* --- questions --- */
+
+/* HOLD for a fault: a server that is as it should be answers this. */
+static int
+ask(struct ctl *c, const char *method, const char *arg, struct binrpc_reply *r, struct err *e)
+{
+	if (ctl_call(c, method, arg, r, e) == -1)
+		return -1;
+	if (r->fault)
+		return err_set(e, OUT_HOLD, "%s: %s: fault %jd: %.*s", c->addr.text, method,
+		    (intmax_t)r->code, (int)(r->text.n < 300 ? r->text.n : 300),
+		    (const char *)r->text.p);
+	return 0;
+}
+
+static int
+bad_reply(const struct ctl *c, const char *method, const char *want, struct err *e)
+{
+	return err_set(e, OUT_HOLD, "%s: %s: want %s in the reply", c->addr.text, method, want);
+}
+
+/* "kamailio 5.6.3 (x86_64/linux) " */
+static int
+ask_version(struct ctl *c, struct hook_facts *f, struct err *e)
+{
+	char text[VERSION_MAX], *end;
+	struct binrpc_reply r;
+	struct span s;
+
+	if (ask(c, "core.version", NULL, &r, e) == -1)
+		return -1;
+	if (!binrpc_only_str(&r, &s))
+		return bad_reply(c, "core.version", "one text", e);
+	text_clean(text, sizeof(text), s);
+	for (end = text + strlen(text); end > text && end[-1] == ' '; end--)
+		end[-1] = '\0';
+	free(f->version);
+	if ((f->version = strdup(text)) == NULL)
+		return err_nomem(e);
+	return 0;
+}
+
+static int
+check_version(const struct ctl *c, const struct hook_facts *f, struct err *e)
+{
+	static const char name[] = "kamailio ";
+	int64_t major = -1;
+
+	if (strncmp(f->version, name, strlen(name)) == 0) {
+		const char *digits = f->version + strlen(name);
+
+		if (text_number(span_of(digits, strspn(digits, "0123456789")), &major) == -1)
+			major = -1;
+	}
+	if (major < MAJOR_MIN)
+		return err_set(e, OUT_HOLD, "%s: want Kamailio %d.0 or newer, have \"%s\"",
+		    c->addr.text, MAJOR_MIN, f->version);
+	return 0;
+}
+
+/* The commands without which nothing can be done, and what each belongs to. */
+static int
+check_commands(struct ctl *c, struct err *e)
+{
+	static const struct {
+		const char	*method;
+		const char	*module;
+	} needed[] = {
+		{ "tls.reload", "tls" },
+		{ "tls.info", "tls" },
+		{ "core.shmmem", "ctl" },
+		{ "core.uptime", "ctl" },
+		{ "core.psx", "ctl" },
+	};
+	bool seen[NITEMS(needed)] = { false };
+	struct binrpc_reply r;
+	struct binrpc_record rec;
+	struct binrpc_walk w;
+	size_t i;
+
+	if (ask(c, "system.listMethods", NULL, &r, e) == -1)
+		return -1;
+	binrpc_walk(&r, &w);
+	while (binrpc_next(&w, &rec)) {
+		for (i = 0; i < NITEMS(needed); i++)
+			seen[i] = seen[i] || span_is(rec.str, needed[i].method);
+	}
+	for (i = 0; i < NITEMS(needed); i++) {
+		if (seen[i])
+			continue;
+		(void)err_set(e, OUT_HOLD, "%s: the server has no command %s", c->addr.text,
+		    needed[i].method);
+		return err_hint(e, "is its module %s loaded?", needed[i].module);
+	}
+	return 0;
+}
+
+static int
+ask_uptime(struct ctl *c, struct hook_facts *f, struct err *e)
+{
+	struct binrpc_reply r;
+
+	if (ask(c, "core.uptime", NULL, &r, e) == -1)
+		return -1;
+	if (!binrpc_member_int(&r, "uptime", &f->uptime))
+		return bad_reply(c, "core.uptime", "a number uptime", e);
+	return 0;
+}
+
+/* A struct {IDX, PID, DSC} per process; the first one is the main process. */
+static int
+ask_processes(struct ctl *c, struct hook_facts *f, struct err *e)
+{
+	struct binrpc_reply r;
+	struct binrpc_record rec;
+	struct binrpc_walk w;
+
+	if (ask(c, "core.psx", NULL, &r, e) == -1)
+		return -1;
+	if (!binrpc_member_int(&r, "PID", &f->pid))
+		return bad_reply(c, "core.psx", "a number PID", e);
+	f->processes = f->tcp_children = 0;
+	binrpc_walk(&r, &w);
+	while (binrpc_next(&w, &rec)) {
+		if (rec.depth != 1 || !span_is(rec.name, "DSC"))
+			continue;
+		f->processes++;
+		if (span_starts(rec.str, "tcp receiver"))
+			f->tcp_children++;
+	}
+	return 0;
+}
+
+/* In KiB: the unit in which pools from 4 GiB on fit into the ints of 5.6. */
+static int
+ask_memory(struct ctl *c, struct hook_facts *f, struct err *e)
+{
+	struct binrpc_reply r;
+	int64_t total, left, used;
+
+	if (ask(c, "core.shmmem", "k", &r, e) == -1)
+		return -1;
+	if (!binrpc_member_int(&r, "total", &total) || !binrpc_member_int(&r, "free", &left) ||
+	    !binrpc_member_int(&r, "used", &used))
+		return bad_reply(c, "core.shmmem", "numbers total, free and used", e);
+	if (left < 0 || left > INT64_MAX / KIB || used < 0 || used > INT64_MAX / KIB)
+		return bad_reply(c, "core.shmmem", "sane numbers", e);
+	/* The accounts of the allocator qm can run over; then the difference wraps around. */
+	f->shm_free = used <= total && left <= total ? left * KIB : 0;
+	f->shm_used = used * KIB;
+	return 0;
+}
+
+static int
+ask_tls(struct ctl *c, struct hook_facts *f, struct err *e)
+{
+	struct binrpc_reply r;
+
+	if (ask(c, "tls.info", NULL, &r, e) == -1)
+		return -1;
+	if (!binrpc_member_int(&r, "opened_connections", &f->tls_open))
+		return bad_reply(c, "tls.info", "a number opened_connections", e);
+	return 0;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Which connections there are, while they are few; 5.6 leaves out those of
+ * WSS. Not worth a failure: the list is then not known.
+ */
+static void
+ask_ids(struct ctl *c, struct hook_facts *f)
+{
+	uint32_t ids[IDS_MAX * 2];
+	struct binrpc_reply r;
+	struct binrpc_record rec;
+	struct binrpc_walk w;
+	struct buf out;
+	struct err e;
+	size_t n = 0, i;
+
+	if (f->tls_open > IDS_MAX || ask(c, "tls.list", NULL, &r, &e) == -1)
+		return;
+	binrpc_walk(&r, &w);
+	while (n < NITEMS(ids) && binrpc_next(&w, &rec)) {
+		int64_t id;
+
+		if (rec.depth == 1 && span_is(rec.name, "id") && binrpc_number(&rec, &id))
+			ids[n++] = (uint32_t)id;
+	}
+	qsort(ids, n, sizeof(ids[0]), compare_ids);
+	buf_init(&out, sizeof(ids));
+	for (i = 0; i < n; i++)
+		buf_u32(&out, ids[i]);
+	f->ids_known = n < NITEMS(ids) && buf_ok(&out) &&
+	    blob_set(&f->tls_ids, buf_span(&out)) == 0;
+	buf_clear(&out);
+}
+
+/* All but the version; the list comes last, because the conversation may end with it. */
+static int
+ask_facts(struct ctl *c, struct hook_facts *f, struct err *e)
+{
+	if (ask_uptime(c, f, e) == -1 || ask_processes(c, f, e) == -1 ||
+	    ask_memory(c, f, e) == -1 || ask_tls(c, f, e) == -1)
+		return -1;
+	ask_ids(c, f);
+	return 0;
+}
+
+static int
+facts(const struct hook_conf *conf, struct hook_facts *f, struct err *e)
+{
+	struct ctl c;
+	int rc = -1;
+
+	hook_facts_init(f);
+	if (ctl_open(&c, conf, deadline_of(conf), e) == -1 || ask_version(&c, f, e) == -1 ||
+	    ask_facts(&c, f, e) == -1)
+		goto out;
+	rc = 0;
+out:
+	ctl_close(&c);
+	return rc;
+}
+
+/* --- preflight --- */
+
+static int
+check_memory(const struct ctl *c, const struct hook_facts *f, int64_t threshold, struct err *e)
+{
+	int64_t floor = threshold + CONTEXT_COST * PROFILES_MIN * f->processes;
+
+	if (floor < FREE_MIN)
+		floor = FREE_MIN;
+	if (f->shm_free >= floor)
+		return 0;
+	(void)err_set(e, OUT_HOLD, "%s: %jd KiB of shared memory are free, want %jd: "
+	    "a reload could end TLS", c->addr.text, (intmax_t)(f->shm_free / KIB),
+	    (intmax_t)(floor / KIB));
+	return err_hint(e, "restart Kamailio, with more shared memory (-m) and, before 5.8.8, "
+	    "the allocator fm (-x fm)");
+}
+
+/* The path of tls.cfg, without which nothing is reloaded, and a limit in octets. */
+static int
+ask_options(struct ctl *c, int64_t *threshold, struct err *e)
+{
+	struct binrpc_reply r;
+	struct span config;
+
+	*threshold = 0;
+	if (ask(c, "tls.options", NULL, &r, e) == -1)
+		return -1;
+	if (!binrpc_member_str(&r, "config", &config) || config.n == 0 ||
+	    span_is(config, "<null string>")) {
+		(void)err_set(e, OUT_HOLD, "%s: the server has no tls.cfg, "
+		    "so it cannot load certificates while it runs", c->addr.text);
+		return err_hint(e, "set modparam(\"tls\", \"config\", ...) and restart Kamailio");
+	}
+	/* Not set is -1, which looks like UINT32_MAX; it is not seen in a server that runs. */
+	if (!binrpc_member_int(&r, "low_mem_threshold1", threshold) || *threshold > INT32_MAX)
+		*threshold = 0;
+	return 0;
+}
+
+static int
+preflight(const struct hook_conf *conf, struct hook_facts *f, struct err *e)
+{
+	struct ctl c;
+	int64_t threshold;
+	int rc = -1;
+
+	hook_facts_init(f);
+	if (ctl_open(&c, conf, deadline_of(conf), e) == -1 ||
+	    ask_version(&c, f, e) == -1 || check_version(&c, f, e) == -1 ||
+	    check_commands(&c, e) == -1 || ask_options(&c, &threshold, e) == -1 ||
+	    ask_facts(&c, f, e) == -1 || check_memory(&c, f, threshold, e) == -1)
+		goto out;
+	rc = 0;
+out:
+	ctl_close(&c);
+	return rc;
+}
+
+/* --- reload --- */
+
+enum answer {
+	LOADED,		/* it says so */
+	TOO_SOON,	/* rpc_exec_delta: not now, nothing was done */
+	NOT_PARSED,	/* the files, or a parser that remembers an earlier mistake */
+	NOT_BUILT,	/* the files, or two OpenSSL calls that met in shared memory */
+	REFUSED,	/* any other fault */
+	NO_COMMAND,	/* no fault of the files: the module is not there */
+	UNKNOWN,	/* nothing that can be trusted */
+	NOT_ASKED,	/* no connection */
+};
+
+static const struct {
+	const char	*text;	/* how a fault begins */
+	enum answer	 answer;
+} fault_texts[] = {
+	{ "Command Executed Too Fast", TOO_SOON },
+	{ "Error while loading TLS configuration", NOT_PARSED },
+	{ "Error while fixing TLS configuration", NOT_BUILT },
+	{ "command ", NO_COMMAND },	/* "command tls.reload not found" */
+	{ "", REFUSED },
+};
+
+static const char reloaded[] = "Ok. TLS configuration reloaded.";
+
+/* Only the words that say it are success: an empty or an unknown reply proves nothing. */
+static enum answer
+judge(const struct ctl *c, const struct binrpc_reply *r, struct err *e)
+{
+	struct span s = SPAN_NONE;
+	size_t i = 0;
+
+	if (!r->fault && binrpc_only_str(r, &s) && span_is(s, reloaded))
+		return LOADED;
+	if (!r->fault) {
+		(void)err_set(e, OUT_RETRY, "%s: tls.reload: want \"%s\", have \"%.*s\"",
+		    c->addr.text, reloaded, (int)(s.n < 300 ? s.n : 300), (const char *)s.p);
+		return UNKNOWN;
+	}
+	(void)err_set(e, OUT_HOLD, "%s: tls.reload: fault %jd: %.*s", c->addr.text,
+	    (intmax_t)r->code, (int)(r->text.n < 300 ? r->text.n : 300),
+	    (const char *)r->text.p);
+	while (!span_starts(r->text, fault_texts[i].text))
+		i++;
+	return fault_texts[i].answer;
+}
+
+/* One tls.reload on a connection of its own: what comes there can answer nothing else. */
+static enum answer
+ask_reload(const struct hook_conf *conf, struct err *e)
+{
+	enum answer answer = NOT_ASKED;
+	struct binrpc_reply r;
+	struct ctl c;
+
+	if (ctl_open(&c, conf, deadline_of(conf), e) == 0)
+		answer = ctl_call(&c, "tls.reload", NULL, &r, e) == 0 ? judge(&c, &r, e) : UNKNOWN;
+	ctl_close(&c);
+	return answer;
+}
+
+/* With the repetitions that are allowed: FAULTS K05 and K19. */
+static enum answer
+insist(const struct hook_conf *conf, struct err *e)
+{
+	static const int64_t soon_ms[] = { 10000, 30000, 60000 };
+	size_t soon = 0;
+	bool again = false;
+	enum answer a;
+
+	for (;;) {
+		a = ask_reload(conf, e);
+		/* It was asked before, and has gone away since. */
+		if (a == NOT_ASKED && (again || soon > 0))
+			return UNKNOWN;
+		if (a == TOO_SOON && soon < NITEMS(soon_ms)) {
+			rest(soon_ms[soon++]);
+		} else if ((a == NOT_PARSED || a == NOT_BUILT) && !again) {
+			again = true;
+			rest(AGAIN_MS);
+		} else {
+			return a;
+		}
+	}
+}
+
+static enum hook_result
+conclude(enum answer a, struct err *e)
+{
+	switch (a) {
+	case LOADED:
+		return HOOK_OK;
+	case TOO_SOON:
+		e->class = OUT_RETRY;
+		return HOOK_FAILED;
+	case NO_COMMAND:
+	case NOT_ASKED:
+		return HOOK_FAILED;
+	case NOT_PARSED:
+		(void)err_hint(e, "if tls.cfg is right, an earlier mistake in it is remembered: "
+		    "the process needs a restart; see Kamailio's log");
+		return HOOK_REFUSED;
+	case NOT_BUILT:
+		(void)err_hint(e, "a file of some profile in tls.cfg does not load: "
+		    "see Kamailio's log");
+		return HOOK_REFUSED;
+	case REFUSED:
+		return HOOK_REFUSED;
+	case UNKNOWN:
+	default:
+		return HOOK_UNKNOWN;
+	}
+}
+
+/* The facts after a reload; a server that has just gone away is given some time to come back. */
+static int
+facts_after(const struct hook_conf *conf, bool gone, struct hook_facts *f, struct err *e)
+{
+	int tries = gone ? BACK_TRIES : 1;
+
+	for (;;) {
+		if (facts(conf, f, e) == 0)
+			return 0;
+		/* One that hangs is not on its way back. */
+		if (--tries == 0 || e->sys == ETIMEDOUT)
+			return -1;
+		pack_clear(&hook_facts_pack, f);
+		rest(BACK_MS);
+	}
+}
+
+/* A crash or a restart in between makes every answer worthless, a good one too. */
+static bool
+is_restarted(const struct hook_facts *before, const struct hook_facts *after)
+{
+	return after->pid != before->pid || after->uptime < before->uptime;
+}
+
+static enum hook_result
+reload_locked(const struct hook_conf *conf, struct hook_facts *f, struct err *e)
+{
+	struct hook_facts before;
+	enum hook_result result = HOOK_FAILED;
+	enum answer a;
+	struct err why = ERR_NONE;
+
+	hook_facts_init(f);
+	if (facts(conf, &before, e) == -1)
+		goto out;
+	a = insist(conf, e);
+	result = conclude(a, e);
+	if (result == HOOK_FAILED)
+		goto out;
+	if (facts_after(conf, a == UNKNOWN, f, &why) == -1) {
+		if (a == LOADED)
+			*e = why;
+		(void)err_in(e, "afterwards the server does not answer");
+		result = HOOK_UNKNOWN;
+	} else if (is_restarted(&before, f)) {
+		(void)err_set(e, OUT_RETRY, "the server was restarted during the reload: "
+		    "process %jd was up for %jd s, now %jd for %jd s", (intmax_t)before.pid,
+		    (intmax_t)before.uptime, (intmax_t)f->pid, (intmax_t)f->uptime);
+		result = HOOK_UNKNOWN;
+	}
+out:
+	pack_clear(&hook_facts_pack, &before);
+	return result;
+}
+
+static enum hook_result
+reload(const struct hook_conf *conf, const struct hook_event *event UNUSED, struct hook_facts *f,
+    struct err *e)
+{
+	enum hook_result result;
+	struct wire_addr a;
+	int lock;
+
+	hook_facts_init(f);
+	if (ctl_addr(conf, &a, e) == -1 || ctl_lock(&a, deadline_of(conf), &lock, e) == -1)
+		return HOOK_FAILED;
+	result = reload_locked(conf, f, e);
+	(void)close(lock);
+	return result;
+}
+
+const struct hook_type hook_kamailio = {
+	.name = "kamailio",
+	.preflight = preflight,
+	.reload = reload,
+	.facts = facts,
+};
