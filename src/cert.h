@@ -23,8 +23,8 @@ struct cert_facts {
 	char		*serial;	/* lower case hex without sign, "03ab..." */
 	char		*subject;	/* clean; may be "" */
 	char		*issuer;	/* clean */
-	char		*key;		/* "ecdsa-p256", "rsa-2048", ... as in kamcert.conf */
-	char		*ari_id;	/* RFC 9773 section 4.1; NULL without an authority key id */
+	char		*key;		/* "ecdsa-p256", "rsa-2048", ... as configured */
+	char		*ari_id;	/* RFC 9773 section 4.1; or NULL */
 	struct strs	 names;		/* dNSName and iPAddress, canonical */
 	struct strs	 other_names;	/* "URI:sip:example.com", "email:...", clean */
 	struct strs	 bad_names;	/* dNSName and iPAddress that are none, clean */

@@ -1,0 +1,211 @@
+#include <string.h>
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include "cert.h"
+#include "ossl.h"
+#include "path.h"
+
+/* Verifying with larger ones costs a hostile CA nothing and us seconds. */
+#define RSA_BITS_MAX	8192
+#define RSA_E_BITS_MAX	32
+
+/* --- what was sent, in order --- */
+
+static bool
+is_small_rsa(const EVP_PKEY *pkey)
+{
+	BIGNUM *exponent = NULL;
+	bool small = EVP_PKEY_get_bits(pkey) <= RSA_BITS_MAX &&
+	    EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 &&
+	    BN_num_bits(exponent) <= RSA_E_BITS_MAX;
+
+	BN_free(exponent);
+	return small;
+}
+
+/* Its signatures are cheap to verify, whatever was sent. */
+static bool
+can_be_issuer(X509 *x)
+{
+	EVP_PKEY *pkey = X509_get0_pubkey(x);
+	char key[CERT_KEY_MAX];
+
+	if (pkey == NULL)
+		return false;
+	if (EVP_PKEY_is_a(pkey, "RSA"))
+		return is_small_rsa(pkey);
+	return strncmp(cert_key(x, key), "ecdsa-p", 7) == 0 || EVP_PKEY_is_a(pkey, "ED25519") ||
+	    EVP_PKEY_is_a(pkey, "ED448");
+}
+
+static bool
+issued(X509 *issuer, X509 *x)
+{
+	return X509_check_issued(issuer, x) == X509_V_OK && can_be_issuer(issuer) &&
+	    X509_verify(x, X509_get0_pubkey(issuer)) == 1;
+}
+
+static bool
+is_root(X509 *x)
+{
+	return X509_self_signed(x, 0) == 1;
+}
+
+static int
+index_of(STACK_OF(X509) *stack, X509 *x)
+{
+	for (int i = 0; i < sk_X509_num(stack); i++)
+		if (X509_cmp(sk_X509_value(stack, i), x) == 0)
+			return i;
+	return -1;
+}
+
+void
+path_links_init(struct path_links *l, STACK_OF(X509) *sent)
+{
+	int n = sk_X509_num(sent);
+
+	*l = (struct path_links){ .sent = sent };
+	for (int i = 0; i < n; i++) {
+		X509 *x = sk_X509_value(sent, i);
+
+		l->out[i] = is_root(x) || index_of(sent, x) < i;
+		for (int by = 0; by < n && !l->out[i]; by++)
+			l->signed_by[i][by] = by != i && issued(sk_X509_value(sent, by), x);
+	}
+	ERR_clear_error();
+}
+
+static X509 *
+next_issuer(const struct path_links *l, STACK_OF(X509) *path)
+{
+	int last = index_of(l->sent, sk_X509_value(path, sk_X509_num(path) - 1));
+
+	for (int i = 0; i < sk_X509_num(l->sent); i++) {
+		X509 *x = sk_X509_value(l->sent, i);
+
+		if (l->signed_by[last][i] && !l->out[i] && index_of(path, x) == -1)
+			return x;
+	}
+	return NULL;
+}
+
+STACK_OF(X509) *
+path_link(const struct path_links *l, X509 *leaf)
+{
+	STACK_OF(X509) *path = sk_X509_new_null();
+	X509 *next = leaf;
+
+	while (path != NULL && next != NULL) {
+		if (X509_add_cert(path, next, X509_ADD_FLAG_UP_REF) != 1) {
+			sk_X509_pop_free(path, X509_free);
+			return NULL;
+		}
+		next = next_issuer(l, path);
+	}
+	return path;
+}
+
+void
+path_ban(struct path_links *l, X509 *x)
+{
+	int i = index_of(l->sent, x);
+
+	if (i != -1)
+		l->out[i] = true;
+}
+
+/* --- to a root --- */
+
+/* Says why libcrypto found no path. */
+static int
+refuse(X509_STORE_CTX *ctx, const char *bundle, struct err *e)
+{
+	int code = X509_STORE_CTX_get_error(ctx);
+	int number = X509_STORE_CTX_get_error_depth(ctx) + 1;
+	X509 *x = X509_STORE_CTX_get_current_cert(ctx);
+	char name[CERT_NAME_MAX] = "?", issuer[CERT_NAME_MAX] = "?";
+
+	if (x != NULL) {
+		(void)cert_name(x, name);
+		(void)cert_issuer(x, issuer);
+	}
+	switch (code) {
+	case X509_V_ERR_OUT_OF_MEM:
+		return err_nomem(e);
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return err_set(e, OUT_REFUSE, "certificate %d (%s): RFC 5280 section 6.1: its "
+		    "issuer (%s) is neither among the intermediates received nor a root in %s",
+		    number, name, issuer, trust_name(bundle));
+	default:
+		return err_set(e, OUT_REFUSE, "certificate %d (%s): RFC 5280 section 6.1: %s",
+		    number, name, X509_verify_cert_error_string(code));
+	}
+}
+
+/*
+ * X509_V_FLAG_X509_STRICT is left out on purpose: it wants key identifiers
+ * and critical bits that no client asks for and private CAs leave out.
+ */
+static int
+start(X509_STORE_CTX *ctx, const struct path_in *in, struct err *e)
+{
+	X509_STORE *store;
+	X509_VERIFY_PARAM *param;
+
+	if (trust_get(in->trust, in->bundle, &store, e) == -1)
+		return -1;
+	if (ctx == NULL || X509_STORE_CTX_init(ctx, store, sk_X509_value(in->offered, 0),
+	    in->offered) != 1 ||
+	    X509_STORE_CTX_set_default(ctx, "ssl_server") != 1)
+		return ossl_err(e, OUT_RETRY, "libcrypto cannot verify a chain");
+	param = X509_STORE_CTX_get0_param(ctx);
+	X509_VERIFY_PARAM_set_auth_level(param, PATH_SECURITY_LEVEL);
+	X509_VERIFY_PARAM_set_time(param, (time_t)in->at);
+	return 0;
+}
+
+/* A bundle that also holds intermediates must not hide that one was not sent (FAULTS A24). */
+static int
+root_alone_is_ours(STACK_OF(X509) *built, STACK_OF(X509) *offered, struct err *e)
+{
+	char name[CERT_NAME_MAX];
+
+	for (int i = 0; i < sk_X509_num(built); i++) {
+		X509 *x = sk_X509_value(built, i);
+
+		if (index_of(offered, x) == -1 && !is_root(x))
+			return err_set(e, OUT_REFUSE, "certificate %d: RFC 8446 section 4.4.2: the "
+			    "intermediate after it (%s) is not among those received", i,
+			    cert_name(x, name));
+	}
+	return 0;
+}
+
+int
+path_prove(const struct path_in *in, struct err *e)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	int rc = -1;
+
+	if (start(ctx, in, e) == 0) {
+		if (X509_verify_cert(ctx) == 1)
+			rc = root_alone_is_ours(X509_STORE_CTX_get0_chain(ctx), in->offered, e);
+		else
+			(void)refuse(ctx, in->bundle, e);
+	}
+	ERR_clear_error();
+	X509_STORE_CTX_free(ctx);
+	return rc;
+}

@@ -1,0 +1,241 @@
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "base/text.h"
+#include "ossl.h"
+#include "rehearse.h"
+
+/* A handshake takes three turns; one that has not ended by then never will. */
+#define TURNS_MAX	16
+
+static const struct version {
+	int		 number;
+	const char	*name;
+} versions[] = {
+	{ TLS1_2_VERSION, "TLS 1.2" },
+	{ TLS1_3_VERSION, "TLS 1.3" },
+};
+
+struct stage {
+	SSL_CTX			*server;
+	SSL_CTX			*client;
+	const struct chain	*chain;
+};
+
+/* --- loading, as SSL_CTX_use_certificate_chain_file(3) and its like do --- */
+
+/* No terminal is asked for a passphrase. */
+static int
+no_passphrase(char *out UNUSED, int size UNUSED, int writing UNUSED, void *arg UNUSED)
+{
+	return -1;
+}
+
+static int
+load_chain(SSL_CTX *ctx, struct span pem, struct err *e)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	X509 *x = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+	bool ok = x != NULL && SSL_CTX_use_certificate(ctx, x) == 1;
+
+	X509_free(x);
+	while (ok && (x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
+		ok = SSL_CTX_add0_chain_cert(ctx, x) == 1;
+		if (!ok)
+			X509_free(x);
+	}
+	BIO_free(bio);
+	if (ok && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+		ERR_clear_error();	/* the end of the file */
+	if (!ok || ERR_peek_error() != 0)
+		return ossl_err(e, OUT_REFUSE, "fullchain.pem does not load");
+	return 0;
+}
+
+static int
+load_key(SSL_CTX *ctx, struct span pem, struct err *e)
+{
+	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+	EVP_PKEY *pkey = bio == NULL ? NULL :
+	    PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	bool ok = pkey != NULL && SSL_CTX_use_PrivateKey(ctx, pkey) == 1 &&
+	    SSL_CTX_check_private_key(ctx) == 1;
+
+	EVP_PKEY_free(pkey);
+	BIO_free(bio);
+	return ok ? 0 : ossl_err(e, OUT_REFUSE, "privkey.pem does not load");
+}
+
+static int
+load(SSL_CTX *ctx, const struct key *key, const struct chain *chain, struct err *e)
+{
+	struct buf full, secret;
+	int rc = -1;
+
+	buf_init(&full, CHAIN_MAX * 2);
+	buf_init(&secret, KEY_PEM_MAX);
+	chain_put_full(chain, &full);
+	if (!buf_ok(&full))
+		(void)err_nomem(e);
+	else if (key_to_pem(key, &secret, e) == 0 && load_chain(ctx, buf_span(&full), e) == 0)
+		rc = load_key(ctx, buf_span(&secret), e);
+	buf_clear(&full);
+	buf_clear(&secret);
+	return rc;
+}
+
+/* --- one handshake --- */
+
+/* What the client asks for: a wildcard stands for any label. */
+static void
+put_server_name(const char *name, char out[HOST_MAX + 1])
+{
+	(void)snprintf(out, HOST_MAX + 1, "%s", name);
+	if (out[0] == '*')
+		out[0] = 'x';
+}
+
+/* RFC 6066 section 3: addresses are not sent as server name, but they are checked. */
+static bool
+expect(SSL *client, const char *name)
+{
+	X509_VERIFY_PARAM *param = SSL_get0_param(client);
+	char host[HOST_MAX + 1];
+	uint8_t ip[16];
+
+	if (inet_pton(AF_INET, name, ip) == 1 || inet_pton(AF_INET6, name, ip) == 1)
+		return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
+	put_server_name(name, host);
+	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	return SSL_set_tlsext_host_name(client, host) == 1 &&
+	    X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
+}
+
+/* What one writes the other reads. */
+static bool
+join(SSL *client, SSL *server)
+{
+	BIO *up = BIO_new(BIO_s_mem()), *down = BIO_new(BIO_s_mem());
+
+	if (up == NULL || down == NULL) {
+		BIO_free(up);
+		BIO_free(down);
+		return false;
+	}
+	(void)BIO_up_ref(up);
+	(void)BIO_up_ref(down);
+	SSL_set_bio(client, down, up);
+	SSL_set_bio(server, up, down);
+	return true;
+}
+
+static bool
+goes_on(SSL *ssl, int rc)
+{
+	return rc == 1 || SSL_get_error(ssl, rc) == SSL_ERROR_WANT_READ;
+}
+
+/* Both in turns, until both are through. The client speaks last of its verdict. */
+static int
+shake(SSL *client, SSL *server, struct err *e)
+{
+	for (int i = 0; i < TURNS_MAX; i++) {
+		int c = SSL_do_handshake(client), s;
+		long verdict = SSL_get_verify_result(client);
+
+		if (!goes_on(client, c) && verdict != X509_V_OK) {
+			ERR_clear_error();
+			return err_set(e, OUT_REFUSE, "the client does not accept the certificate: "
+			    "%s", X509_verify_cert_error_string(verdict));
+		}
+		if (!goes_on(client, c))
+			return ossl_err(e, OUT_REFUSE, "the client gives up");
+		s = SSL_do_handshake(server);
+		if (!goes_on(server, s))
+			return ossl_err(e, OUT_REFUSE, "the server gives up");
+		if (c == 1 && s == 1)
+			return 0;
+	}
+	return err_set(e, OUT_REFUSE, "the handshake does not end");
+}
+
+/* Nothing was cut from the chain on the way through the files. */
+static int
+serves_all(SSL *client, const struct chain *chain, struct err *e)
+{
+	STACK_OF(X509) *peer = SSL_get_peer_cert_chain(client);
+	int want = (int)chain_count(chain), have = sk_X509_num(peer);
+
+	return want == have ? 0 :
+	    err_set(e, OUT_REFUSE, "want %d certificates served, have %d", want, have);
+}
+
+static int
+try(const struct stage *stage, const char *name, const struct version *version, struct err *e)
+{
+	SSL *client = SSL_new(stage->client), *server = SSL_new(stage->server);
+	int rc = -1;
+
+	if (client == NULL || server == NULL || !join(client, server) || !expect(client, name) ||
+	    SSL_set_min_proto_version(client, version->number) != 1 ||
+	    SSL_set_max_proto_version(client, version->number) != 1) {
+		(void)ossl_err(e, OUT_RETRY, "libssl cannot start a handshake");
+		goto out;
+	}
+	SSL_set_connect_state(client);
+	SSL_set_accept_state(server);
+	if (shake(client, server, e) == 0)
+		rc = serves_all(client, stage->chain, e);
+out:
+	SSL_free(client);
+	SSL_free(server);
+	if (rc == -1)
+		(void)err_in(e, "rehearsal: %s by %s", name, version->name);
+	return rc;
+}
+
+/* --- all of them --- */
+
+static int
+set_stage(struct stage *stage, const struct chain_in *in, struct err *e)
+{
+	X509_STORE *store;
+
+	if (trust_get(in->trust, in->bundle, &store, e) == -1)
+		return -1;
+	stage->server = SSL_CTX_new(TLS_server_method());
+	stage->client = SSL_CTX_new(TLS_client_method());
+	if (stage->server == NULL || stage->client == NULL ||
+	    SSL_CTX_set1_verify_cert_store(stage->client, store) != 1 ||
+	    SSL_CTX_set_num_tickets(stage->server, 0) != 1)
+		return ossl_err(e, OUT_RETRY, "rehearsal: libssl cannot start");
+	(void)SSL_CTX_set_session_cache_mode(stage->server, SSL_SESS_CACHE_OFF);
+	(void)SSL_CTX_set_session_cache_mode(stage->client, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_verify(stage->client, SSL_VERIFY_PEER, NULL);
+	X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(stage->client),
+	    (time_t)chain_valid_from(stage->chain));
+	if (load(stage->server, in->key, stage->chain, e) == -1)
+		return err_in(e, "rehearsal");
+	return 0;
+}
+
+int
+rehearse(const struct chain_in *in, const struct chain *chain, struct err *e)
+{
+	struct stage stage = { .chain = chain };
+	int rc = set_stage(&stage, in, e);
+
+	for (size_t i = 0; i < in->names->n && rc == 0; i++)
+		for (size_t v = 0; v < NITEMS(versions) && rc == 0; v++)
+			rc = try(&stage, in->names->v[i], &versions[v], e);
+	SSL_CTX_free(stage.server);
+	SSL_CTX_free(stage.client);
+	return rc;
+}
