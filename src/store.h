@@ -1,0 +1,134 @@
+/*
+ * store: the state folder, its lock, and what is kept for accounts and orders.
+ *
+ *	DIR/					0711	path of the configuration's state-dir
+ *	    format				0600	version of this layout
+ *	    lock				0600	kernel lock of whoever works in here
+ *	    index				0600	see index.h
+ *	    accounts/				0700
+ *		<ca>/				0700	account.key account.json ledger.json
+ *	    certs/				0711
+ *		<name>/				0711	see install.h for what is in it
+ *		    order/			0700	privkey.pem order.json
+ *
+ * Folders on the way to a certificate let everybody pass and nobody list;
+ * only the version's own folder and files carry the configured owner and
+ * group, so that these may change with the next version and nothing that was
+ * published is ever touched. Names come from the configuration and are checked
+ * again here. What is inside a version is install's.
+ */
+#ifndef KAMCERT_STORE_H
+#define KAMCERT_STORE_H
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/pack.h"
+
+#define STORE_FORMAT	1
+#define STORE_NAME_MAX	200	/* octets of a certificate's or CA's name */
+
+#define STORE_INDEX	"index"
+
+struct store;
+struct store_cert;
+
+enum store_use {
+	STORE_LOOK,	/* status, check: no lock, nothing is made, swept or changed */
+	STORE_WORK,	/* everything else: makes what is missing, takes the lock, sweeps */
+};
+
+/*
+ * Opens the folder. To work in it drops the index first, so that a run that
+ * ends early leaves the next one the slow way. BUSY tells who holds the lock.
+ * HOLD before anything is written: unsafe owner or mode, links, a layout of a
+ * newer kamcert. STORE_LOOK of a missing folder is HOLD with e->sys ENOENT.
+ */
+MUST_CHECK int	store_open(const char *dir, enum store_use, struct store **, struct err *e);
+void		store_free(struct store *);		/* gives the lock back; NULL allowed */
+
+const char	*store_path(const struct store *);
+int		 store_fd(const struct store *);	/* of the folder; borrowed */
+bool		 store_is_work(const struct store *);
+
+/*
+ * A certificate's folder; for work it is made if missing, and leftovers of
+ * runs that were killed are removed. To look at a missing one is -1 with
+ * e->sys == ENOENT. The handle must not outlive the store.
+ */
+MUST_CHECK int	store_cert_open(struct store *, const char *name, struct store_cert **,
+		    struct err *e);
+void		store_cert_free(struct store_cert *);	/* NULL allowed */
+
+const char	*store_cert_name(const struct store_cert *);
+const char	*store_cert_path(const struct store_cert *);	/* absolute, without slash at its end */
+int		 store_cert_fd(const struct store_cert *);	/* borrowed */
+bool		 store_cert_is_work(const struct store_cert *);
+
+/* --- files of kamcert alone: 0600, sealed (seal.h), replaced as one --- */
+
+#define STORE_FILE_MAX	(256 * 1024)
+
+/* at is store_fd(), store_cert_fd(), ... */
+MUST_CHECK int	store_write(int at, const char *name, const struct buf *sealed, struct err *e);
+
+/*
+ * Removes what killed runs left in a folder: only names of FS_TEMP's pattern,
+ * as they are, never what a link points at (FAULTS section 8, step 2).
+ */
+MUST_CHECK int	store_sweep(int at, struct err *e);
+
+/* --- accounts --- */
+
+struct store_account {
+	struct blob	 key_pem;
+	char		*url;		/* NULL: not known, to be found again by the key */
+	char		*directory;	/* URL of the CA that it is at */
+	struct strs	 contact;
+	int64_t		 created;	/* unix seconds */
+};
+
+extern const struct pack store_account_pack;
+
+/*
+ * The account at a CA of the configuration; pack_clear() frees. None at all:
+ * -1 with e->sys == ENOENT. A damaged account.json costs only the URL. A key
+ * that is missing beside an account.json, or that cannot be read, is HOLD: a
+ * new account is never made because of it (FAULTS L05).
+ */
+MUST_CHECK int	store_account_load(struct store *, const char *ca, struct store_account *,
+		    struct err *e);
+
+/* The key goes first, when it is not the one on file; then the rest. */
+MUST_CHECK int	store_account_save(struct store *, const char *ca, const struct store_account *,
+		    struct err *e);
+
+/* The folder of a CA, made if missing for work; *fd is the caller's to close. ENOENT as above. */
+MUST_CHECK int	store_ca_open(struct store *, const char *ca, int *fd, struct err *e);
+
+/* --- an order under way --- */
+
+struct store_order {
+	char		*url;		/* of the order */
+	char		*ca;		/* name in the configuration */
+	struct strs	 names;		/* that were asked for */
+	char		*key_type;
+	int64_t		 created;	/* unix seconds */
+	struct blob	 key_pem;
+	struct blob	 csr;		/* DER, as sent to finalize */
+};
+
+extern const struct pack store_order_pack;
+
+/* Before finalize is sent (FAULTS L08). The key is there before order.json names it. */
+MUST_CHECK int	store_order_save(struct store_cert *, const struct store_order *, struct err *e);
+
+/*
+ * The order that a run before this one left; pack_clear() frees. None, or
+ * none that is complete, is -1 with e->sys == ENOENT. See install_order().
+ */
+MUST_CHECK int	store_order_load(struct store_cert *, struct store_order *, struct err *e);
+
+/* Once the certificate is staged, or the order turned out to be dead. */
+MUST_CHECK int	store_order_drop(struct store_cert *, struct err *e);
+
+#endif

@@ -1,0 +1,536 @@
+/*
+ * check_due: when to try, as tables, and a year of 1000 certificates.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <check.h>
+
+#include "due.h"
+
+#define T0	INT64_C(1800000000)	/* 2027-01-15T08:00:00Z, a Friday */
+#define MIDNIGHT (T0 - 8 * HOUR)
+
+/* --- the rule (FAULTS T09, A30) --- */
+
+static const struct {
+	const char	*what;
+	int64_t		 lifetime;
+	int64_t		 before;
+	int64_t		 reserve;
+} lives[] = {
+	{ "5 minutes", 5 * MINUTE, 150, 75 },
+	{ "24 hours", 24 * HOUR, 12 * HOUR, 8640 },
+	{ "160 hours", 160 * HOUR, 80 * HOUR, 16 * HOUR },
+	{ "10 days: half, for the last time", 10 * DAY, 5 * DAY, DAY },
+	{ "a second more: a third", 10 * DAY + 3, 288001, DAY },
+	{ "45 days", 45 * DAY, 15 * DAY, 3 * DAY },
+	{ "64 days", 64 * DAY, 1843200, 3 * DAY },
+	{ "90 days less a second", 90 * DAY - 1, 30 * DAY - 1, 3 * DAY },
+	{ "90 days: both rules meet", 90 * DAY, 30 * DAY, 3 * DAY },
+	{ "398 days", 398 * DAY, 30 * DAY, 3 * DAY },
+	{ "10 years", 3650 * DAY, 30 * DAY, 3 * DAY },
+	{ "until the year 9999", INT64_C(253402300799) - T0, 30 * DAY, 3 * DAY },
+	{ "for ever", INT64_MAX, 30 * DAY, 3 * DAY },
+	{ "no time at all", 0, 0, 0 },
+	{ "less than none", -DAY, 0, 0 },
+	{ "a second", 1, 0, 0 },
+};
+
+START_TEST(the_rule_holds_for_all_lifetimes)
+{
+	int64_t before = due_rule(lives[_i].lifetime), reserve = due_reserve(lives[_i].lifetime);
+	struct due_facts f = { .now = T0, .not_before = T0, .not_after = lives[_i].lifetime };
+
+	ck_assert_msg(before == lives[_i].before, "%s: rule: got %jd, want %jd", lives[_i].what,
+	    (intmax_t)before, (intmax_t)lives[_i].before);
+	ck_assert_msg(reserve == lives[_i].reserve, "%s: reserve: got %jd, want %jd",
+	    lives[_i].what, (intmax_t)reserve, (intmax_t)lives[_i].reserve);
+	if (lives[_i].lifetime <= 1 || lives[_i].lifetime == INT64_MAX)
+		return;
+	f.not_after += T0;
+	ck_assert_msg(due_at(&f) == f.not_after - before, "%s: due_at: got %jd, want %jd",
+	    lives[_i].what, (intmax_t)due_at(&f), (intmax_t)(f.not_after - before));
+}
+END_TEST
+
+/* --- due_at --- */
+
+#define LEAF_90D	.not_before = T0, .not_after = T0 + 90 * DAY
+#define LEAF_6D		.not_before = T0, .not_after = T0 + 6 * DAY
+#define POINT_90D	(T0 + 60 * DAY)
+#define ARI(s, e, p)	.ari_start = (s), .ari_end = (e), .ari_point = (p)
+#define NIGHT		.windows = { { 120, 300 } }, .nwindows = 1	/* 02:00-05:00 */
+#define LATE		.windows = { { 1380, 60 } }, .nwindows = 1	/* 23:00-01:00 */
+
+static const struct {
+	const char	*what;
+	struct due_facts facts;
+	int64_t		 at;
+	enum due_why	 why;
+	enum due_held	 held;
+} rows[] = {
+	/* the point */
+	{ "nothing installed: now", { .now = T0 }, T0, DUE_EMPTY, DUE_FREE },
+	{ "all zero: now, in 1970", { 0 }, 0, DUE_EMPTY, DUE_FREE },
+	{ "30 days before the end", { .now = T0, LEAF_90D }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "long past: its point stays", { .now = T0 + 80 * DAY, LEAF_90D }, POINT_90D,
+	  DUE_LIFETIME, DUE_FREE },
+	{ "half of six days", { .now = T0, LEAF_6D }, T0 + 3 * DAY, DUE_LIFETIME, DUE_FREE },
+	{ "renew-before 20 days", { .now = T0, LEAF_90D, .renew_before = 20 * DAY },
+	  T0 + 70 * DAY, DUE_LIFETIME, DUE_FREE },
+	{ "renew-before 60 days: a third at most", { .now = T0, LEAF_90D, .renew_before = 60 * DAY },
+	  POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "renew-before an hour: the reserve", { .now = T0, LEAF_90D, .renew_before = HOUR },
+	  T0 + 87 * DAY, DUE_RESERVE, DUE_FREE },
+	{ "renew-before not set", { .now = T0, LEAF_90D, .renew_before = DUE_DEFAULT }, POINT_90D,
+	  DUE_LIFETIME, DUE_FREE },
+	{ "end before begin", { .now = T0, .not_before = T0 + DAY, .not_after = T0 }, T0,
+	  DUE_LIFETIME, DUE_FREE },
+	{ "other names: now", { .now = T0, LEAF_90D, .changed = true }, T0, DUE_CHANGED, DUE_FREE },
+	{ "unreadable: now", { .now = T0, LEAF_90D, .unfit = true }, T0, DUE_UNFIT, DUE_FREE },
+	{ "the year 9999", { .now = T0, .not_before = T0, .not_after = INT64_C(253402300799) },
+	  INT64_C(253402300799) - 30 * DAY, DUE_LIFETIME, DUE_FREE },
+
+	/* renewal information */
+	{ "the CA's window decides, earlier", { .now = T0, LEAF_90D,
+	  ARI(T0 + 40 * DAY, T0 + 42 * DAY, T0 + 41 * DAY) }, T0 + 41 * DAY, DUE_ARI, DUE_FREE },
+	{ "the CA's window decides, later", { .now = T0, LEAF_90D,
+	  ARI(T0 + 65 * DAY, T0 + 67 * DAY, T0 + 66 * DAY) }, T0 + 66 * DAY, DUE_ARI, DUE_FREE },
+	{ "later than renew-before: that", { .now = T0, LEAF_90D, .renew_before = 30 * DAY,
+	  ARI(T0 + 65 * DAY, T0 + 67 * DAY, T0 + 66 * DAY) }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "earlier than renew-before: the window", { .now = T0, LEAF_90D, .renew_before = 30 * DAY,
+	  ARI(T0 + 5 * DAY, T0 + 7 * DAY, T0 + 6 * DAY) }, T0 + 6 * DAY, DUE_ARI, DUE_FREE },
+	{ "never later than the reserve", { .now = T0, LEAF_90D,
+	  ARI(T0 + 80 * DAY, T0 + 95 * DAY, T0 + 94 * DAY) }, T0 + 87 * DAY, DUE_RESERVE,
+	  DUE_FREE },
+	{ "a point outside its window", { .now = T0, LEAF_90D,
+	  ARI(T0 + 40 * DAY, T0 + 42 * DAY, T0 + 50 * DAY) }, T0 + 42 * DAY, DUE_ARI, DUE_FREE },
+	{ "end not after start", { .now = T0, LEAF_90D,
+	  ARI(T0 + 40 * DAY, T0 + 40 * DAY, T0 + 40 * DAY) }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "before the certificate began", { .now = T0, LEAF_90D,
+	  ARI(T0 - 9 * DAY, T0, T0 - DAY) }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "after its end", { .now = T0, LEAF_90D,
+	  ARI(T0 + 90 * DAY, T0 + 99 * DAY, T0 + 95 * DAY) }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "the CA wants it back at once", { .now = T0 + 9 * DAY, LEAF_90D,
+	  ARI(T0 + 8 * DAY, T0 + 8 * DAY + HOUR, T0 + 8 * DAY + 60) }, T0 + 8 * DAY + 60,
+	  DUE_ARI, DUE_FREE },
+
+	/* back-off */
+	{ "one failure: a minute", { .now = T0, .failures = 1, .last_failure = T0,
+	  .outcome = OUT_RETRY }, T0 + MINUTE, DUE_EMPTY, DUE_BACKOFF },
+	{ "two: 10 minutes", { .now = T0, .failures = 2, .last_failure = T0,
+	  .outcome = OUT_RETRY }, T0 + 10 * MINUTE, DUE_EMPTY, DUE_BACKOFF },
+	{ "three: 100 minutes", { .now = T0, .failures = 3, .last_failure = T0,
+	  .outcome = OUT_RETRY }, T0 + 100 * MINUTE, DUE_EMPTY, DUE_BACKOFF },
+	{ "four: a day", { .now = T0, .failures = 4, .last_failure = T0,
+	  .outcome = OUT_RETRY }, T0 + DAY, DUE_EMPTY, DUE_BACKOFF },
+	{ "10000: a day", { .now = T0, .failures = 10000, .last_failure = T0,
+	  .outcome = OUT_RETRY }, T0 + DAY, DUE_EMPTY, DUE_BACKOFF },
+	{ "jitter down", { .now = T0, .failures = 1, .last_failure = T0, .outcome = OUT_RETRY,
+	  .jitter = -500 }, T0 + 30, DUE_EMPTY, DUE_BACKOFF },
+	{ "jitter up", { .now = T0, .failures = 4, .last_failure = T0, .outcome = OUT_RETRY,
+	  .jitter = 500 }, T0 + 36 * HOUR, DUE_EMPTY, DUE_BACKOFF },
+	{ "jitter out of bounds", { .now = T0, .failures = 1, .last_failure = T0,
+	  .outcome = OUT_RETRY, .jitter = -100000 }, T0 + 30, DUE_EMPTY, DUE_BACKOFF },
+	{ "HOLD: a day after the first", { .now = T0, .failures = 1, .last_failure = T0,
+	  .outcome = OUT_HOLD }, T0 + DAY, DUE_EMPTY, DUE_HELD },
+	{ "REFUSE: jitter never makes it less", { .now = T0, .failures = 1, .last_failure = T0,
+	  .outcome = OUT_REFUSE, .jitter = -250 }, T0 + 30 * HOUR, DUE_EMPTY, DUE_HELD },
+	{ "no back-off before its time", { .now = T0, LEAF_90D, .failures = 1,
+	  .last_failure = T0, .outcome = OUT_RETRY }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "back-off behind its time", { .now = T0 + 61 * DAY, LEAF_90D, .failures = 3,
+	  .last_failure = T0 + 61 * DAY, .outcome = OUT_RETRY }, T0 + 61 * DAY + 6000,
+	  DUE_LIFETIME, DUE_BACKOFF },
+	{ "failures at the limit", { .now = T0, .failures = INT64_MAX, .last_failure = INT64_MAX,
+	  .outcome = OUT_RETRY }, INT64_MAX, DUE_EMPTY, DUE_BACKOFF },
+
+	/* what others ask for */
+	{ "Retry-After is never undercut", { .now = T0, LEAF_90D, .failures = 1,
+	  .last_failure = T0, .outcome = OUT_RETRY, .asked = T0 + 70 * DAY }, T0 + 70 * DAY,
+	  DUE_LIFETIME, DUE_ASKED },
+	{ "nor does it shorten", { .now = T0, .failures = 3, .last_failure = T0,
+	  .outcome = OUT_RETRY, .asked = T0 + MINUTE }, T0 + 6000, DUE_EMPTY, DUE_BACKOFF },
+	{ "nor does it hurry", { .now = T0, LEAF_90D, .asked = T0 + MINUTE }, POINT_90D,
+	  DUE_LIFETIME, DUE_FREE },
+	{ "a paused name waits for its operator", { .now = T0, .paused = true }, DUE_NEVER,
+	  DUE_EMPTY, DUE_PAUSED },
+	{ "a paused name in a window", { .now = T0, LEAF_90D, .paused = true, NIGHT }, DUE_NEVER,
+	  DUE_LIFETIME, DUE_PAUSED },
+	{ "the clock leapt behind a renewal", { .now = T0 + 365 * DAY, LEAF_90D,
+	  .last_success = T0 + 365 * DAY - 5 }, T0 + 365 * DAY + 55, DUE_LIFETIME, DUE_NEAR },
+	{ "other names are no such leap", { .now = T0, LEAF_90D, .changed = true,
+	  .last_success = T0 - 5 }, T0, DUE_CHANGED, DUE_FREE },
+
+	/* expired for 60 days (L11) */
+	{ "expired for 60 days: daily", { .now = T0 + 150 * DAY, LEAF_90D, .failures = 70,
+	  .last_failure = T0 + 150 * DAY, .outcome = OUT_RETRY }, T0 + 151 * DAY, DUE_LIFETIME,
+	  DUE_BACKOFF },
+	{ "a second more: weekly", { .now = T0 + 150 * DAY + 1, LEAF_90D, .failures = 70,
+	  .last_failure = T0 + 150 * DAY, .outcome = OUT_RETRY }, T0 + 157 * DAY, DUE_LIFETIME,
+	  DUE_WEEKLY },
+	{ "expired long ago, never tried: at once", { .now = T0 + 500 * DAY, LEAF_90D }, POINT_90D,
+	  DUE_LIFETIME, DUE_FREE },
+
+	/* windows */
+	{ "waits for the night", { .now = T0, LEAF_90D, NIGHT }, MIDNIGHT + 61 * DAY + 2 * HOUR,
+	  DUE_LIFETIME, DUE_WINDOW },
+	{ "in the window: its point stays", { .now = MIDNIGHT + 62 * DAY + 3 * HOUR, LEAF_90D,
+	  NIGHT }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "the last second of the window", { .now = MIDNIGHT + 62 * DAY + 5 * HOUR - 1, LEAF_90D,
+	  NIGHT }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "a second later: the next night", { .now = MIDNIGHT + 62 * DAY + 5 * HOUR, LEAF_90D,
+	  NIGHT }, MIDNIGHT + 63 * DAY + 2 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	{ "over midnight, before it", { .now = MIDNIGHT + 62 * DAY + 23 * HOUR, LEAF_90D, LATE },
+	  POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "over midnight, after it", { .now = MIDNIGHT + 62 * DAY + HOUR - 1, LEAF_90D, LATE },
+	  POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "over midnight, by day", { .now = MIDNIGHT + 62 * DAY + HOUR, LEAF_90D, LATE },
+	  MIDNIGHT + 62 * DAY + 23 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	{ "the whole day", { .now = T0 + 62 * DAY, LEAF_90D, .windows = { { 300, 300 } },
+	  .nwindows = 1 }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "the nearer of two", { .now = MIDNIGHT + 62 * DAY + 8 * HOUR, LEAF_90D,
+	  .windows = { { 120, 300 }, { 720, 780 } }, .nwindows = 2 },
+	  MIDNIGHT + 62 * DAY + 12 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	{ "east of Greenwich", { .now = MIDNIGHT + 62 * DAY + 12 * HOUR, LEAF_90D, NIGHT,
+	  .utc_offset = 2 * HOUR }, MIDNIGHT + 63 * DAY, DUE_LIFETIME, DUE_WINDOW },
+	{ "west of Greenwich", { .now = MIDNIGHT + 62 * DAY + 12 * HOUR, LEAF_90D, NIGHT,
+	  .utc_offset = -5 * HOUR }, MIDNIGHT + 63 * DAY + 7 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	{ "not in the emergency reserve", { .now = T0 + 88 * DAY, LEAF_90D, NIGHT }, POINT_90D,
+	  DUE_LIFETIME, DUE_FREE },
+	{ "nor over its begin", { .now = T0 + 87 * DAY - HOUR, LEAF_90D, NIGHT }, T0 + 87 * DAY,
+	  DUE_LIFETIME, DUE_WINDOW },
+	{ "nothing installed: no window", { .now = T0, NIGHT }, T0, DUE_EMPTY, DUE_FREE },
+	{ "unreadable: no window", { .now = T0, LEAF_90D, .unfit = true, NIGHT }, T0, DUE_UNFIT,
+	  DUE_FREE },
+	{ "other names: in a window", { .now = T0, LEAF_90D, .changed = true, NIGHT },
+	  MIDNIGHT + DAY + 2 * HOUR, DUE_CHANGED, DUE_WINDOW },
+	{ "back-off ends outside the window", { .now = MIDNIGHT + 62 * DAY + 5 * HOUR - 30,
+	  LEAF_90D, NIGHT, .failures = 1, .last_failure = MIDNIGHT + 62 * DAY + 5 * HOUR - 30,
+	  .outcome = OUT_RETRY }, MIDNIGHT + 63 * DAY + 2 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+
+	/* work left undone */
+	{ "interrupted: at once", { .now = T0, LEAF_90D, .work = DUE_DEPLOY, NIGHT }, T0,
+	  DUE_UNFINISHED, DUE_FREE },
+	{ "not proven: back-off", { .now = T0, LEAF_90D, .work = DUE_DEPLOY, .failures = 2,
+	  .last_failure = T0, .outcome = OUT_RETRY }, T0 + 10 * MINUTE, DUE_UNFINISHED,
+	  DUE_BACKOFF },
+	{ "not proven: in a window", { .now = T0, LEAF_90D, .work = DUE_DEPLOY, .failures = 1,
+	  .last_failure = T0 - DAY, .outcome = OUT_RETRY, NIGHT }, MIDNIGHT + DAY + 2 * HOUR,
+	  DUE_UNFINISHED, DUE_WINDOW },
+	{ "rolled back: a day later", { .now = T0, LEAF_90D, .work = DUE_AGAIN, .failures = 1,
+	  .last_failure = T0, .outcome = OUT_ROLLBACK }, T0 + DAY, DUE_UNFINISHED, DUE_HELD },
+	{ "what the CA asked does not touch it", { .now = T0, LEAF_90D, .work = DUE_DEPLOY,
+	  .asked = T0 + DAY, .paused = true }, T0, DUE_UNFINISHED, DUE_FREE },
+	{ "the way back: at once", { .now = T0, LEAF_90D, .work = DUE_BACK, .failures = 9,
+	  .last_failure = T0, .outcome = OUT_ALARM, NIGHT }, T0, DUE_UNFINISHED, DUE_FREE },
+	{ "the way back, not proven: 10 minutes", { .now = T0, LEAF_90D, .work = DUE_BACK,
+	  .failures = 9, .last_failure = T0, .outcome = OUT_ALARM, .reload_tries = 6 },
+	  T0 + 10 * MINUTE, DUE_UNFINISHED, DUE_HELD },
+	{ "the way back, seven times: daily", { .now = T0, LEAF_90D, .work = DUE_BACK,
+	  .failures = 9, .last_failure = T0, .outcome = OUT_ALARM, .reload_tries = 7 }, T0 + DAY,
+	  DUE_UNFINISHED, DUE_HELD },
+};
+
+START_TEST(due_at_keeps_its_table)
+{
+	struct due d = due_of(&rows[_i].facts);
+
+	ck_assert_msg(d.at == rows[_i].at, "%s: got %jd (T0 %+jd), want %jd (T0 %+jd)",
+	    rows[_i].what, (intmax_t)d.at, (intmax_t)(d.at - T0), (intmax_t)rows[_i].at,
+	    (intmax_t)(rows[_i].at - T0));
+	ck_assert_msg(d.why == rows[_i].why, "%s: got \"%s\", want \"%s\"", rows[_i].what,
+	    due_why_text(d.why), due_why_text(rows[_i].why));
+	ck_assert_msg(d.held == rows[_i].held, "%s: got \"%s\", want \"%s\"", rows[_i].what,
+	    due_held_text(d.held), due_held_text(rows[_i].held));
+	ck_assert_int_eq(due_at(&rows[_i].facts), d.at);
+	ck_assert(due_why_text(d.why)[0] != '\0');
+	ck_assert(due_held_text(d.held)[0] != '\0');
+}
+END_TEST
+
+START_TEST(sixty_days_expired_are_an_alarm)
+{
+	struct due_facts f = { LEAF_90D, .failures = 3, .last_failure = T0 + 150 * DAY,
+		.outcome = OUT_RETRY };
+
+	f.now = T0 + 150 * DAY;
+	ck_assert(!due_of(&f).alarm);
+	f.now++;
+	ck_assert(due_of(&f).alarm);
+	f.failures = 0;
+	ck_assert(!due_of(&f).alarm);
+}
+END_TEST
+
+/* FAULTS A47, L01, S08 */
+START_TEST(back_off_never_shrinks_overflows_or_ends)
+{
+	int64_t last = 0, wait;
+
+	for (int64_t k = 1; k <= 10000; k++) {
+		wait = due_backoff(k, OUT_RETRY, 0);
+		ck_assert_int_gt(wait, 0);
+		ck_assert_int_ge(wait, last);
+		ck_assert_int_le(wait, DAY);
+		last = wait;
+	}
+	ck_assert_int_eq(due_backoff(INT64_MAX, OUT_RETRY, 500), 36 * HOUR);
+	ck_assert_int_eq(due_backoff(INT64_MAX, OUT_RETRY, -500), 12 * HOUR);
+	ck_assert_int_eq(due_backoff(0, OUT_RETRY, 500), 0);
+	ck_assert_int_eq(due_backoff(INT64_MIN, OUT_HOLD, 500), 0);
+	/* Even at its jitter's worst, a step is longer than the one before it at its best. */
+	for (int64_t k = 1; k < 4; k++)
+		ck_assert_int_gt(due_backoff(k + 1, OUT_RETRY, -500),
+		    due_backoff(k, OUT_RETRY, 500));
+}
+END_TEST
+
+/* --- what is drawn --- */
+
+static const struct {
+	int64_t		 start, end;
+	uint32_t	 random;
+	int64_t		 want;
+} draws[] = {
+	{ 100, 200, 0, 100 },
+	{ 100, 200, UINT32_MAX, 199 },
+	{ 100, 200, UINT32_MAX / 2 + 1, 150 },
+	{ 100, 100, 77, 100 },
+	{ 200, 100, 77, 200 },
+	{ INT64_MIN, INT64_MAX, 77, INT64_MIN },
+	{ 0, INT64_MAX, UINT32_MAX, 9223372034707292159 },
+};
+
+START_TEST(the_point_lies_in_the_window)
+{
+	int64_t got = due_ari_point(draws[_i].start, draws[_i].end, draws[_i].random);
+
+	ck_assert_int_eq(got, draws[_i].want);
+}
+END_TEST
+
+START_TEST(jitter_takes_every_value_in_its_bounds)
+{
+	bool seen[1001] = { false };
+
+	for (uint32_t r = UINT32_MAX - 2002; r < UINT32_MAX; r++) {
+		int j = due_jitter(r);
+
+		ck_assert_int_ge(j, -500);
+		ck_assert_int_le(j, 500);
+		seen[j + 500] = true;
+	}
+	for (size_t i = 0; i < NITEMS(seen); i++)
+		ck_assert_msg(seen[i], "%d never came", (int)i - 500);
+}
+END_TEST
+
+/* --- windows of the configuration --- */
+
+static const struct {
+	const char	*text;
+	int		 start, end;	/* -1: refused */
+} texts[] = {
+	{ "02:00-05:00", 120, 300 }, { "23:30-00:15", 1410, 15 }, { "00:00-24:00", 0, 1440 },
+	{ "24:00-01:00", 0, 60 }, { "05:00-05:00", 300, 300 }, { "00:00-23:59", 0, 1439 },
+	{ "", -1, 0 }, { "02:00", -1, 0 }, { "02:00-", -1, 0 }, { "2:00-5:00", -1, 0 },
+	{ "02:00-05:00 ", -1, 0 }, { " 02:00-05:00", -1, 0 }, { "02:60-05:00", -1, 0 },
+	{ "24:01-05:00", -1, 0 }, { "25:00-05:00", -1, 0 }, { "02:00-05:0", -1, 0 },
+	{ "02:00-05:000", -1, 0 }, { "02.00-05.00", -1, 0 }, { "-2:00-05:00", -1, 0 },
+	{ "0x:00-05:00", -1, 0 }, { "02:00--5:00", -1, 0 }, { "02:00/05:00", -1, 0 },
+};
+
+START_TEST(windows_are_read_strictly)
+{
+	struct err e = ERR_NONE;
+	struct due_window w;
+	int rc = due_window_parse(texts[_i].text, &w, &e);
+
+	if (texts[_i].start == -1) {
+		ck_assert_msg(rc == -1, "\"%s\": got %d-%d, want an error", texts[_i].text,
+		    w.start, w.end);
+		ck_assert_int_eq(e.class, OUT_HOLD);
+		return;
+	}
+	ck_assert_msg(rc == 0 && w.start == texts[_i].start && w.end == texts[_i].end,
+	    "\"%s\": got %d-%d", texts[_i].text, w.start, w.end);
+}
+END_TEST
+
+/* --- a year --- */
+
+#define YEAR	(365 * DAY)
+#define CERTS	1000
+#define RUN	(12 * HOUR)	/* the timer */
+
+struct sim {
+	struct due_facts f;
+	int64_t		 lifetime;
+	int64_t		 issued;
+	int64_t		 attempts;
+	int64_t		 last_try;
+};
+
+static uint32_t
+draw(uint64_t *state)
+{
+	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(*state >> 32);
+}
+
+/* A CA that is gone for 40 days from day 100 on; once in 50 times something else fails. */
+static bool
+ca_works(int64_t now, uint64_t *state)
+{
+	if (now >= T0 + 100 * DAY && now < T0 + 140 * DAY)
+		return false;
+	return draw(state) % 50 != 0;
+}
+
+static void
+issue(struct sim *s, int64_t now)
+{
+	s->f.not_before = now - HOUR;
+	s->f.not_after = now - HOUR + s->lifetime;
+	s->f.failures = 0;
+	s->f.last_success = now;
+	s->issued++;
+}
+
+static void
+try(struct sim *s, int64_t now, uint64_t *state)
+{
+	s->attempts++;
+	s->last_try = now;
+	if (ca_works(now, state)) {
+		issue(s, now);
+		return;
+	}
+	s->f.failures++;
+	s->f.last_failure = now;
+	s->f.outcome = draw(state) % 20 == 0 ? OUT_HOLD : OUT_RETRY;
+	s->f.jitter = due_jitter(draw(state));
+}
+
+/* A run of the timer, and the ones behind it that a daemon would make. */
+static void
+run(struct sim *s, int64_t from, int64_t to, uint64_t *state, int64_t *late)
+{
+	struct due d;
+
+	for (s->f.now = from; s->f.now < to;) {
+		d = due_of(&s->f);
+		if (d.at > s->f.now) {
+			s->f.now = d.at;
+			continue;
+		}
+		ck_assert_msg(s->attempts == 0 || s->f.now - s->last_try >= 30,
+		    "two attempts within %jd s", (intmax_t)(s->f.now - s->last_try));
+		if (s->f.not_after != 0 && s->f.now > s->f.not_after)
+			(*late)++;
+		try(s, s->f.now, state);
+	}
+}
+
+START_TEST(a_year_of_1000_certificates_neither_storms_nor_sleeps)
+{
+	static const int64_t lifetimes[] = { 160 * HOUR, 45 * DAY, 64 * DAY, 90 * DAY, 398 * DAY };
+	struct sim *sims = calloc(CERTS, sizeof(*sims));
+	int64_t late = 0, outage_late = 0, most, used;
+	uint64_t state = 20270115;
+
+	ck_assert_ptr_nonnull(sims);
+	for (size_t i = 0; i < CERTS; i++) {
+		struct sim *s = &sims[i];
+
+		s->lifetime = lifetimes[i % NITEMS(lifetimes)];
+		if (i % 3 == 0)
+			s->f = (struct due_facts){ NIGHT };
+		s->f.renew_before = DUE_DEFAULT;
+		run(s, T0 + (int64_t)i, T0 + 100 * DAY, &state, &late);
+		run(s, T0 + 100 * DAY, T0 + 150 * DAY, &state, &outage_late);
+		used = s->attempts;
+		run(s, T0 + 150 * DAY, T0 + YEAR, &state, &late);
+		/* While the CA was gone: the table of L01, then daily, jitter at its shortest. */
+		ck_assert_int_lt(used, 300);
+		most = YEAR / (s->lifetime - due_rule(s->lifetime)) + 3;
+		ck_assert_msg(s->issued <= most, "lifetime %jd: %jd issued in a year, want at most %jd",
+		    (intmax_t)s->lifetime, (intmax_t)s->issued, (intmax_t)most);
+		ck_assert_int_gt(s->f.not_after, T0 + YEAR);
+	}
+	/* Only the outage lets any expire. */
+	ck_assert_int_eq(late, 0);
+	ck_assert_int_gt(outage_late, 0);
+	free(sims);
+}
+END_TEST
+
+/* FAULTS A30: no loop, however short it lives. */
+START_TEST(no_lifetime_makes_a_loop)
+{
+	static const int64_t lifetimes[] = { 5 * MINUTE, 24 * HOUR, 160 * HOUR, 45 * DAY, 64 * DAY,
+		90 * DAY, 398 * DAY, 3650 * DAY };
+	struct sim s = { .lifetime = lifetimes[_i] };
+	int64_t end = T0 + 20 * lifetimes[_i];
+
+	for (s.f.now = T0; s.f.now < end; s.f.now = due_at(&s.f)) {
+		ck_assert_msg(s.issued == 0 || s.f.now > s.f.last_success, "a loop at %jd",
+		    (intmax_t)(s.f.now - T0));
+		s.f.not_before = s.f.now;
+		s.f.not_after = s.f.now + s.lifetime;
+		s.f.last_success = s.f.now;
+		s.issued++;
+		ck_assert_int_le(s.issued, 40);
+	}
+	ck_assert_int_ge(s.issued, 20);
+}
+END_TEST
+
+/* FAULTS P12 and T07: hours of sleep, and hard failures without end. */
+START_TEST(a_thousand_hard_failures_are_a_thousand_days)
+{
+	struct due_facts f = { .now = T0, .outcome = OUT_HOLD };
+	int64_t tries = 0;
+
+	while (tries < 1000) {
+		ck_assert_int_le(due_at(&f), f.now);
+		f.failures++;
+		f.last_failure = f.now;
+		f.jitter = (int)(tries % 1001) - 500;
+		tries++;
+		ck_assert_int_ge(due_at(&f) - f.now, DAY);
+		f.now = due_at(&f);
+	}
+	ck_assert_int_ge(f.now - T0, 1000 * DAY);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("due");
+	TCase *t = tcase_create("tables");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_loop_test(t, the_rule_holds_for_all_lifetimes, 0, NITEMS(lives));
+	tcase_add_loop_test(t, due_at_keeps_its_table, 0, NITEMS(rows));
+	tcase_add_test(t, sixty_days_expired_are_an_alarm);
+	tcase_add_test(t, back_off_never_shrinks_overflows_or_ends);
+	tcase_add_loop_test(t, the_point_lies_in_the_window, 0, NITEMS(draws));
+	tcase_add_test(t, jitter_takes_every_value_in_its_bounds);
+	tcase_add_loop_test(t, windows_are_read_strictly, 0, NITEMS(texts));
+	suite_add_tcase(s, t);
+	t = tcase_create("simulations");
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, a_year_of_1000_certificates_neither_storms_nor_sleeps);
+	tcase_add_loop_test(t, no_lifetime_makes_a_loop, 0, 8);
+	tcase_add_test(t, a_thousand_hard_failures_are_a_thousand_days);
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? 0 : 1;
+}
