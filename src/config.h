@@ -1,0 +1,83 @@
+/*
+ * config: kamcert.conf, read with libconfuse into structs that nobody changes.
+ *
+ * All errors of a file are reported in one run, each with file and line, the
+ * option, what was seen and what is allowed. Defaults suit Let's Encrypt and
+ * Debian's Kamailio. The structs are described by pack tables, so that the
+ * starter can hand the configuration to the keeper as octets.
+ */
+#ifndef KAMCERT_CONFIG_H
+#define KAMCERT_CONFIG_H
+
+#include "base/err.h"
+#include "base/pack.h"
+#include "hooks/hook.h"
+
+#define CONFIG_DEFAULT_RENEW	-1	/* renew-before not set: the rule of due.h decides */
+
+struct ca_conf {
+	char		*name;
+	char		*directory;	/* https URL */
+	char		*staging;	/* https URL or NULL: where renew --dry-run orders */
+	struct strs	 contact;	/* mailto: URLs */
+	bool		 agree_tos;
+	char		*ca_file;	/* PEM bundle that vouches for the CA's HTTPS server; NULL: the system's */
+	char		*trust_bundle;	/* PEM roots that issued chains must lead to; NULL: the system's */
+	struct strs	 hosts;		/* further hosts that the CA's URLs may name */
+	char		*eab_kid;	/* external account binding, NULL: none */
+	char		*eab_key_file;	/* base64url HMAC key */
+	char		*eab_alg;	/* HS256, HS384, HS512 */
+};
+
+struct challenge_conf {
+	char		*type;		/* "http-01", ... */
+	struct strs	 listen;	/* [address]:port for the listener */
+	char		*webroot;	/* or a document root, or */
+	struct strs	 program;	/* an operator's program */
+};
+
+struct cert_conf {
+	char		*name;		/* also the folder's name: [a-z0-9._-], no leading dot */
+	struct strs	 names;		/* canonical host names, at least one, no doubles */
+	struct strs	 key;		/* "ecdsa-p256", ... at least one */
+	struct strs	 ca;		/* names of ca sections in order of preference */
+	int64_t		 renew_before;	/* seconds, or CONFIG_DEFAULT_RENEW */
+	struct strs	 window;	/* "02:00-05:00", empty: always */
+	struct list	 challenges;	/* struct challenge_conf, at least one */
+	struct list	 hooks;		/* struct hook_conf */
+	char		*user;		/* owner of the files, NULL: the one kamcert runs as */
+	char		*group;		/* group of the files, NULL: the hooks' user's, else as user */
+};
+
+struct config_file {
+	char		*path;
+	int64_t		 dev, ino, size, mtime_ns, ctime_ns;
+};
+
+struct config {
+	char		*path;		/* of the main file */
+	struct list	 files;		/* struct config_file: it and what it includes */
+	char		*state_dir;
+	int64_t		 jobs;		/* orders in flight */
+	char		*log;		/* "stderr" or "syslog" */
+	struct list	 cas;		/* struct ca_conf */
+	struct list	 certs;		/* struct cert_conf */
+};
+
+extern const struct pack config_pack;
+
+/* Called for each error: one complete line without its end. */
+typedef void config_complain(void *arg, const char *line);
+
+/*
+ * Reads path and what it includes. 0, or -1 with USAGE after every error was
+ * told. pack_clear(&config_pack, cfg) frees it.
+ */
+MUST_CHECK int	config_read(const char *path, struct config *cfg, config_complain *, void *arg,
+		    struct err *e);
+
+/* NULL if there is none of that name. */
+const struct ca_conf	*config_ca(const struct config *, const char *name);
+const struct cert_conf	*config_cert(const struct config *, const char *name);
+
+#endif

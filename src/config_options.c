@@ -1,0 +1,487 @@
+/*
+ * config_options: the tables of options, and what each value may be.
+ *
+ * A new option is a field, a row here, and a paragraph in kamcert.conf(5).
+ */
+#include <arpa/inet.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "config_parts.h"
+#include "hooks/wire.h"
+
+#define WORD_MAX_OCTETS	1024	/* of a value that is only looked at as text */
+#define JOBS_MAX	200
+#define SECONDS_MAX	(10 * MINUTE)
+#define RENEW_MIN	HOUR
+#define RENEW_MAX	(3650 * DAY)
+#define USER_OCTETS	32
+#define VALUES_MAX	1000	/* of one option */
+#define NAME_OCTETS	96	/* of an unknown option that is compared with ours */
+
+/* --- storing --- */
+
+static int
+want(struct err *e, const char *what, const char *have)
+{
+	return err_set(e, OUT_USAGE, "want %s, have \"%.300s\"", what, have);
+}
+
+static int
+store(char **field, const char *value, struct err *e)
+{
+	char *copy = strdup(value);
+
+	if (copy == NULL)
+		return err_nomem(e);
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+/* Into a list that has each value once. */
+static int
+store_once(struct strs *field, const char *value, struct err *e)
+{
+	if (field->n == VALUES_MAX)
+		return err_set(e, OUT_USAGE, "want at most %d values", VALUES_MAX);
+	if (strs_has(field, value))
+		return err_set(e, OUT_USAGE, "\"%.300s\" is listed twice", value);
+	return strs_add(field, value) == 0 ? 0 : err_nomem(e);
+}
+
+/* Words end with NULL. */
+static int
+one_of(const char *const *words, const char *value, struct err *e)
+{
+	struct buf list;
+	size_t i;
+
+	for (i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], value) == 0)
+			return 0;
+	buf_init(&list, ERR_TEXT_MAX);
+	buf_printf(&list, "%s", i > 1 ? "one of " : "");
+	for (i = 0; words[i] != NULL; i++)
+		buf_printf(&list, "%s%s", i > 0 ? ", " : "", words[i]);
+	(void)want(e, buf_cstr(&list), value);
+	buf_clear(&list);
+	return -1;
+}
+
+static bool
+is_visible(const char *s)
+{
+	size_t n = strlen(s);
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i] <= ' ' || s[i] > '~')
+			return false;
+	return n > 0 && n <= WORD_MAX_OCTETS;
+}
+
+/* --- values of general kinds --- */
+
+static int
+take_path(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	if (value[0] != '/' || strlen(value) >= PATH_MAX)
+		return want(e, "an absolute path", value);
+	return store(field, value, e);
+}
+
+static int
+take_bool(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char *const words[] = { "true", "yes", "on", "false", "no", "off", NULL };
+
+	*(bool *)field = false;
+	if (one_of(words, value, e) == -1)
+		return -1;
+	for (size_t i = 0; i < 3; i++)
+		if (strcmp(words[i], value) == 0)
+			*(bool *)field = true;
+	return 0;
+}
+
+/* Seconds that something may take. */
+static int
+take_limit(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	int64_t t;
+
+	if (text_duration(value, &t) == -1 || t < 1 || t > SECONDS_MAX)
+		return want(e, "a time such as 10s, from 1s to 10m", value);
+	*(int64_t *)field = t;
+	return 0;
+}
+
+/* As useradd(8) would have it, or a number. */
+static int
+take_user(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char allowed[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	size_t n = strlen(value);
+
+	if (n == 0 || n > USER_OCTETS || strspn(value, allowed) != n || value[0] == '-' ||
+	    value[0] == '.')
+		return want(e, "a name or number of 1 to 32 letters, digits, _ . -", value);
+	return store(field, value, e);
+}
+
+static int
+take_https(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	struct url u;
+
+	if (text_url(value, &u, e) == -1)
+		return err_in(e, "want an https URL");
+	if (strcmp(u.scheme, "https") != 0)
+		return want(e, "an https URL", value);
+	return store(field, value, e);
+}
+
+/* --- values outside of sections --- */
+
+static int
+take_jobs(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	int64_t n;
+
+	if (text_number(span_str(value), &n) == -1 || n < 1 || n > JOBS_MAX)
+		return want(e, "a whole number from 1 to 200", value);
+	*(int64_t *)field = n;
+	return 0;
+}
+
+static int
+take_log(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char *const words[] = { "stderr", "syslog", NULL };
+
+	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
+}
+
+/* --- ca --- */
+
+static int
+take_own_tos(struct reader *r, void *field, const char *value, struct err *e)
+{
+	r->ca_has_tos = true;
+	return take_bool(r, field, value, e);
+}
+
+/* RFC 8555 section 7.3: one address, no header fields. */
+static int
+take_contact(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	const char *at = strchr(value, '@');
+	char host[HOST_MAX + 1];
+	struct err why;
+
+	if (strncmp(value, "mailto:", 7) != 0 || !is_visible(value) || at == NULL ||
+	    at == value + 7 || strpbrk(value, "?,%<>\"") != NULL ||
+	    text_host(at + 1, 0, host, &why) == -1)
+		return want(e, "mailto:user@host", value);
+	return store_once(field, value, e);
+}
+
+static bool
+is_address(const char *value)
+{
+	uint8_t addr[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, value, addr) == 1 || inet_pton(AF_INET6, value, addr) == 1;
+}
+
+/* As text_url() gives the host of a URL. */
+static int
+take_host(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	char host[HOST_MAX + 1];
+
+	if (is_address(value))
+		return store_once(field, value, e);
+	if (text_host(value, HOST_SINGLE, host, e) == -1)
+		return err_in(e, "want a host name or address");
+	return store_once(field, host, e);
+}
+
+static int
+take_kid(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	if (!is_visible(value))
+		return want(e, "1 to 1024 visible ASCII characters", value);
+	return store(field, value, e);
+}
+
+static int
+take_alg(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char *const words[] = { "HS256", "HS384", "HS512", NULL };
+
+	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
+}
+
+/* --- certificate --- */
+
+static int
+take_name(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	char host[HOST_MAX + 1];
+
+	if (is_address(value))
+		return want(e, "a host name, not an address", value);
+	if (text_host(value, HOST_WILDCARD, host, e) == -1)
+		return err_in(e, "want a host name");
+	if (host[0] == '*')
+		return want(e, "a name without wildcard (it would need a dns-01 challenge, "
+		    "which is not offered yet)", value);
+	return store_once(field, host, e);
+}
+
+static int
+take_key(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char *const words[] = { "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072",
+	    "rsa-4096", NULL };
+
+	return one_of(words, value, e) == 0 ? store_once(field, value, e) : -1;
+}
+
+/* Whether there is such a section is known at the end only. */
+static int
+take_ca(struct reader *r, void *field, const char *value, struct err *e)
+{
+	struct mention *m;
+
+	if (store_once(field, value, e) == -1)
+		return -1;
+	if ((m = list_add(&r->references, sizeof(*m))) == NULL)
+		return err_nomem(e);
+	*m = (struct mention){ .section = "ca", .at = r->at, .number = r->references.n };
+	return store(&m->name, value, e);
+}
+
+static int
+take_renew(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	int64_t t;
+
+	if (strcmp(value, "default") == 0) {
+		*(int64_t *)field = CONFIG_DEFAULT_RENEW;
+		return 0;
+	}
+	if (text_duration(value, &t) == -1 || t < RENEW_MIN || t > RENEW_MAX)
+		return want(e, "\"default\", or a time such as 30d, from 1h to 3650d", value);
+	*(int64_t *)field = t;
+	return 0;
+}
+
+/* "HH:MM" as minutes, or -1. */
+static int
+minutes_of(const char *s)
+{
+	int64_t hours, minutes;
+
+	if (s[2] != ':' || text_number(span_of(s, 2), &hours) == -1 ||
+	    text_number(span_of(s + 3, 2), &minutes) == -1 || hours > 23 || minutes > 59)
+		return -1;
+	return (int)(hours * 60 + minutes);
+}
+
+static int
+take_window(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	int from = -1, to = -1;
+
+	if (strlen(value) == 11 && value[5] == '-') {
+		from = minutes_of(value);
+		to = minutes_of(value + 6);
+	}
+	if (from == -1 || to == -1 || from == to)
+		return want(e, "two different times such as 02:00-05:00", value);
+	return store_once(field, value, e);
+}
+
+/* --- challenge, hook --- */
+
+/* "address:port", IPv6 in brackets. */
+static int
+take_listen(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	const char *colon = strrchr(value, ':');
+	size_t n = colon != NULL ? (size_t)(colon - value) : 0;
+	bool brackets = n > 2 && value[0] == '[' && value[n - 1] == ']';
+	uint8_t addr[sizeof(struct in6_addr)];
+	char host[INET6_ADDRSTRLEN] = "";
+	int64_t port;
+
+	if (n > 0 && n - (brackets ? 2 : 0) < sizeof(host))
+		memcpy(host, value + (brackets ? 1 : 0), n - (brackets ? 2 : 0));
+	if (inet_pton(brackets ? AF_INET6 : AF_INET, host, addr) != 1 ||
+	    text_number(span_str(colon + 1), &port) == -1 || port < 1 || port > 65535)
+		return want(e, "address:port such as [::]:80", value);
+	return store_once(field, value, e);
+}
+
+/* Stored in the one form that all ways of writing it lead to. */
+static int
+take_rpc(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	struct wire_addr addr;
+
+	return wire_addr_parse(value, &addr, e) == 0 ? store(field, addr.text, e) : -1;
+}
+
+static int
+take_verify(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	struct wire_listener l;
+
+	return wire_listener_parse(value, &l, e) == 0 ? store_once(field, value, e) : -1;
+}
+
+static int
+take_command(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	struct strs *command = field;
+
+	if (command->n == 0 && (value[0] != '/' || strlen(value) >= PATH_MAX))
+		return want(e, "the absolute path of a program first", value);
+	if (command->n == VALUES_MAX)
+		return err_set(e, OUT_USAGE, "want at most %d values", VALUES_MAX);
+	return strs_add(command, value) == 0 ? 0 : err_nomem(e);
+}
+
+/* --- tables --- */
+
+#define ROW(type, field)	offsetof(struct type, field)
+
+static const struct option hook_options[] = {
+	{ "rpc", OPTION_ONE, ROW(hook_conf, rpc), take_rpc, NULL },
+	{ "user", OPTION_ONE, ROW(hook_conf, user), take_user, NULL },
+	{ "verify", OPTION_MANY, ROW(hook_conf, verify), take_verify, NULL },
+	{ "command", OPTION_MANY, ROW(hook_conf, command), take_command, NULL },
+	{ "timeout", OPTION_ONE, ROW(hook_conf, timeout), take_limit, NULL },
+	{ "settle", OPTION_ONE, ROW(hook_conf, settle), take_limit, NULL },
+};
+
+static const struct section hook_section = {
+	"hook", hook_options, NITEMS(hook_options), offsetof(struct reader, hook), finish_hook,
+};
+
+static const struct option challenge_options[] = {
+	{ "listen", OPTION_MANY, ROW(challenge_conf, listen), take_listen, NULL },
+	{ "webroot", OPTION_ONE, ROW(challenge_conf, webroot), take_path, NULL },
+};
+
+static const struct section challenge_section = {
+	"challenge", challenge_options, NITEMS(challenge_options),
+	offsetof(struct reader, challenge), finish_challenge,
+};
+
+static const struct option certificate_options[] = {
+	{ "names", OPTION_MANY, ROW(cert_conf, names), take_name, NULL },
+	{ "key", OPTION_MANY, ROW(cert_conf, key), take_key, NULL },
+	{ "ca", OPTION_MANY, ROW(cert_conf, ca), take_ca, NULL },
+	{ "renew-before", OPTION_ONE, ROW(cert_conf, renew_before), take_renew, NULL },
+	{ "window", OPTION_MANY, ROW(cert_conf, window), take_window, NULL },
+	{ "user", OPTION_ONE, ROW(cert_conf, user), take_user, NULL },
+	{ "group", OPTION_ONE, ROW(cert_conf, group), take_user, NULL },
+	{ "challenge", OPTION_SECTION, 0, NULL, &challenge_section },
+	{ "hook", OPTION_SECTION, 0, NULL, &hook_section },
+};
+
+static const struct section certificate_section = {
+	"certificate", certificate_options, NITEMS(certificate_options),
+	offsetof(struct reader, cert), finish_certificate,
+};
+
+static const struct option ca_options[] = {
+	{ "directory", OPTION_ONE, ROW(ca_conf, directory), take_https, NULL },
+	{ "staging", OPTION_ONE, ROW(ca_conf, staging), take_https, NULL },
+	{ "contact", OPTION_MANY, ROW(ca_conf, contact), take_contact, NULL },
+	{ "agree-tos", OPTION_ONE, ROW(ca_conf, agree_tos), take_own_tos, NULL },
+	{ "ca-file", OPTION_ONE, ROW(ca_conf, ca_file), take_path, NULL },
+	{ "trust-bundle", OPTION_ONE, ROW(ca_conf, trust_bundle), take_path, NULL },
+	{ "hosts", OPTION_MANY, ROW(ca_conf, hosts), take_host, NULL },
+	{ "eab-kid", OPTION_ONE, ROW(ca_conf, eab_kid), take_kid, NULL },
+	{ "eab-key-file", OPTION_ONE, ROW(ca_conf, eab_key_file), take_path, NULL },
+	{ "eab-alg", OPTION_ONE, ROW(ca_conf, eab_alg), take_alg, NULL },
+};
+
+static const struct section ca_section = {
+	"ca", ca_options, NITEMS(ca_options), offsetof(struct reader, ca), finish_ca,
+};
+
+static const struct option top_options[] = {
+	{ "state-dir", OPTION_ONE, ROW(top_conf, state_dir), take_path, NULL },
+	{ "jobs", OPTION_ONE, ROW(top_conf, jobs), take_jobs, NULL },
+	{ "log", OPTION_ONE, ROW(top_conf, log), take_log, NULL },
+	{ "agree-tos", OPTION_ONE, ROW(top_conf, agree_tos), take_bool, NULL },
+	{ "ca", OPTION_SECTION, 0, NULL, &ca_section },
+	{ "certificate", OPTION_SECTION, 0, NULL, &certificate_section },
+	{ "include", OPTION_INCLUDE, 0, NULL, NULL },
+};
+
+const struct section config_top = {
+	"", top_options, NITEMS(top_options), offsetof(struct reader, top), NULL,
+};
+
+const struct option *
+section_option(const struct section *section, struct span name)
+{
+	for (size_t i = 0; i < section->noptions; i++)
+		if (span_is(name, section->options[i].name))
+			return &section->options[i];
+	return NULL;
+}
+
+/* How many octets must change to make one of the other. */
+static unsigned
+distance(struct span a, struct span b)
+{
+	unsigned row[NAME_OCTETS], before, corner, least;
+
+	if (a.n >= NAME_OCTETS || b.n >= NAME_OCTETS)
+		return NAME_OCTETS;
+	for (size_t k = 0; k <= b.n; k++)
+		row[k] = (unsigned)k;
+	for (size_t i = 0; i < a.n; i++) {
+		corner = row[0]++;
+		for (size_t k = 0; k < b.n; k++) {
+			before = row[k + 1];
+			least = before < row[k] ? before + 1 : row[k] + 1;
+			corner += a.p[i] != b.p[k];
+			row[k + 1] = corner < least ? corner : least;
+			corner = before;
+		}
+	}
+	return row[b.n];
+}
+
+void
+section_suggest(const struct section *section, struct span name, struct buf *b)
+{
+	const char *nearest = NULL;
+	unsigned best = name.n < 4 ? 2 : 3, d;
+
+	for (size_t i = 0; i < section->noptions; i++) {
+		d = distance(name, span_str(section->options[i].name));
+		if (d < best) {
+			best = d;
+			nearest = section->options[i].name;
+		}
+	}
+	if (nearest != NULL) {
+		buf_printf(b, "did you mean \"%s\"?", nearest);
+		return;
+	}
+	buf_str(b, "want one of ");
+	for (size_t i = 0; i < section->noptions; i++)
+		buf_printf(b, "%s%s", i > 0 ? ", " : "", section->options[i].name);
+}

@@ -1,0 +1,413 @@
+/*
+ * config_sections: what a whole section must be, its defaults, and what must
+ * hold between sections.
+ *
+ * A section in which something was told already is not searched for what it
+ * lacks: that would be a second message for one fault.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "config_parts.h"
+#include "hooks/ctl.h"
+#include "version.h"
+
+#define LE_TITLE	"letsencrypt"
+#define LE_DIRECTORY	"https://acme-v02.api.letsencrypt.org/directory"
+#define LE_STAGING	"https://acme-staging-v02.api.letsencrypt.org/directory"
+
+#define TITLE_OCTETS	200
+
+#define DEFAULT_JOBS	4
+#define DEFAULT_LOG	"stderr"
+#define DEFAULT_KEY	"ecdsa-p256"
+#define DEFAULT_LISTEN	"[::]:80"
+#define DEFAULT_USER	"kamailio"
+#define DEFAULT_VERIFY	"sips:127.0.0.1:5061"
+#define DEFAULT_SETTLE	15
+#define KAMAILIO_LIMIT	10
+#define PROGRAM_LIMIT	MINUTE
+
+static const char *const challenge_types[] = { "http-01" };
+
+/* --- defaults; without memory they are noted as missing by the reader --- */
+
+static void
+default_text(struct reader *r, char **field, const char *value)
+{
+	if (*field == NULL && (*field = strdup(value)) == NULL)
+		r->no_memory = true;
+}
+
+static void
+default_list(struct reader *r, struct strs *field, const char *value)
+{
+	if (field->n == 0 && strs_add(field, value) == -1)
+		r->no_memory = true;
+}
+
+static void
+default_number(int64_t *field, int64_t value)
+{
+	if (*field == 0)
+		*field = value;
+}
+
+/* Moves an object that is filled into its list, and leaves an empty one. */
+static void
+move_to(struct reader *r, struct list *list, void *object, const struct pack *pack)
+{
+	void *item = list_add(list, pack->size);
+
+	if (item == NULL) {
+		r->no_memory = true;
+		pack_clear(pack, object);
+		return;
+	}
+	memcpy(item, object, pack->size);
+	memset(object, 0, pack->size);
+}
+
+/* --- titles --- */
+
+static void
+note_title(struct reader *r, const char *section, const char *title, struct place at)
+{
+	struct mention *m = list_add(&r->titles, sizeof(*m));
+
+	if (m == NULL) {
+		r->no_memory = true;
+		return;
+	}
+	*m = (struct mention){ .section = section, .at = at, .number = r->titles.n };
+	default_text(r, &m->name, title);
+}
+
+/* Titles become names of folders. */
+static void
+check_title(struct reader *r, const char *section, const char *title, struct place at)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t n = strlen(title);
+
+	if (n == 0 || n > TITLE_OCTETS || strspn(title, allowed) != n || title[0] == '.' ||
+	    title[0] == '-')
+		config_tell(r, at, "%s \"%s\": want a title of at most %d lower-case letters, "
+		    "digits, . _ -, the first none of . -", section, title, TITLE_OCTETS);
+	note_title(r, section, title, at);
+}
+
+/* --- ca --- */
+
+static void
+check_eab(struct reader *r, const struct ca_conf *ca, struct place at)
+{
+	if (ca->eab_kid != NULL && ca->eab_key_file == NULL)
+		config_tell(r, at, "ca \"%s\": eab-kid: want eab-key-file as well", ca->name);
+	if (ca->eab_kid == NULL && ca->eab_key_file != NULL)
+		config_tell(r, at, "ca \"%s\": eab-key-file: want eab-kid as well", ca->name);
+	if (ca->eab_kid == NULL && ca->eab_key_file == NULL && ca->eab_alg != NULL)
+		config_tell(r, at, "ca \"%s\": eab-alg: want eab-kid and eab-key-file as well",
+		    ca->name);
+}
+
+static void
+fill_ca(struct reader *r, struct ca_conf *ca)
+{
+	if (strcmp(ca->name, LE_TITLE) == 0)
+		default_text(r, &ca->directory, LE_DIRECTORY);
+	if (ca->directory != NULL && strcmp(ca->directory, LE_DIRECTORY) == 0)
+		default_text(r, &ca->staging, LE_STAGING);
+	if (ca->eab_kid != NULL)
+		default_text(r, &ca->eab_alg, "HS256");
+}
+
+void
+finish_ca(struct reader *r, const char *title, const struct mark *m)
+{
+	struct ca_conf *ca = &r->ca;
+
+	check_title(r, "ca", title, m->at);
+	default_text(r, &ca->name, title);
+	if (r->no_memory)
+		return;
+	if (r->ca_has_tos && strs_add(&r->own_tos, title) == -1)
+		r->no_memory = true;
+	r->ca_has_tos = false;
+	if (!m->spoiled)
+		check_eab(r, ca, m->at);
+	fill_ca(r, ca);
+	if (ca->directory == NULL && !m->spoiled)
+		config_tell(r, m->at, "ca \"%s\": want a directory, the URL where the CA's ACME "
+		    "service begins", title);
+	move_to(r, &r->cfg->cas, ca, &ca_conf_pack);
+}
+
+/* --- challenge --- */
+
+static void
+check_challenge_type(struct reader *r, const char *title, struct place at)
+{
+	struct buf list;
+
+	for (size_t i = 0; i < NITEMS(challenge_types); i++)
+		if (strcmp(challenge_types[i], title) == 0)
+			return;
+	buf_init(&list, ERR_TEXT_MAX);
+	for (size_t i = 0; i < NITEMS(challenge_types); i++)
+		buf_printf(&list, "%s%s", i > 0 ? ", " : "", challenge_types[i]);
+	config_tell(r, at, "challenge \"%s\": want one of the types that are offered: %s", title,
+	    buf_cstr(&list));
+	buf_clear(&list);
+}
+
+static bool
+has_challenge(const struct cert_conf *cert, const char *type)
+{
+	const struct challenge_conf *c = cert->challenges.v;
+
+	for (size_t i = 0; i < cert->challenges.n; i++)
+		if (strcmp(c[i].type, type) == 0)
+			return true;
+	return false;
+}
+
+static void
+fill_challenge(struct reader *r, struct challenge_conf *c, const char *type)
+{
+	default_text(r, &c->type, type);
+	if (c->webroot == NULL)
+		default_list(r, &c->listen, DEFAULT_LISTEN);
+}
+
+void
+finish_challenge(struct reader *r, const char *title, const struct mark *m)
+{
+	struct challenge_conf *c = &r->challenge;
+
+	check_challenge_type(r, title, m->at);
+	if (has_challenge(&r->cert, title))
+		config_tell(r, m->at, "challenge \"%s\": want one of each type in a certificate, "
+		    "have a second one", title);
+	if (c->listen.n > 0 && c->webroot != NULL)
+		config_tell(r, m->at, "challenge \"%s\": want listen or webroot, have both", title);
+	fill_challenge(r, c, title);
+	if (c->type != NULL)
+		move_to(r, &r->cert.challenges, c, &challenge_conf_pack);
+}
+
+/* --- hook --- */
+
+static void
+check_hook_type(struct reader *r, const char *title, struct place at)
+{
+	const struct hook_type *t;
+	struct buf list;
+
+	if (hook_find(title) != NULL)
+		return;
+	buf_init(&list, ERR_TEXT_MAX);
+	for (size_t i = 0; (t = hook_at(i)) != NULL; i++)
+		buf_printf(&list, "%s%s", i > 0 ? ", " : "", t->name);
+	config_tell(r, at, "hook \"%s\": want one of %s", title, buf_cstr(&list));
+	buf_clear(&list);
+}
+
+static void
+fill_kamailio(struct reader *r, struct hook_conf *h)
+{
+	default_text(r, &h->rpc, CTL_DEFAULT);
+	default_text(r, &h->user, DEFAULT_USER);
+	default_list(r, &h->verify, DEFAULT_VERIFY);
+	default_number(&h->timeout, KAMAILIO_LIMIT);
+	default_number(&h->settle, DEFAULT_SETTLE);
+}
+
+static void
+fill_program(struct hook_conf *h)
+{
+	default_number(&h->timeout, PROGRAM_LIMIT);
+	default_number(&h->settle, DEFAULT_SETTLE);
+}
+
+void
+finish_hook(struct reader *r, const char *title, const struct mark *m)
+{
+	struct hook_conf *h = &r->hook;
+
+	check_hook_type(r, title, m->at);
+	if (strcmp(title, "kamailio") == 0) {
+		if (h->command.n > 0)
+			config_tell(r, m->at, "hook \"kamailio\": command: only a hook "
+			    "\"program\" has one");
+		fill_kamailio(r, h);
+	} else if (strcmp(title, "program") == 0) {
+		if (h->rpc != NULL)
+			config_tell(r, m->at, "hook \"program\": rpc: only a hook \"kamailio\" "
+			    "has one");
+		if (h->command.n == 0 && !m->spoiled)
+			config_tell(r, m->at, "hook \"program\": want a command, "
+			    "{ \"/path/of/program\", \"argument\", ... }");
+		fill_program(h);
+	}
+	default_text(r, &h->type, title);
+	move_to(r, &r->cert.hooks, h, &hook_conf_pack);
+}
+
+/* --- certificate --- */
+
+static void
+check_keys(struct reader *r, const struct cert_conf *c, struct place at)
+{
+	size_t ecdsa = 0;
+
+	for (size_t i = 0; i < c->key.n; i++)
+		ecdsa += strncmp(c->key.v[i], "ecdsa-", 6) == 0;
+	if (c->key.n > 2 || (c->key.n == 2 && ecdsa != 1))
+		config_tell(r, at, "certificate \"%s\": key: want one, or a pair of one ecdsa and "
+		    "one rsa key, have %zu and %zu", c->name, ecdsa, c->key.n - ecdsa);
+}
+
+static void
+fill_names(struct reader *r, struct cert_conf *c, const struct mark *m)
+{
+	char host[HOST_MAX + 1];
+	struct err e;
+
+	if (c->names.n > 0 || m->spoiled)
+		return;
+	if (text_host(c->name, 0, host, &e) == 0)
+		default_list(r, &c->names, host);
+	else
+		config_tell(r, m->at, "certificate \"%s\": want names, since the title is not one: %s",
+		    c->name, e.text);
+}
+
+static void
+fill_certificate(struct reader *r, struct cert_conf *c)
+{
+	struct challenge_conf challenge = { .type = NULL };
+	struct hook_conf hook = { .type = NULL };
+
+	default_list(r, &c->key, DEFAULT_KEY);
+	default_number(&c->renew_before, CONFIG_DEFAULT_RENEW);
+	if (c->challenges.n == 0) {
+		fill_challenge(r, &challenge, challenge_types[0]);
+		move_to(r, &c->challenges, &challenge, &challenge_conf_pack);
+	}
+	if (c->hooks.n == 0) {
+		default_text(r, &hook.type, "kamailio");
+		fill_kamailio(r, &hook);
+		move_to(r, &c->hooks, &hook, &hook_conf_pack);
+	}
+}
+
+void
+finish_certificate(struct reader *r, const char *title, const struct mark *m)
+{
+	struct cert_conf *c = &r->cert;
+
+	check_title(r, "certificate", title, m->at);
+	default_text(r, &c->name, title);
+	if (r->no_memory)
+		return;
+	fill_names(r, c, m);
+	check_keys(r, c, m->at);
+	fill_certificate(r, c);
+	move_to(r, &r->cfg->certs, c, &cert_conf_pack);
+}
+
+/* --- between sections --- */
+
+static int
+compare_mentions(const void *va, const void *vb)
+{
+	const struct mention *a = va, *b = vb;
+	int order = strcmp(a->section, b->section);
+
+	if (order == 0)
+		order = strcmp(a->name, b->name);
+	return order != 0 ? order : (a->number > b->number) - (a->number < b->number);
+}
+
+static void
+refuse_doubles(struct reader *r)
+{
+	struct mention *t = r->titles.v, *first = t;
+
+	if (t == NULL)
+		return;
+	qsort(t, r->titles.n, sizeof(*t), compare_mentions);
+	for (struct mention *next = t + 1; next < t + r->titles.n; next++) {
+		if (strcmp(first->section, next->section) == 0 && strcmp(first->name, next->name) == 0)
+			config_tell(r, next->at, "%s \"%s\": the title is in use since %s:%u",
+			    next->section, next->name, first->at.path, first->at.line);
+		else
+			first = next;
+	}
+}
+
+static void
+resolve_references(struct reader *r)
+{
+	const struct mention *ref = r->references.v;
+	const struct ca_conf *cas = r->cfg->cas.v;
+	struct buf list;
+
+	buf_init(&list, ERR_TEXT_MAX / 2);
+	for (size_t i = 0; i < r->cfg->cas.n; i++)
+		buf_printf(&list, "%s%s", i > 0 ? ", " : "", cas[i].name);
+	for (size_t i = 0; i < r->references.n; i++)
+		if (config_ca(r->cfg, ref[i].name) == NULL)
+			config_tell(r, ref[i].at, "ca: want the title of a ca section (%s), "
+			    "have \"%.300s\"", buf_ok(&list) ? buf_cstr(&list) : "too many to list",
+			    ref[i].name);
+	buf_clear(&list);
+}
+
+static void
+fill_cas(struct reader *r)
+{
+	struct ca_conf implied = { .name = NULL }, *cas;
+
+	if (r->cfg->cas.n == 0) {
+		default_text(r, &implied.name, LE_TITLE);
+		if (r->no_memory)
+			return;
+		fill_ca(r, &implied);
+		move_to(r, &r->cfg->cas, &implied, &ca_conf_pack);
+	}
+	cas = r->cfg->cas.v;
+	for (size_t i = 0; i < r->cfg->cas.n; i++)
+		if (!strs_has(&r->own_tos, cas[i].name))
+			cas[i].agree_tos = r->top.agree_tos;
+}
+
+void
+finish_config(struct reader *r)
+{
+	struct cert_conf *certs = r->cfg->certs.v;
+	struct ca_conf *cas;
+
+	default_text(r, &r->top.state_dir, DEFAULT_STATE_DIR);
+	default_text(r, &r->top.log, DEFAULT_LOG);
+	default_number(&r->top.jobs, DEFAULT_JOBS);
+	r->cfg->state_dir = r->top.state_dir;
+	r->cfg->log = r->top.log;
+	r->cfg->jobs = r->top.jobs;
+	r->top.state_dir = r->top.log = NULL;
+	fill_cas(r);
+	cas = r->cfg->cas.v;
+	for (size_t i = 0; i < r->cfg->certs.n && cas != NULL; i++)
+		default_list(r, &certs[i].ca, cas[0].name);
+	if (r->no_memory)
+		return;
+	refuse_doubles(r);
+	if (r->broken)
+		return;
+	resolve_references(r);
+	if (r->cfg->certs.n == 0 && r->complaints.n == 0)
+		config_tell(r, (struct place){ r->cfg->path, 0, 0 },
+		    "want at least one certificate section");
+}
