@@ -1,0 +1,366 @@
+#include "account.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/jws.h"
+#include "base/clock.h"
+#include "keeper.h"
+#include "ledger.h"
+
+#define KEY_TYPE	"ecdsa-p256"
+#define EAB_FILE_MAX	4096
+
+enum account_state { ACCOUNT_NEW, ACCOUNT_ASKED, ACCOUNT_READY, ACCOUNT_BROKEN };
+
+struct account {
+	struct account		*next;
+	struct keeper		*keeper;
+	const struct ca_conf	*ca;
+	int64_t			 id;		/* in messages: negative, jobs have the others */
+	enum account_state	 state;
+	struct err		 err;		/* BROKEN: why */
+	struct store_account	 stored;
+	struct ledger		 ledger;
+	struct key		*key;
+	struct buf		 jwk;
+	char			 thumbprint[JWS_THUMBPRINT_TEXT];
+};
+
+const char *
+account_url(const struct account *a)
+{
+	return a->stored.url;
+}
+
+const char *
+account_thumbprint(const struct account *a)
+{
+	return a->thumbprint;
+}
+
+struct account *
+account_by_id(struct keeper *k, int64_t id)
+{
+	struct account *a;
+
+	for (a = k->accounts; a != NULL; a = a->next)
+		if (a->id == id)
+			return a;
+	return NULL;
+}
+
+static void
+account_free(struct account *a)
+{
+	pack_clear(&store_account_pack, &a->stored);
+	pack_clear(&ledger_pack, &a->ledger);
+	key_free(a->key);
+	buf_clear(&a->jwk);
+	free(a);
+}
+
+void
+accounts_free(struct keeper *k)
+{
+	struct account *a;
+
+	while ((a = k->accounts) != NULL) {
+		k->accounts = a->next;
+		account_free(a);
+	}
+}
+
+/* A rehearsal orders elsewhere, and leaves no account behind in the store. */
+static char *
+directory_of(const struct account *a)
+{
+	return a->keeper->setup.dry_run ? a->ca->staging : a->ca->directory;
+}
+
+void
+account_fill_task(const struct account *a, struct msg_task *task)
+{
+	struct record_time now;
+
+	record_now(&now);
+	task->name = a->ca->name;
+	task->ca.directory = directory_of(a);
+	task->ca.hosts = a->ca->hosts;
+	task->ca_file = a->ca->ca_file;
+	task->hold_until = ledger_until(&a->ledger, &now);
+}
+
+void
+account_note_failure(struct account *a, const struct err *why)
+{
+	struct record_time now;
+	struct err e = ERR_NONE;
+
+	if (why->retry_at == 0 || a->keeper->setup.dry_run)
+		return;
+	record_now(&now);
+	if (ledger_hold(&a->ledger, &now, why->retry_at, why->text, &e) == -1 ||
+	    ledger_save(a->keeper->store, a->ca->name, &a->ledger, &e) == -1)
+		log_error(KV_S("ca", a->ca->name), KV_S("event", "ledger not saved"),
+		    KV_S("error", e.text));
+}
+
+/* Makes the key of a new account and stores it before the CA hears of it. */
+static int
+make_key(struct account *a, struct err *e)
+{
+	struct buf pem;
+	int rc = -1;
+
+	buf_init(&pem, KEY_PEM_MAX);
+	if ((a->key = key_new(KEY_TYPE, e)) == NULL || key_to_pem(a->key, &pem, e) == -1)
+		goto out;
+	if (blob_set(&a->stored.key_pem, buf_span(&pem)) == -1 ||
+	    (a->stored.directory = strdup(a->ca->directory)) == NULL) {
+		err_nomem(e);
+		goto out;
+	}
+	a->stored.created = clock_wall();
+	rc = store_account_save(a->keeper->store, a->ca->name, &a->stored, e);
+out:
+	buf_clear(&pem);
+	return rc;
+}
+
+static int
+load_stored(struct account *a, struct err *e)
+{
+	if (ledger_load(a->keeper->store, a->ca->name, &a->ledger, e) == -1)
+		return -1;
+	if (store_account_load(a->keeper->store, a->ca->name, &a->stored, e) == -1) {
+		if (e->sys != ENOENT)
+			return -1;
+		err_clear(e);
+		return make_key(a, e);
+	}
+	if ((a->key = key_from_pem(blob_span(&a->stored.key_pem), e)) == NULL)
+		return err_in(e, "account of %s", a->ca->name);
+	/* an account is one at a directory: at another one it is looked for again */
+	if (a->stored.directory == NULL || strcmp(a->stored.directory, a->ca->directory) != 0) {
+		free(a->stored.url);
+		a->stored.url = NULL;
+	}
+	return 0;
+}
+
+static int
+load(struct account *a, struct err *e)
+{
+	if (a->keeper->setup.dry_run) {
+		if ((a->key = key_new(KEY_TYPE, e)) == NULL)
+			return -1;
+	} else if (load_stored(a, e) == -1)
+		return -1;
+	if (key_jwk(a->key, &a->jwk, e) == -1)
+		return -1;
+	return jws_thumbprint(buf_span(&a->jwk), a->thumbprint, e);
+}
+
+static void
+wake_jobs(struct keeper *k)
+{
+	size_t i;
+
+	for (i = 0; i < k->njobs; i++)
+		if (k->jobs[i]->at == STEP_ACCOUNT)
+			job_wake(k->jobs[i]);
+}
+
+static int
+keep_result(struct account *a, struct acme_result *result, struct err *e)
+{
+	struct strs contact = { 0 };
+	size_t i;
+
+	for (i = 0; i < a->ca->contact.n; i++)
+		if (strs_add(&contact, a->ca->contact.v[i]) == -1) {
+			strs_clear(&contact);
+			return err_nomem(e);
+		}
+	strs_clear(&a->stored.contact);
+	a->stored.contact = contact;
+	free(a->stored.url);
+	a->stored.url = result->account;
+	result->account = NULL;
+	free(a->stored.directory);
+	if ((a->stored.directory = strdup(a->ca->directory)) == NULL)
+		return err_nomem(e);
+	if (a->keeper->setup.dry_run)
+		return 0;
+	return store_account_save(a->keeper->store, a->ca->name, &a->stored, e);
+}
+
+static void
+on_registered(void *arg, struct message *m)
+{
+	struct account *a = arg;
+
+	a->state = ACCOUNT_BROKEN;
+	if (m->type != MSG_RESULT) {
+		(void)message_error(m, &a->err);
+		account_note_failure(a, &a->err);
+	} else if (((struct acme_result *)m->body)->account == NULL)
+		err_set(&a->err, OUT_HOLD, "account at %s: the CA gave no URL", a->ca->name);
+	else if (keep_result(a, m->body, &a->err) == 0)
+		a->state = ACCOUNT_READY;
+	wake_jobs(a->keeper);
+}
+
+/* RFC 8555 section 7.3.1: newAccount finds the account of a key that has one. */
+static int
+ask_net(struct account *a, struct err *e)
+{
+	struct msg_task task = { .job = a->id };
+	struct channel *net;
+
+	account_fill_task(a, &task);
+	task.todo.kind = ACME_REGISTER;
+	task.todo.contact = a->ca->contact;
+	task.todo.agree_tos = a->ca->agree_tos;
+	task.todo.eab = a->ca->eab_kid != NULL;
+	task.todo.thumbprint = a->thumbprint;
+	if (keeper_role(a->keeper, ROLE_NET, &net, e) == -1)
+		return -1;
+	return channel_call(net, MSG_TASK, &task, -1, on_registered, a, e);
+}
+
+static struct account *
+account_open(struct keeper *k, const struct ca_conf *ca, struct err *e)
+{
+	struct account *a;
+
+	for (a = k->accounts; a != NULL; a = a->next)
+		if (a->ca == ca)
+			return a;
+	if ((a = calloc(1, sizeof *a)) == NULL) {
+		err_nomem(e);
+		return NULL;
+	}
+	a->keeper = k;
+	a->ca = ca;
+	a->id = k->accounts == NULL ? -1 : k->accounts->id - 1;
+	buf_init(&a->jwk, JWS_MAX);
+	a->next = k->accounts;
+	k->accounts = a;
+	if (load(a, &a->err) == -1)
+		a->state = ACCOUNT_BROKEN;
+	else if (a->stored.url != NULL)
+		a->state = ACCOUNT_READY;
+	return a;
+}
+
+int
+account_get(struct keeper *k, const struct ca_conf *ca, struct account **out, struct err *e)
+{
+	struct account *a;
+
+	if ((*out = a = account_open(k, ca, e)) == NULL)
+		return -1;
+	if (a->state == ACCOUNT_NEW && ask_net(a, &a->err) == -1)
+		a->state = ACCOUNT_BROKEN;
+	else if (a->state == ACCOUNT_NEW)
+		a->state = ACCOUNT_ASKED;
+	switch (a->state) {
+	case ACCOUNT_READY:
+		return 1;
+	case ACCOUNT_BROKEN:
+		*e = a->err;
+		return -1;
+	case ACCOUNT_NEW:
+	case ACCOUNT_ASKED:
+		break;
+	}
+	return 0;
+}
+
+/* The HMAC key is read when it is needed and wiped at once (RFC 8555 section 7.3.4). */
+static int
+sign_eab(const struct account *a, const struct acme_sign *what, struct buf *jws, struct err *e)
+{
+	struct jws_eab eab = {
+		.alg = a->ca->eab_alg,
+		.kid = a->ca->eab_kid,
+		.url = what->url,
+		.jwk = buf_span(&a->jwk),
+	};
+	struct buf text, key;
+	struct span line;
+	struct rd r;
+	int rc = -1;
+
+	buf_init(&text, EAB_FILE_MAX);
+	buf_init(&key, EAB_FILE_MAX);
+	if (a->ca->eab_kid == NULL || a->ca->eab_key_file == NULL) {
+		err_set(e, OUT_HOLD, "account at %s: no eab-kid and eab-key-file", a->ca->name);
+		goto out;
+	}
+	if (fs_read_path(a->ca->eab_key_file, EAB_FILE_MAX, &text, e) == -1)
+		goto out;
+	r = rd_of(buf_span(&text));
+	if (!rd_line(&r, &line) || base64url_decode(line, &key) == -1) {
+		err_set(e, OUT_HOLD, "%s: want the HMAC key in base64url on the first line",
+		    a->ca->eab_key_file);
+		goto out;
+	}
+	eab.key = buf_span(&key);
+	rc = jws_eab(&eab, jws, e);
+out:
+	buf_clear(&text);
+	buf_clear(&key);
+	return rc;
+}
+
+static int
+sign_request(const struct account *a, const struct acme_sign *what, struct buf *jws,
+    struct err *e)
+{
+	struct jws_header header = {
+		.alg = key_alg(a->key),
+		.nonce = what->nonce,
+		.url = what->url,
+		.kid = what->key == ACME_KEY_KID ? a->stored.url : NULL,
+		.jwk = what->key == ACME_KEY_KID ? SPAN_NONE : buf_span(&a->jwk),
+	};
+	struct buf input, signature;
+	int rc = -1;
+
+	buf_init(&input, JWS_MAX);
+	buf_init(&signature, JWS_MAX);
+	if (what->nonce == NULL || (what->key == ACME_KEY_KID && a->stored.url == NULL))
+		err_set(e, OUT_RETRY, "account at %s: nonce or account URL is missing", a->ca->name);
+	else if (jws_input(&header, blob_span(&what->payload), &input, e) == 0 &&
+	    key_sign(a->key, header.alg, buf_span(&input), &signature, e) == 0)
+		rc = jws_finish(buf_span(&input), buf_span(&signature), jws, e);
+	buf_clear(&input);
+	buf_clear(&signature);
+	return rc;
+}
+
+int
+account_sign(const struct account *a, const struct acme_sign *what, struct buf *jws,
+    struct err *e)
+{
+	struct acme_ca ca = { .directory = directory_of(a), .hosts = a->ca->hosts };
+
+	/* net is not trusted with this: what is signed goes to this CA and nowhere else */
+	if (what->url == NULL || acme_url_check(&ca, "sign", what->url, e) == -1)
+		return -1;
+	switch ((enum acme_key)what->key) {
+	case ACME_KEY_KID:
+	case ACME_KEY_JWK:
+		return sign_request(a, what, jws, e);
+	case ACME_KEY_EAB:
+		return sign_eab(a, what, jws, e);
+	case ACME_KEY_CERT:
+	case ACME_KEY_NEW:
+		break;
+	}
+	return err_set(e, OUT_RETRY, "sign: this run has no such key");
+}

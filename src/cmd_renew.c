@@ -1,0 +1,167 @@
+/*
+ * cmd_renew: the commands that make jobs: renew, reload, rollback. They read
+ * the configuration and leave the rest to the keeper. A renew with nothing
+ * due ends before any of that.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cmd.h"
+#include "index.h"
+#include "starter.h"
+#include "version.h"
+
+static void
+complain(void *arg UNUSED, const char *line)
+{
+	struct err e = ERR_NONE;
+
+	err_set(&e, OUT_USAGE, "%s", line);
+	report_error("configuration", &e);
+}
+
+int
+cmd_config(const struct cmd_options *options, const struct strs *names, struct config *config)
+{
+	struct err e = ERR_NONE;
+	size_t i;
+	int rc = 0;
+
+	if (config_read(options->config, config, complain, NULL, &e) == -1) {
+		report_error("configuration", &e);
+		return -1;
+	}
+	for (i = 0; i < names->n; i++) {
+		if (config_cert(config, names->v[i]) != NULL)
+			continue;
+		err_set(&e, OUT_USAGE, "%s has no certificate of this name: %s", options->config,
+		    names->v[i]);
+		report_error("configuration", &e);
+		rc = -1;
+	}
+	if (rc == -1)
+		pack_clear(&config_pack, config);
+	return rc;
+}
+
+/* Reads the configuration and has the roles carry setup out. */
+static enum outcome
+run(const struct cmd_options *options, struct msg_setup *setup, int64_t jobs)
+{
+	struct starter_in in = { .setup = setup, .level = cmd_log_level(options->level) };
+	enum outcome outcome;
+
+	if (cmd_config(options, &setup->certs, &setup->config) == -1)
+		return OUT_USAGE;
+	if (jobs > 0)
+		setup->config.jobs = jobs;
+	in.target = strcmp(setup->config.log, "syslog") == 0 ? LOG_TO_SYSLOG : LOG_TO_STDERR;
+	outcome = starter_run(&in);
+	pack_clear(&config_pack, &setup->config);
+	return outcome;
+}
+
+/* A decimal number within bounds, or -1. */
+static int64_t
+number(const char *text, int64_t max)
+{
+	int64_t n;
+
+	return text_number(span_str(text), &n) == 0 && n >= 1 && n <= max ? n : -1;
+}
+
+enum outcome
+cmd_renew(const struct cmd_options *options, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "force", no_argument, NULL, 'f' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "no-hooks", no_argument, NULL, 'H' },
+		{ "jobs", required_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct msg_setup setup = { .command = CMD_RENEW };
+	enum outcome outcome = OUT_RETRY;
+	int64_t jobs = 0;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
+		switch (c) {
+		case 'f':
+			setup.force = true;
+			break;
+		case 'n':
+			setup.dry_run = true;
+			break;
+		case 'H':
+			setup.no_hooks = true;
+			break;
+		case 'j':
+			if ((jobs = number(optarg, 200)) == -1)
+				return cmd_usage("renew", "--jobs: want 1 to 200, have %s", optarg);
+			break;
+		default:
+			return cmd_usage("renew", "wrong option");
+		}
+	if (cmd_names(argc, argv, optind, &setup.certs) == -1)
+		goto out;
+	if (!setup.force && !setup.dry_run && index_nothing_due(options->config,
+	    DEFAULT_STATE_DIR, &setup.certs, clock_wall()))
+		outcome = OUT_OK;
+	else
+		outcome = run(options, &setup, jobs);
+out:
+	strs_clear(&setup.certs);
+	return outcome;
+}
+
+/* Commands without options of their own. */
+static enum outcome
+run_plain(const struct cmd_options *options, enum command command, int argc, char **argv)
+{
+	static const struct option longs[] = { { NULL, 0, NULL, 0 } };
+	struct msg_setup setup = { .command = command };
+	enum outcome outcome = OUT_RETRY;
+
+	if (getopt_long(argc, argv, "", longs, NULL) != -1)
+		return cmd_usage(argv[0], "wrong option");
+	if (cmd_names(argc, argv, optind, &setup.certs) == 0)
+		outcome = run(options, &setup, 0);
+	strs_clear(&setup.certs);
+	return outcome;
+}
+
+enum outcome
+cmd_reload(const struct cmd_options *options, int argc, char **argv)
+{
+	return run_plain(options, CMD_RELOAD, argc, argv);
+}
+
+enum outcome
+cmd_check(const struct cmd_options *options, int argc, char **argv)
+{
+	return run_plain(options, CMD_CHECK, argc, argv);
+}
+
+enum outcome
+cmd_rollback(const struct cmd_options *options, int argc, char **argv)
+{
+	static const struct option longs[] = { { NULL, 0, NULL, 0 } };
+	struct msg_setup setup = { .command = CMD_ROLLBACK };
+	enum outcome outcome = OUT_RETRY;
+
+	if (getopt_long(argc, argv, "", longs, NULL) != -1)
+		return cmd_usage("rollback", "wrong option");
+	if (argc - optind < 1 || argc - optind > 2)
+		return cmd_usage("rollback", "want the name of a certificate, and perhaps a version");
+	if (argc - optind == 2 &&
+	    (setup.version = number(argv[optind + 1], INT64_MAX - 1)) == -1)
+		return cmd_usage("rollback", "version: want a number, have %s", argv[optind + 1]);
+	if (cmd_names(optind + 1, argv, optind, &setup.certs) == 0)
+		outcome = run(options, &setup, 0);
+	strs_clear(&setup.certs);
+	return outcome;
+}

@@ -1,0 +1,394 @@
+/*
+ * deploy: the steps of a job that put a version into service: preflight,
+ * switch, reload, verify, the same steps back, and the record of it all.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "instance.h"
+#include "keeper.h"
+#include "verify.h"
+
+/* Calls ask() for one hook after the other; a hook that waits is asked again. */
+static enum job_progress
+each_hook(struct job *j, enum job_progress (*ask)(struct instance *, struct job *, struct err *e),
+    struct err *e)
+{
+	const struct hook_conf *h = j->conf->hooks.v;
+	struct instance *in;
+	enum job_progress p;
+
+	for (; !j->keeper->setup.no_hooks && j->hook < j->conf->hooks.n; j->hook++) {
+		if ((in = instance_of(j->keeper, &h[j->hook], e)) == NULL)
+			return JOB_FAILED;
+		if ((p = ask(in, j, e)) != JOB_DONE)
+			return p;
+	}
+	return JOB_DONE;
+}
+
+/* --- forward --- */
+
+enum job_progress
+deploy_preflight(struct job *j, struct err *e)
+{
+	enum job_progress p = each_hook(j, instance_preflight, e);
+
+	if (p == JOB_FAILED && j->state.health == INSTALL_EMPTY && e->hint[0] == '\0')
+		err_hint(e, "a server that needs the certificate to start: kamcert renew --no-hooks, "
+		    "start it, then kamcert reload");
+	return p;
+}
+
+/* Close to the reload, so that the time in which a starting server could see both is short. */
+enum job_progress
+deploy_switch(struct job *j, struct err *e)
+{
+	if (install_switch(j->folder, j->version, clock_wall(), e) == -1)
+		return JOB_FAILED;
+	if (j->keeper->setup.no_hooks)
+		return JOB_DONE;
+	return install_asked(j->folder, clock_wall(), e) == -1 ? JOB_FAILED : JOB_DONE;
+}
+
+static enum job_progress
+reload_one(struct instance *in, struct job *j, struct err *e)
+{
+	enum job_progress p = instance_reload(in, j, e);
+
+	if (p != JOB_WAIT && !instance_kept_old(in))
+		j->untouched = false;
+	return p;
+}
+
+enum job_progress
+deploy_reload(struct job *j, struct err *e)
+{
+	return each_hook(j, reload_one, e);
+}
+
+/* --- verify --- */
+
+/* Digests of leaf and issuers of a version, as servers should send them. */
+static int
+digest_version(struct job *j, int64_t version, struct buf *out, struct err *e)
+{
+	const struct cert_facts *c;
+	struct certs certs = { 0 };
+	struct buf pem;
+	size_t i;
+	int rc = -1;
+
+	buf_init(&pem, CHAIN_MAX);
+	if (install_read(j->folder, version, "fullchain.pem", &pem, e) == 0 &&
+	    chain_read(buf_span(&pem), &certs, e) == 0) {
+		c = certs.all.v;
+		for (i = 0; i < certs.all.n; i++)
+			buf_put(out, blob_span(&c[i].sha256));
+		rc = buf_ok(out) ? 0 : err_nomem(e);
+	}
+	pack_clear(&certs_pack, &certs);
+	buf_clear(&pem);
+	return rc;
+}
+
+/* Everything that was seen of one hook's servers, as one object of the record's list. */
+static void
+put_proof(struct job *j, const struct hook_conf *conf, const struct verify_out *out)
+{
+	const struct verify_seen *seen = out->seen.v;
+	struct instance *in;
+	struct json_out o;
+	struct err e = ERR_NONE;
+	size_t i;
+
+	if ((in = instance_of(j->keeper, conf, &e)) == NULL)
+		return;
+	if (j->proofs++ > 0)
+		buf_str(&j->proof, ",");
+	json_begin(&o, &j->proof);
+	json_put_object(&o, NULL);
+	instance_put_proof(in, &o);
+	json_put_str(&o, "verdict", verify_word(out->verdict));
+	json_put_int(&o, "rounds", out->rounds);
+	json_put_int(&o, "verify_ms", out->ms);
+	json_put_array(&o, "listeners");
+	for (i = 0; i < out->seen.n; i++) {
+		json_put_object(&o, NULL);
+		json_put_str(&o, "listener", seen[i].listener);
+		json_put_str(&o, "name", seen[i].name);
+		json_put_str(&o, "verdict", verify_word(seen[i].verdict));
+		json_put_int(&o, "handshakes", seen[i].handshakes);
+		json_put_int(&o, "wanted", seen[i].wanted);
+		json_put_str(&o, "serial", seen[i].leaf.serial);
+		json_put_str(&o, "note", seen[i].note);
+		json_object_end(&o);
+	}
+	json_array_end(&o);
+	json_object_end(&o);
+}
+
+static void
+on_verified(void *arg, struct message *m)
+{
+	struct job *j = arg;
+	const struct hook_conf *h = j->conf->hooks.v;
+	const struct verify_out *seen = m->body;
+	struct err e = ERR_NONE;
+
+	j->asked = false;
+	if (m->type != MSG_VERIFIED) {
+		(void)message_error(m, &e);
+		job_fail(j, &e);
+		return;
+	}
+	put_proof(j, &h[j->hook], seen);
+	if (verify_judge(seen, &e) == -1) {
+		job_fail(j, &e);
+		return;
+	}
+	j->hook++;
+	job_wake(j);
+}
+
+static void
+lend(struct blob *blob, const struct buf *b)
+{
+	blob->p = b->p;
+	blob->n = b->n;
+}
+
+int
+deploy_ask_verify(struct job *j, const struct hook_conf *h, int64_t version,
+    channel_answer *answer, struct err *e)
+{
+	struct verify_in in = { .listeners = h->verify, .names = j->conf->names };
+	struct channel *control;
+	struct instance *at;
+	struct buf want, old;
+	int rc = -1;
+
+	buf_init(&want, CHAIN_CERTS_MAX * SHA256_LEN);
+	buf_init(&old, CHAIN_CERTS_MAX * SHA256_LEN);
+	if ((at = instance_of(j->keeper, h, e)) == NULL ||
+	    digest_version(j, version, &want, e) == -1)
+		goto out;
+	if (j->state.version != 0 && j->state.version != version &&
+	    digest_version(j, j->state.version, &old, e) == -1) {
+		err_clear(e);	/* only for a better word about what was seen */
+		buf_reset(&old);
+	}
+	lend(&in.want, &want);
+	lend(&in.old, &old);
+	in.old.n = in.old.n < SHA256_LEN ? 0 : SHA256_LEN;
+	in.workers = instance_workers(at);
+	in.settle = h->settle;
+	in.look = j->kind == JOB_LOOK;
+	if (keeper_role(j->keeper, ROLE_CONTROL, &control, e) == 0)
+		rc = channel_call(control, MSG_VERIFY, &in, -1, answer, j, e);
+out:
+	buf_clear(&want);
+	buf_clear(&old);
+	return rc;
+}
+
+/* One hook after the other, until all their listeners serve the version. */
+static enum job_progress
+verify_version(struct job *j, int64_t version, struct err *e)
+{
+	const struct hook_conf *h = j->conf->hooks.v;
+
+	if (j->asked)
+		return JOB_WAIT;
+	while (j->hook < j->conf->hooks.n && h[j->hook].verify.n == 0)
+		j->hook++;
+	if (j->hook >= j->conf->hooks.n)
+		return JOB_DONE;
+	if (deploy_ask_verify(j, &h[j->hook], version, on_verified, e) == -1)
+		return JOB_FAILED;
+	j->asked = true;
+	return JOB_WAIT;
+}
+
+enum job_progress
+deploy_verify(struct job *j, struct err *e)
+{
+	enum job_progress p = verify_version(j, j->version, e);
+
+	if (p != JOB_DONE)
+		return p;
+	if (j->kind != JOB_RELOAD && install_done(j->folder, clock_wall(), e) == -1)
+		return JOB_FAILED;
+	j->served = j->version;
+	return JOB_DONE;
+}
+
+/* --- back --- */
+
+enum job_progress
+deploy_back_switch(struct job *j, struct err *e)
+{
+	const char *reason = j->err.class != OUT_OK ? j->err.text : "an earlier run gave it up";
+
+	if (install_back(j->folder, reason, clock_wall(), e) == -1)
+		return JOB_FAILED;
+	install_state_clear(&j->state);
+	if (install_look(j->folder, clock_wall(), &j->state, e) == -1)
+		return JOB_FAILED;
+	j->version = j->state.version;
+	return install_asked(j->folder, clock_wall(), e) == -1 ? JOB_FAILED : JOB_DONE;
+}
+
+/* A server that kept its old set needs no second reload (FAULTS K04). */
+enum job_progress
+deploy_back_reload(struct job *j, struct err *e)
+{
+	if (j->untouched && j->kind != JOB_BACK)
+		return JOB_DONE;
+	return each_hook(j, instance_reload, e);
+}
+
+enum job_progress
+deploy_back_verify(struct job *j, struct err *e)
+{
+	enum job_progress p = verify_version(j, j->version, e);
+
+	if (p != JOB_DONE)
+		return p;
+	if (install_done(j->folder, clock_wall(), e) == -1)
+		return JOB_FAILED;
+	j->served = j->version;
+	j->err.class = OUT_ROLLBACK;
+	if (j->kind == JOB_BACK)
+		err_set(&j->err, OUT_ROLLBACK, "a rollback that was cut off is complete");
+	return JOB_DONE;
+}
+
+/* --- record --- */
+
+/* Only what was seen in handshakes is called proven. */
+static const char *
+how_far(const struct job *j)
+{
+	const struct hook_conf *h = j->conf->hooks.v;
+	size_t i;
+
+	if (j->keeper->setup.no_hooks)
+		return "installed; the hooks are still to be run";
+	if (j->conf->hooks.n == 0)
+		return "installed; no hook is configured";
+	for (i = 0; i < j->conf->hooks.n; i++)
+		if (h[i].verify.n > 0)
+			return "proven to be served";
+	return "installed, and the hooks were run; no listener to look at is configured";
+}
+
+static void
+describe(const struct job *j, char *text, size_t size)
+{
+	char until[TIME_TEXT], days[SPAN_TEXT], old[ERR_TEXT_MAX];
+	const struct manifest *m = &j->state.active;
+
+	if (j->err.class != OUT_OK) {
+		if (j->err.class == OUT_ROLLBACK) {
+			text_clean(old, sizeof old, span_str(j->err.text));
+			snprintf(text, size, "version %lld is served again: %.700s",
+			    (long long)j->version, old);
+		} else
+			snprintf(text, size, "%s", j->err.text);
+		return;
+	}
+	if (j->kind == JOB_REHEARSE) {
+		snprintf(text, size, "rehearsed: the way to a certificate is free");
+		return;
+	}
+	snprintf(text, size, "version %lld, valid until %s (%s), %s", (long long)j->version,
+	    text_time(m->not_after, until), text_span_of_time(m->not_after - clock_wall(), days),
+	    how_far(j));
+}
+
+static void
+report_result(struct job *j)
+{
+	char text[ERR_TEXT_MAX];
+	struct report r = {
+		.kind = REPORT_RESULT,
+		.cert = j->conf->name,
+		.outcome = j->err.class,
+		.text = text,
+		.hint = j->err.hint,
+		.version = j->version,
+		.ms = clock_boot_ms() - j->began_ms,
+	};
+	struct buf data;
+
+	buf_init(&data, RECORD_FACTS_MAX);
+	if (j->proofs > 0) {
+		buf_str(&data, "{\"hooks\":[");
+		buf_put(&data, buf_span(&j->proof));
+		buf_str(&data, "]}");
+	}
+	if (buf_ok(&data)) {
+		r.data.p = data.p;
+		r.data.n = data.n;
+		if (blob_set(&j->record.facts, buf_span(&data)) == -1)
+			log_warn(KV_S("cert", j->conf->name), KV_S("event", "proof not kept"));
+	}
+	describe(j, text, sizeof text);
+	keeper_report(j->keeper, &r);
+	buf_clear(&data);
+}
+
+/* An order that led to nothing is not to be continued: the next one begins anew. */
+static int
+drop_order(struct job *j, struct err *e)
+{
+	if (j->kind != JOB_ISSUE || j->err.class == OUT_OK || j->err.class == OUT_RETRY)
+		return 0;
+	return store_order_drop(j->folder, e);
+}
+
+/* Looking before costs the CA nothing: what is found then is told, but holds nothing back. */
+static int
+record_outcome(struct job *j, const struct record_time *now, struct err *e)
+{
+	const int64_t failures = j->record.failures;
+	const struct record_time last = j->record.last_failure;
+	uint32_t random;
+
+	if (random_bytes(&random, sizeof random) == -1)
+		return err_set(e, OUT_RETRY, "no random bytes");
+	if (record_end(&j->record, now, job_step_name(j->failed_at), j->version, &j->err,
+	    random) == -1)
+		return err_nomem(e);
+	if (j->err.class != OUT_OK && j->failed_at == STEP_PREFLIGHT) {
+		j->record.failures = failures;
+		j->record.last_failure = last;
+	}
+	j->record.paused = j->trouble == ACME_TROUBLE_PAUSED;
+	return record_save(j->folder, &j->record, e);
+}
+
+enum job_progress
+deploy_record(struct job *j, struct err *e)
+{
+	struct record_time now;
+
+	if (j->err.class == OUT_OK && j->kind != JOB_REHEARSE) {
+		install_state_clear(&j->state);
+		if (install_look(j->folder, clock_wall(), &j->state, e) == -1)
+			return JOB_FAILED;
+	}
+	report_result(j);
+	if (j->kind == JOB_REHEARSE)
+		return JOB_DONE;
+	install_unreserve(j->folder);
+	record_now(&now);
+	if (record_outcome(j, &now, e) == -1 || drop_order(j, e) == -1)
+		return JOB_FAILED;
+	return j->served == 0 || install_prune(j->folder, e) == 0 ? JOB_DONE : JOB_FAILED;
+}

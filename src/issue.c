@@ -1,0 +1,530 @@
+/*
+ * issue: the steps of a job that get a certificate: account, order, chain,
+ * rehearse, install; and what net asks in between. Net is told nothing secret,
+ * and what it brings is judged here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "account.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "keeper.h"
+#include "rehearse.h"
+
+/* --- account --- */
+
+enum job_progress
+issue_account(struct job *j, struct err *e)
+{
+	switch (account_get(j->keeper, j->ca, &j->account, e)) {
+	case 1:
+		return JOB_DONE;
+	case 0:
+		return JOB_WAIT;
+	}
+	return JOB_FAILED;
+}
+
+/* --- order --- */
+
+/* Goes on with the order of a run that was cut off, if it was for the same (FAULTS L08). */
+static int
+continue_order(struct job *j, struct err *e)
+{
+	struct store_order order = { 0 };
+	bool same = false;
+	size_t i;
+
+	if (store_order_load(j->folder, &order, e) == -1)
+		return e->sys == ENOENT ? 0 : -1;
+	if (strcmp(order.ca, j->ca->name) == 0 && order.names.n == j->conf->names.n &&
+	    strcmp(order.key_type, j->conf->key.v[0]) == 0) {
+		same = true;
+		for (i = 0; i < order.names.n; i++)
+			same = same && strs_has(&j->conf->names, order.names.v[i]);
+	}
+	if (same && (j->key = key_from_pem(blob_span(&order.key_pem), e)) != NULL) {
+		j->order_url = order.url;
+		order.url = NULL;
+	}
+	pack_clear(&store_order_pack, &order);
+	return 0;
+}
+
+static int
+collect_challenges(const struct job *j, struct strs *types, struct err *e)
+{
+	const struct challenge_conf *c = j->conf->challenges.v;
+	size_t i;
+
+	for (i = 0; i < j->conf->challenges.n; i++)
+		if (!strs_has(types, c[i].type) && strs_add(types, c[i].type) == -1)
+			return err_nomem(e);
+	return 0;
+}
+
+static void
+report_warnings(struct job *j, const struct acme_result *result)
+{
+	struct report r = { .kind = REPORT_NOTE, .cert = j->conf->name, .ms = -1 };
+	size_t i;
+
+	r.step = (char *)(uintptr_t)"order";
+	for (i = 0; i < result->warnings.n; i++) {
+		r.text = result->warnings.v[i];
+		keeper_report(j->keeper, &r);
+	}
+}
+
+static void
+wake_next_order(struct keeper *k)
+{
+	size_t i;
+
+	for (i = 0; i < k->njobs; i++)
+		if (k->jobs[i]->at == STEP_ORDER && !k->jobs[i]->task_open)
+			job_wake(k->jobs[i]);
+}
+
+/* The end of net's work on the order: behind the chain that was taken, or a failure. */
+static void
+on_result(void *arg, struct message *m)
+{
+	struct job *j = arg;
+	struct err e = ERR_NONE;
+
+	j->task_open = false;
+	j->keeper->orders--;
+	j->chain_asked = 0;
+	if (m->type == MSG_RESULT) {
+		report_warnings(j, m->body);
+		free(j->order_url);
+		j->order_url = ((struct acme_result *)m->body)->order;
+		((struct acme_result *)m->body)->order = NULL;
+	} else {
+		(void)message_error(m, &e);
+		j->trouble = ((struct msg_error *)m->body)->trouble;
+		account_note_failure(j->account, &e);
+		if (j->at == STEP_ORDER || j->at == STEP_CHAIN)
+			job_fail(j, &e);
+	}
+	wake_next_order(j->keeper);
+	keeper_step(j->keeper);
+}
+
+static int
+ask_for_order(struct job *j, struct err *e)
+{
+	struct msg_task task = { .job = j->id };
+	struct channel *net;
+	int rc = -1;
+
+	account_fill_task(j->account, &task);
+	task.todo.kind = ACME_ORDER;
+	task.todo.account = (char *)(uintptr_t)account_url(j->account);
+	task.todo.thumbprint = (char *)(uintptr_t)account_thumbprint(j->account);
+	task.todo.names = j->conf->names;
+	task.todo.order = j->order_url;
+	if (collect_challenges(j, &task.todo.challenges, e) == 0 &&
+	    keeper_role(j->keeper, ROLE_NET, &net, e) == 0)
+		rc = channel_call(net, MSG_TASK, &task, -1, on_result, j, e);
+	strs_clear(&task.todo.challenges);
+	return rc;
+}
+
+/* Counted on disk before the CA hears of it, so that no crash makes the ledger forget (FAULTS V8). */
+static int
+spend(struct job *j, struct err *e)
+{
+	struct record_time now;
+
+	record_now(&now);
+	record_attempt(&j->record, &now);
+	if (j->order_url == NULL && record_spend(&j->record, &now, &j->conf->names, e) == -1)
+		return -1;
+	return record_save(j->folder, &j->record, e);
+}
+
+enum job_progress
+issue_order(struct job *j, struct err *e)
+{
+	if (j->task_open)
+		return j->chain_asked != 0 ? JOB_DONE : JOB_WAIT;
+	if (j->keeper->orders >= (size_t)j->keeper->setup.config.jobs)
+		return JOB_WAIT;
+	if (continue_order(j, e) == -1 || (j->kind == JOB_ISSUE && install_reserve(j->folder, e) == -1))
+		return JOB_FAILED;
+	if (j->key == NULL && (j->key = key_new(j->conf->key.v[0], e)) == NULL)
+		return JOB_FAILED;
+	if ((j->kind == JOB_ISSUE && spend(j, e) == -1) || ask_for_order(j, e) == -1)
+		return JOB_FAILED;
+	j->task_open = true;
+	j->keeper->orders++;
+	return JOB_WAIT;
+}
+
+void
+issue_on_step(void *arg, struct message *m)
+{
+	const struct msg_step *body = m->body;
+	struct job *j = keeper_job(arg, body->job);
+	struct report r = { .kind = REPORT_START, .ms = -1 };
+
+	if (j == NULL || body->step == NULL)
+		return;
+	r.cert = j->conf->name;
+	r.step = body->step;
+	keeper_report(arg, &r);
+}
+
+/* The answer goes to net; err is what it gets when there is none. */
+static void
+answer(struct keeper *k, uint64_t id, enum message_type type, const void *body, const struct err *why)
+{
+	struct channel *net = k->roles[ROLE_NET];
+	struct err e = ERR_NONE;
+
+	if (net == NULL)
+		return;
+	if (why->class != OUT_OK)
+		channel_fail(net, id, why);
+	else if (channel_send(net, type, id, body, -1, &e) == -1)
+		channel_fail(net, id, &e);
+}
+
+void
+issue_on_sign(void *arg, struct message *m)
+{
+	const struct msg_sign *body = m->body;
+	struct job *j = keeper_job(arg, body->job);
+	struct account *a = j != NULL ? j->account : account_by_id(arg, body->job);
+	struct msg_signed out = { { NULL, 0 } };
+	struct err e = ERR_NONE;
+	struct buf jws;
+
+	buf_init(&jws, ACME_BODY_MAX);
+	if (a == NULL)
+		err_set(&e, OUT_RETRY, "sign: no such task");
+	else if (account_sign(a, &body->sign, &jws, &e) == 0) {
+		out.jws.p = jws.p;
+		out.jws.n = jws.n;
+	}
+	answer(arg, m->id, MSG_SIGNED, &out, &e);
+	buf_clear(&jws);
+}
+
+/* --- challenges --- */
+
+/* Challenges that are being put up for one question of net's. */
+struct solving {
+	struct keeper	*keeper;
+	uint64_t	 id;
+	size_t		 open;
+	struct err	 err;
+};
+
+static const struct challenge_conf *
+solver_of(const struct job *j, const char *type)
+{
+	const struct challenge_conf *c = j->conf->challenges.v;
+	size_t i;
+
+	for (i = 0; type != NULL && i < j->conf->challenges.n; i++)
+		if (strcmp(c[i].type, type) == 0)
+			return &c[i];
+	return NULL;
+}
+
+static void
+on_put(void *arg, struct message *m)
+{
+	struct solving *s = arg;
+
+	if (m->type != MSG_DONE && s->err.class == OUT_OK)
+		(void)message_error(m, &s->err);
+	if (--s->open > 0)
+		return;
+	answer(s->keeper, s->id, MSG_DONE, NULL, &s->err);
+	free(s);
+}
+
+static int
+put_up(struct job *j, const struct acme_challenge *c, struct solving *s, struct err *e)
+{
+	const struct challenge_conf *conf = solver_of(j, c->type);
+	struct msg_put put = { c->token, c->key_auth, conf != NULL ? conf->webroot : NULL };
+	struct channel *ch;
+
+	if (conf == NULL || c->token == NULL || c->key_auth == NULL)
+		return err_set(e, OUT_HOLD, "challenge %s for %s: not configured",
+		    c->type != NULL ? c->type : "?", c->name != NULL ? c->name : "?");
+	if (keeper_role(j->keeper, ROLE_ANSWER, &ch, e) == -1 ||
+	    channel_call(ch, MSG_PUT, &put, -1, on_put, s, e) == -1)
+		return -1;
+	s->open++;
+	return 0;
+}
+
+void
+issue_on_solve(void *arg, struct message *m)
+{
+	const struct msg_solve *body = m->body;
+	const struct acme_challenge *c = body->challenges.v;
+	struct job *j = keeper_job(arg, body->job);
+	struct err e = ERR_NONE;
+	struct solving *s;
+	size_t i;
+
+	if (j == NULL || (s = calloc(1, sizeof *s)) == NULL) {
+		err_set(&e, OUT_RETRY, "solve: no such task, or no memory");
+		answer(arg, m->id, MSG_DONE, NULL, &e);
+		return;
+	}
+	s->keeper = arg;
+	s->id = m->id;
+	for (i = 0; i < body->challenges.n && s->err.class == OUT_OK; i++)
+		if (put_up(j, &c[i], s, &e) == -1)
+			s->err = e;
+	if (s->open == 0) {	/* else on_put() answers */
+		answer(arg, m->id, MSG_DONE, NULL, &s->err);
+		free(s);
+	}
+}
+
+void
+issue_on_unsolve(void *arg, struct message *m)
+{
+	const struct msg_solve *body = m->body;
+	const struct acme_challenge *c = body->challenges.v;
+	struct job *j = keeper_job(arg, body->job);
+	const struct challenge_conf *conf;
+	struct msg_drop drop;
+	struct channel *ch;
+	struct err e = ERR_NONE;
+	size_t i;
+
+	for (i = 0; j != NULL && i < body->challenges.n; i++) {
+		if ((conf = solver_of(j, c[i].type)) == NULL || c[i].token == NULL)
+			continue;
+		drop.token = c[i].token;
+		drop.webroot = conf->webroot;
+		if (keeper_role(arg, ROLE_ANSWER, &ch, &e) == -1 ||
+		    channel_send(ch, MSG_DROP, 0, &drop, -1, &e) == -1)
+			log_warn(KV_S("cert", j->conf->name), KV_S("event", "challenge left"),
+			    KV_S("error", e.text));
+	}
+}
+
+/* --- finalize --- */
+
+/* Key, request and order are on disk before the CA may make a certificate of them. */
+static int
+make_request(struct job *j, const char *url, struct buf *der, struct err *e)
+{
+	struct store_order order = { .created = clock_wall() };
+	struct buf pem;
+	int rc = -1;
+
+	buf_init(&pem, KEY_PEM_MAX);
+	if (key_csr(j->key, &j->conf->names, true, der, e) == -1 ||
+	    key_to_pem(j->key, &pem, e) == -1)
+		goto out;
+	order.url = (char *)(uintptr_t)url;
+	order.ca = j->ca->name;
+	order.names = j->conf->names;
+	order.key_type = (char *)(uintptr_t)key_type(j->key);
+	order.key_pem.p = pem.p;
+	order.key_pem.n = pem.n;
+	order.csr.p = der->p;
+	order.csr.n = der->n;
+	rc = j->kind == JOB_ISSUE ? store_order_save(j->folder, &order, e) : 0;
+out:
+	buf_clear(&pem);
+	return rc;
+}
+
+void
+issue_on_csr(void *arg, struct message *m)
+{
+	const struct msg_csr *body = m->body;
+	struct job *j = keeper_job(arg, body->job);
+	struct msg_csr_is out = { { NULL, 0 } };
+	struct err e = ERR_NONE;
+	struct buf der;
+
+	buf_init(&der, KEY_CSR_MAX);
+	if (j == NULL || j->key == NULL || body->order == NULL)
+		err_set(&e, OUT_RETRY, "finalize: no such task");
+	else if (make_request(j, body->order, &der, &e) == 0) {
+		out.der.p = der.p;
+		out.der.n = der.n;
+	}
+	answer(arg, m->id, MSG_CSR_IS, &out, &e);
+	buf_clear(&der);
+}
+
+/* --- chain --- */
+
+void
+issue_on_chain(void *arg, struct message *m)
+{
+	struct msg_chain *body = m->body;
+	struct job *j = keeper_job(arg, body->job);
+	struct err e = ERR_NONE;
+
+	if (j == NULL || !j->waiting || (j->at != STEP_ORDER && j->at != STEP_CHAIN)) {
+		err_set(&e, OUT_RETRY, "chain: no job waits for it");
+		answer(arg, m->id, MSG_TAKE, NULL, &e);
+		return;
+	}
+	blob_clear(&j->pem);
+	j->pem = body->pem;
+	memset(&body->pem, 0, sizeof body->pem);
+	j->chains_left = body->left;
+	j->ca_time = body->ca_time;
+	j->chain_asked = m->id;
+	job_wake(j);
+}
+
+static void
+describe_chain(const struct job *j, struct chain_in *in)
+{
+	const struct ca_conf *ca = j->ca;
+
+	in->key = j->key;
+	in->names = &j->conf->names;
+	in->now = clock_wall();
+	in->ca_now = j->ca_time;
+	in->trust = j->keeper->trust;
+	in->bundle = ca->trust_bundle;
+	in->serials = j->kind == JOB_ISSUE ? &j->record.serials : NULL;
+}
+
+static void
+tell_net(struct job *j, bool take)
+{
+	struct msg_take body = { take };
+	struct err none = ERR_NONE;
+
+	if (j->chain_asked != 0)
+		answer(j->keeper, j->chain_asked, MSG_TAKE, &body, &none);
+	j->chain_asked = 0;
+}
+
+static void
+report_extra_names(struct job *j)
+{
+	const struct strs *extra = chain_extra_names(j->chain);
+	struct report r = { .kind = REPORT_NOTE, .cert = j->conf->name, .ms = -1 };
+	char text[HOST_MAX + 64];
+	size_t i;
+
+	r.step = (char *)(uintptr_t)job_step_name(j->at);
+	r.text = text;
+	for (i = 0; i < extra->n; i++) {
+		snprintf(text, sizeof text, "the CA added a name that was not asked for: %s",
+		    extra->v[i]);
+		keeper_report(j->keeper, &r);
+	}
+}
+
+/* One that is not fit is refused; while the CA offers another one, that is looked at (FAULTS A24). */
+enum job_progress
+issue_chain(struct job *j, struct err *e)
+{
+	struct chain_in in = { .pem = blob_span(&j->pem) };
+
+	if (j->chain_asked == 0)
+		return JOB_WAIT;
+	describe_chain(j, &in);
+	if (chain_check(&in, &j->chain, e) == 0) {
+		tell_net(j, true);
+		report_extra_names(j);
+		return JOB_DONE;
+	}
+	tell_net(j, false);
+	if (e->class == OUT_REFUSE && j->chains_left > 0)
+		return JOB_WAIT;
+	if (e->class == OUT_REFUSE)
+		record_refused(&j->record);
+	return JOB_FAILED;
+}
+
+enum job_progress
+issue_rehearse(struct job *j, struct err *e)
+{
+	struct chain_in in = { .pem = blob_span(&j->pem) };
+
+	describe_chain(j, &in);
+	if (rehearse(&in, j->chain, e) == -1) {
+		if (e->class == OUT_REFUSE)
+			record_refused(&j->record);
+		return JOB_FAILED;
+	}
+	return JOB_DONE;
+}
+
+/* --- install --- */
+
+/* chain_check() once more, over what was read back from the disk. */
+static int
+check_again(void *arg, const struct key *key, struct span fullchain, struct err *e)
+{
+	const struct job *j = arg;
+	struct chain_in in = { .pem = fullchain };
+	struct chain *again;
+
+	describe_chain(j, &in);
+	in.key = key;
+	if (chain_check(&in, &again, e) == -1)
+		return -1;
+	chain_free(again);
+	return 0;
+}
+
+static void
+on_valid(void *arg)
+{
+	job_wake(arg);
+}
+
+/* A certificate may begin a little later than our clock (FAULTS T06). */
+static enum job_progress
+wait_until_valid(struct job *j, struct err *e)
+{
+	int64_t ms = (chain_valid_from(j->chain) - clock_wall()) * 1000;
+
+	if (loop_timer_add(j->keeper->loop, clock_boot_ms() + ms, on_valid, j, e) == NULL)
+		return JOB_FAILED;
+	return JOB_WAIT;
+}
+
+enum job_progress
+issue_install(struct job *j, struct err *e)
+{
+	struct install_rights rights = { 0 };
+	struct install_new new = {
+		.chain = j->chain,
+		.key = j->key,
+		.ca = j->ca->name,
+		.order_url = j->order_url,
+		.now = clock_wall(),
+		.rights = &rights,
+		.check = check_again,
+		.arg = j,
+	};
+	int rc = -1;
+
+	if (chain_valid_from(j->chain) > clock_wall())
+		return wait_until_valid(j, e);
+	if (install_rights(j->conf, &rights, e) == 0 &&
+	    install_stage(j->folder, &new, &j->version, e) == 0 &&
+	    record_serial(&j->record, chain_leaf(j->chain)->serial, e) == 0 &&
+	    record_save(j->folder, &j->record, e) == 0)
+		rc = store_order_drop(j->folder, e);
+	pack_clear(&install_rights_pack, &rights);
+	return rc == 0 ? JOB_DONE : JOB_FAILED;
+}

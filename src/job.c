@@ -1,0 +1,256 @@
+#include "job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "keeper.h"
+
+#define PROOF_MAX	(64 * 1024)
+
+static const struct step {
+	const char		*name;
+	enum job_progress	(*run)(struct job *, struct err *e);
+	enum job_step		 next;
+	enum job_step		 if_failed;
+	bool			 together;	/* no job goes on before all are here or beyond */
+} steps[STEP_END] = {
+	[STEP_PREFLIGHT]   = { "preflight", deploy_preflight, STEP_ACCOUNT, STEP_RECORD, false },
+	[STEP_ACCOUNT]     = { "account", issue_account, STEP_ORDER, STEP_RECORD, false },
+	[STEP_ORDER]       = { "order", issue_order, STEP_CHAIN, STEP_RECORD, false },
+	[STEP_CHAIN]       = { "chain", issue_chain, STEP_REHEARSE, STEP_RECORD, false },
+	[STEP_REHEARSE]    = { "rehearse", issue_rehearse, STEP_INSTALL, STEP_RECORD, false },
+	[STEP_INSTALL]     = { "install", issue_install, STEP_SWITCH, STEP_RECORD, false },
+	[STEP_SWITCH]      = { "switch", deploy_switch, STEP_RELOAD, STEP_RECORD, true },
+	[STEP_RELOAD]      = { "reload", deploy_reload, STEP_VERIFY, STEP_BACK_SWITCH, true },
+	[STEP_VERIFY]      = { "verify", deploy_verify, STEP_RECORD, STEP_BACK_SWITCH, false },
+	[STEP_BACK_SWITCH] = { "roll back", deploy_back_switch, STEP_BACK_RELOAD, STEP_RECORD, true },
+	[STEP_BACK_RELOAD] = { "roll back: reload", deploy_back_reload, STEP_BACK_VERIFY, STEP_RECORD, true },
+	[STEP_BACK_VERIFY] = { "roll back: verify", deploy_back_verify, STEP_RECORD, STEP_RECORD, false },
+	[STEP_RECORD]      = { "record", deploy_record, STEP_LOOK_FILES, STEP_END, false },
+	[STEP_LOOK_FILES]  = { "files", look_files, STEP_LOOK_SERVERS, STEP_LOOK_SERVERS, false },
+	[STEP_LOOK_SERVERS] = { "server", look_servers, STEP_LOOK_SERVED, STEP_LOOK_SERVED, false },
+	[STEP_LOOK_SERVED] = { "served", look_served, STEP_END, STEP_END, false },
+};
+
+#define BIT(step)	(1u << (step))
+#define ISSUING		(BIT(STEP_ACCOUNT) | BIT(STEP_ORDER) | BIT(STEP_CHAIN) | BIT(STEP_REHEARSE))
+#define TELLING		(BIT(STEP_RELOAD) | BIT(STEP_VERIFY))
+#define GOING_BACK	(BIT(STEP_BACK_SWITCH) | BIT(STEP_BACK_RELOAD) | BIT(STEP_BACK_VERIFY))
+
+/* The steps that a kind of job does; it passes over the others. */
+static const unsigned ways[] = {
+	[JOB_ISSUE]    = BIT(STEP_PREFLIGHT) | ISSUING | BIT(STEP_INSTALL) | BIT(STEP_SWITCH) |
+	    TELLING | GOING_BACK | BIT(STEP_RECORD),
+	[JOB_DEPLOY]   = BIT(STEP_PREFLIGHT) | BIT(STEP_SWITCH) | TELLING | GOING_BACK |
+	    BIT(STEP_RECORD),
+	[JOB_RELOAD]   = BIT(STEP_PREFLIGHT) | TELLING | BIT(STEP_RECORD),
+	[JOB_BACK]     = GOING_BACK | BIT(STEP_RECORD),
+	[JOB_LOOK]     = BIT(STEP_LOOK_FILES) | BIT(STEP_LOOK_SERVERS) | BIT(STEP_LOOK_SERVED),
+	[JOB_REHEARSE] = BIT(STEP_PREFLIGHT) | ISSUING | BIT(STEP_RECORD),
+};
+
+const char *
+job_step_name(enum job_step s)
+{
+	return s < STEP_END ? steps[s].name : "end";
+}
+
+bool
+job_has_ended(const struct job *j)
+{
+	return j->at == STEP_END && !j->task_open;
+}
+
+/* To look, nothing needs to be there: what is missing was never installed. */
+static int
+read_folder(struct job *j, struct err *e)
+{
+	struct store *store = j->keeper->store;
+	struct record_time now;
+
+	if (store == NULL)
+		return 0;
+	record_now(&now);
+	if (store_cert_open(store, j->conf->name, &j->folder, e) == -1)
+		return e->sys == ENOENT && !store_is_work(store) ? 0 : -1;
+	if (record_load(j->folder, &now, &j->record, e) == -1)
+		return -1;
+	return install_look(j->folder, now.wall, &j->state, e);
+}
+
+struct job *
+job_new(struct keeper *k, const struct cert_conf *conf, struct err *e)
+{
+	struct job *j;
+
+	if ((j = calloc(1, sizeof *j)) == NULL) {
+		err_nomem(e);
+		return NULL;
+	}
+	j->keeper = k;
+	j->conf = conf;
+	j->at = STEP_END;
+	j->failed_at = STEP_RECORD;
+	j->untouched = true;
+	buf_init(&j->proof, PROOF_MAX);
+	if (read_folder(j, e) == -1) {
+		job_free(j);
+		return NULL;
+	}
+	return j;
+}
+
+void
+job_free(struct job *j)
+{
+	if (j == NULL)
+		return;
+	key_free(j->key);
+	chain_free(j->chain);
+	free(j->order_url);
+	blob_clear(&j->pem);
+	buf_clear(&j->proof);
+	pack_clear(&record_pack, &j->record);
+	install_state_clear(&j->state);
+	store_cert_free(j->folder);
+	free(j);
+}
+
+static void
+report_step(struct job *j, enum report_kind kind, enum outcome outcome, const struct err *e)
+{
+	struct report r = {
+		.kind = kind,
+		.cert = j->conf->name,
+		.step = (char *)(uintptr_t)job_step_name(j->at),
+		.outcome = outcome,
+		.text = (char *)(uintptr_t)(e != NULL ? e->text : "done"),
+		.hint = (char *)(uintptr_t)(e != NULL ? e->hint : NULL),
+		.version = j->version,
+		.ms = kind == REPORT_START ? -1 : clock_boot_ms() - j->step_ms,
+	};
+
+	keeper_report(j->keeper, &r);
+}
+
+static bool
+does(const struct job *j, enum job_step s)
+{
+	if (j->keeper->setup.no_hooks && (TELLING & BIT(s)) != 0)
+		return false;
+	return (ways[j->kind] & BIT(s)) != 0;
+}
+
+/* Steps that this job does not do are passed over; a new one is announced. */
+static void
+enter(struct job *j, enum job_step s)
+{
+	while (s != STEP_END && !does(j, s))
+		s = steps[s].next;
+	j->at = s;
+	j->hook = 0;
+	j->asked = false;
+	j->parked = s != STEP_END && steps[s].together;
+	j->step_ms = clock_boot_ms();
+	if (s < STEP_RECORD)
+		report_step(j, REPORT_START, OUT_OK, NULL);
+}
+
+/*
+ * The first failure says why the job does not succeed; what goes wrong on the
+ * way back makes it an alarm.
+ */
+static void
+note_failure(struct job *j, const struct err *e)
+{
+	report_step(j, REPORT_STEP, e->class, e);
+	if (j->err.class == OUT_OK) {
+		j->failed_at = j->at;
+		j->err = *e;
+		err_in(&j->err, "%s", job_step_name(j->at));
+	} else {
+		err_in(&j->err, "%s: %s; before that", job_step_name(j->at), e->text);
+		j->err.class = OUT_ALARM;
+	}
+}
+
+static bool
+is_early(const struct job *j)
+{
+	return j->at < STEP_SWITCH;
+}
+
+static void
+advance(struct job *j, enum job_progress progress, const struct err *e)
+{
+	if (progress == JOB_FAILED) {
+		note_failure(j, e);
+		enter(j, steps[j->at].if_failed);
+		return;
+	}
+	if (j->at < STEP_RECORD)
+		report_step(j, REPORT_STEP, OUT_OK, NULL);
+	enter(j, steps[j->at].next);
+}
+
+/* Runs a job until it waits, is parked, or has ended. */
+static void
+run(struct job *j)
+{
+	enum job_progress progress;
+	struct err e;
+
+	while (j->at != STEP_END && !j->parked) {
+		err_clear(&e);
+		if (j->keeper->stopping && is_early(j)) {
+			err_set(&e, OUT_RETRY, "stopped by a signal");
+			progress = JOB_FAILED;
+		} else
+			progress = steps[j->at].run(j, &e);
+		if (progress == JOB_WAIT) {
+			j->waiting = true;
+			return;
+		}
+		advance(j, progress, &e);
+	}
+}
+
+void
+job_begin(struct job *j, enum job_kind kind)
+{
+	j->kind = kind;
+	j->began_ms = clock_boot_ms();
+	enter(j, kind == JOB_BACK ? STEP_BACK_SWITCH : kind == JOB_LOOK ? STEP_LOOK_FILES :
+	    STEP_PREFLIGHT);
+	j->waiting = !j->parked;	/* the keeper wakes it once all have begun */
+}
+
+void
+job_wake(struct job *j)
+{
+	if (!j->waiting)
+		return;
+	j->waiting = false;
+	run(j);
+	keeper_step(j->keeper);
+}
+
+void
+job_unpark(struct job *j)
+{
+	j->parked = false;
+	run(j);
+}
+
+void
+job_fail(struct job *j, const struct err *why)
+{
+	if (!j->waiting)
+		return;
+	j->waiting = false;
+	advance(j, JOB_FAILED, why);
+	run(j);
+	keeper_step(j->keeper);
+}

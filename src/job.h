@@ -1,0 +1,115 @@
+/*
+ * job: one certificate's way through the steps, and back.
+ *
+ * The way is a table (job.c): what a step is called in log, status and
+ * errors, what it does, where it leads, and whether it waits for the other
+ * jobs of the run, so that one reload does for all of them. A step says done,
+ * wait or failed; one that waits is run again when somebody wakes the job, so
+ * every step can be entered more than once. A failure before the switch ends
+ * the job; behind it, the way leads back to the previous version.
+ */
+#ifndef KAMCERT_JOB_H
+#define KAMCERT_JOB_H
+
+#include "base/err.h"
+#include "chain.h"
+#include "config.h"
+#include "install.h"
+#include "key.h"
+#include "record.h"
+
+struct keeper;
+struct account;
+
+enum job_kind {
+	JOB_ISSUE,	/* a new certificate, and all the way */
+	JOB_DEPLOY,	/* a version that is not proven yet, or an earlier one that is wanted back */
+	JOB_RELOAD,	/* what is active, told to the servers once more */
+	JOB_BACK,	/* a way back that a killed run had begun */
+	JOB_LOOK,	/* check: findings, nothing is touched */
+	JOB_REHEARSE,	/* an order at a staging CA; nothing is installed */
+};
+
+/* In the order of the way: a job only ever moves on. */
+enum job_step {
+	STEP_PREFLIGHT,
+	STEP_ACCOUNT,
+	STEP_ORDER,
+	STEP_CHAIN,
+	STEP_REHEARSE,
+	STEP_INSTALL,
+	STEP_SWITCH,
+	STEP_RELOAD,
+	STEP_VERIFY,
+	STEP_BACK_SWITCH,
+	STEP_BACK_RELOAD,
+	STEP_BACK_VERIFY,
+	STEP_RECORD,
+	STEP_LOOK_FILES,
+	STEP_LOOK_SERVERS,
+	STEP_LOOK_SERVED,
+	STEP_END,
+};
+
+enum job_progress { JOB_DONE, JOB_WAIT, JOB_FAILED };
+
+struct job {
+	struct keeper		*keeper;
+	const struct cert_conf	*conf;
+	int64_t			 id;		/* in messages: not negative */
+	enum job_kind		 kind;
+	enum job_step		 at;
+	bool			 waiting;	/* somebody will wake it */
+	bool			 parked;	/* until the other jobs are here too */
+	enum job_step		 failed_at;	/* the first step that failed; RECORD: none did */
+	struct err		 err;		/* why it does not succeed; class OK: nothing is wrong */
+	int64_t			 began_ms, step_ms;
+	struct store_cert	*folder;
+	struct install_state	 state;		/* as the run found it */
+	struct record		 record;
+	size_t			 hook;		/* the one that is being asked */
+	bool			 asked;		/* and its answer has not come */
+
+	/* issuing */
+	const struct ca_conf	*ca;
+	struct account		*account;
+	struct key		*key;
+	struct chain		*chain;
+	char			*order_url;
+	struct blob		 pem;		/* the chain that is to be judged */
+	int64_t			 chains_left;
+	int64_t			 ca_time;
+	uint64_t		 chain_asked;	/* net waits for this answer; 0: it does not */
+	bool			 task_open;	/* net has the order */
+	int64_t			 trouble;	/* enum acme_trouble */
+
+	/* deploying */
+	int64_t			 version;	/* that shall be served */
+	int64_t			 served;	/* that was proven to be, in this run; 0: none */
+	bool			 untouched;	/* no server has loaded anything */
+	struct buf		 proof;		/* JSON objects: what was measured, one for each hook */
+	size_t			 proofs;
+};
+
+/* Opens the certificate's folder and reads what is there. */
+MUST_CHECK struct job *job_new(struct keeper *, const struct cert_conf *, struct err *e);
+void	job_free(struct job *);
+
+/* Sends it on its way. */
+void	job_begin(struct job *, enum job_kind);
+
+/* The name of a step as users see it. */
+const char *job_step_name(enum job_step);
+
+/* Something that the job waits for has come; harmless if it does not wait. */
+void	job_wake(struct job *);
+
+/* All jobs are here: a parked one goes on. */
+void	job_unpark(struct job *);
+
+/* What it waits for cannot be had. */
+void	job_fail(struct job *, const struct err *why);
+
+bool	job_has_ended(const struct job *);
+
+#endif

@@ -1,0 +1,378 @@
+/*
+ * keeper: start of the role, its channels, and the end of a run.
+ */
+#include "keeper.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "account.h"
+#include "instance.h"
+
+static void	finish(struct keeper *, enum outcome);
+
+void
+keeper_report(struct keeper *k, const struct report *r)
+{
+	struct err e = ERR_NONE;
+
+	if (channel_send(k->starter, MSG_REPORT, 0, r, -1, &e) == -1)
+		log_warn(KV_S("event", "report lost"), KV_S("error", e.text));
+}
+
+static void
+report_run(struct keeper *k, const char *step, const struct err *why)
+{
+	struct report r = {
+		.kind = REPORT_RESULT,
+		.step = (char *)(uintptr_t)step,
+		.outcome = why->class,
+		.text = (char *)(uintptr_t)why->text,
+		.hint = (char *)(uintptr_t)why->hint,
+		.ms = -1,
+	};
+
+	keeper_report(k, &r);
+}
+
+struct job *
+keeper_job(struct keeper *k, int64_t id)
+{
+	return id >= 0 && (uint64_t)id < k->njobs ? k->jobs[id] : NULL;
+}
+
+int
+keeper_role(struct keeper *k, enum role r, struct channel **out, struct err *e)
+{
+	*out = k->roles[r];
+	if (*out == NULL)
+		return err_set(e, OUT_RETRY, "the %s role has ended", role_name(r));
+	return 0;
+}
+
+/* --- roles --- */
+
+struct start {
+	struct keeper	*keeper;
+	enum role	 role;
+};
+
+static void
+role_ended(struct keeper *k, enum role r, const struct err *why)
+{
+	log_error(KV_S("event", "role gone"), KV_S("of", role_name(r)), KV_S("error", why->text));
+	channel_free(k->roles[r]);
+	k->roles[r] = NULL;
+}
+
+static void
+net_ended(void *arg, const struct err *why)
+{
+	role_ended(arg, ROLE_NET, why);
+}
+
+static void
+answer_ended(void *arg, const struct err *why)
+{
+	role_ended(arg, ROLE_ANSWER, why);
+}
+
+static void
+control_ended(void *arg, const struct err *why)
+{
+	role_ended(arg, ROLE_CONTROL, why);
+}
+
+/* What a role may say to the keeper without being asked. */
+static const struct handlers *
+handlers_of(enum role r)
+{
+	static const struct handler net[] = {
+		{ MSG_STEP, issue_on_step },
+		{ MSG_SIGN, issue_on_sign },
+		{ MSG_SOLVE, issue_on_solve },
+		{ MSG_UNSOLVE, issue_on_unsolve },
+		{ MSG_CSR, issue_on_csr },
+		{ MSG_CHAIN, issue_on_chain },
+	};
+	static const struct handlers of[ROLE_COUNT] = {
+		[ROLE_NET] = { net, NITEMS(net), net_ended },
+		[ROLE_ANSWER] = { NULL, 0, answer_ended },
+		[ROLE_CONTROL] = { NULL, 0, control_ended },
+	};
+
+	return &of[r];
+}
+
+static void
+begin_jobs(struct keeper *k)
+{
+	size_t i;
+
+	k->running = true;
+	for (i = 0; i < k->njobs; i++)
+		job_wake(k->jobs[i]);
+	keeper_step(k);
+}
+
+static void
+on_started(void *arg, struct message *m)
+{
+	struct start *start = arg;
+	struct keeper *k = start->keeper;
+	enum role r = start->role;
+	struct err e = ERR_NONE;
+
+	free(start);
+	k->starting--;
+	if (m->type != MSG_STARTED) {
+		(void)message_error(m, &e);
+		if (k->setup.command != CMD_CHECK) {
+			report_run(k, "start", &e);
+			finish(k, e.class);
+			return;
+		}
+		e.class = k->worst = OUT_FINDING;
+		report_run(k, "challenge", &e);
+	} else if (channel_new(k->loop, m->fd, handlers_of(r), k, &k->roles[r], &e) == -1) {
+		report_run(k, "start", &e);
+		finish(k, e.class);
+		return;
+	} else
+		m->fd = -1;
+	if (k->starting == 0)
+		begin_jobs(k);
+}
+
+static int
+start_role(struct keeper *k, enum role r, const struct strs *certs, struct err *e)
+{
+	struct msg_start body = { .role = r, .certs = *certs };
+	struct start *start;
+
+	if ((start = calloc(1, sizeof *start)) == NULL)
+		return err_nomem(e);
+	start->keeper = k;
+	start->role = r;
+	if (channel_call(k->starter, MSG_START, &body, -1, on_started, start, e) == -1) {
+		free(start);
+		return -1;
+	}
+	k->starting++;
+	return 0;
+}
+
+static bool
+talks_to_servers(const struct keeper *k, const struct job *j)
+{
+	const struct hook_conf *h = j->conf->hooks.v;
+	const struct hook_type *type;
+	size_t i;
+
+	for (i = 0; !k->setup.no_hooks && i < j->conf->hooks.n; i++)
+		if ((type = hook_find(h[i].type)) != NULL &&
+		    (!type->in_starter || h[i].verify.n > 0))
+			return true;
+	return false;
+}
+
+/* For check, only to see whether port and document root can be had. */
+static bool
+needs_listener(enum job_kind kind)
+{
+	return kind == JOB_ISSUE || kind == JOB_REHEARSE || kind == JOB_LOOK;
+}
+
+/* Only the roles that the jobs at hand need. */
+static int
+start_roles(struct keeper *k, struct err *e)
+{
+	struct strs issuing = { 0 };
+	const struct strs none = { 0 };
+	bool control = false;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < k->njobs && rc == 0; i++) {
+		if (needs_listener(k->jobs[i]->kind))
+			rc = strs_add(&issuing, k->jobs[i]->conf->name) == -1 ? err_nomem(e) : 0;
+		control = control || talks_to_servers(k, k->jobs[i]);
+	}
+	if (rc == 0 && control)
+		rc = start_role(k, ROLE_CONTROL, &none, e);
+	if (rc == 0 && issuing.n > 0 && k->setup.command != CMD_CHECK)
+		rc = start_role(k, ROLE_NET, &none, e);
+	if (rc == 0 && issuing.n > 0)
+		rc = start_role(k, ROLE_ANSWER, &issuing, e);
+	strs_clear(&issuing);
+	return rc;
+}
+
+/* --- the run --- */
+
+/* The last thing that the starter hears; it then closes the channel. */
+static void
+finish(struct keeper *k, enum outcome outcome)
+{
+	struct msg_end body = { .outcome = outcome };
+	struct err e = ERR_NONE;
+
+	if (channel_send(k->starter, MSG_END, 0, &body, -1, &e) == -1)
+		role_leave(k->loop, &e);
+}
+
+/* The step that the hindmost job is at. */
+static enum job_step
+hindmost(const struct keeper *k)
+{
+	enum job_step step = STEP_END;
+	size_t i;
+
+	for (i = 0; i < k->njobs; i++)
+		if (k->jobs[i]->at < step)
+			step = k->jobs[i]->at;
+	return step;
+}
+
+/* Lets go who only waited for the hindmost. True if somebody did. */
+static bool
+unpark(struct keeper *k)
+{
+	enum job_step step = hindmost(k);
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < k->njobs; i++)
+		if (k->jobs[i]->parked && k->jobs[i]->at == step) {
+			any = true;
+			job_unpark(k->jobs[i]);
+		}
+	return any;
+}
+
+void
+keeper_step(struct keeper *k)
+{
+	size_t i;
+
+	if (!k->running || k->stepping)
+		return;
+	k->stepping = true;	/* jobs that move on end up here again */
+	while (unpark(k))
+		;
+	k->stepping = false;
+	for (i = 0; i < k->njobs; i++)
+		if (!job_has_ended(k->jobs[i]))
+			return;
+	k->running = false;
+	for (i = 0; i < k->njobs; i++)
+		if (k->jobs[i]->err.class > k->worst)
+			k->worst = k->jobs[i]->err.class;
+	if (k->store != NULL && store_is_work(k->store))
+		plan_end(k);
+	finish(k, k->worst);
+}
+
+/* Who only looks takes no lock: a run that is under way does not hinder it. */
+static int
+open_store(struct keeper *k, struct err *e)
+{
+	bool look = k->setup.command == CMD_STATUS || k->setup.command == CMD_CHECK ||
+	    k->setup.dry_run;
+
+	if (store_open(k->setup.config.state_dir, look ? STORE_LOOK : STORE_WORK, &k->store,
+	    e) == 0)
+		return 0;
+	return look && e->sys == ENOENT ? 0 : -1;
+}
+
+static void
+on_setup(void *arg, struct message *m)
+{
+	struct keeper *k = arg;
+	struct msg_setup *body = m->body;
+	struct err e = ERR_NONE;
+
+	if (k->store != NULL)
+		return;
+	k->setup = *body;
+	memset(body, 0, sizeof *body);
+	if (open_store(k, &e) == -1 || (k->trust = trust_new(&e)) == NULL ||
+	    plan_jobs(k, &e) == -1 || start_roles(k, &e) == -1) {
+		report_run(k, "start", &e);
+		finish(k, e.class);
+	} else if (k->starting == 0)
+		begin_jobs(k);
+}
+
+static void
+on_stop(void *arg, struct message *m UNUSED)
+{
+	struct keeper *k = arg;
+	struct err why = ERR_NONE;
+	size_t i;
+
+	k->stopping = true;
+	err_set(&why, OUT_RETRY, "stopped by a signal");
+	for (i = 0; i < k->njobs; i++)
+		if (k->jobs[i]->at < STEP_SWITCH)
+			job_fail(k->jobs[i], &why);
+	keeper_step(k);
+}
+
+static void
+on_end(void *arg, const struct err *why)
+{
+	struct keeper *k = arg;
+
+	role_leave(k->loop, why);
+}
+
+static int
+start(void *arg, struct loop *loop, struct channel *starter, struct err *e UNUSED)
+{
+	struct keeper *k = arg;
+
+	k->loop = loop;
+	k->starter = starter;
+	return 0;
+}
+
+static void
+stop(void *arg)
+{
+	struct keeper *k = arg;
+	size_t i;
+
+	for (i = 0; i < ROLE_COUNT; i++)
+		channel_free(k->roles[i]);
+	for (i = 0; i < k->njobs; i++)
+		job_free(k->jobs[i]);
+	free(k->jobs);
+	instances_free(k);
+	accounts_free(k);
+	trust_free(k->trust);
+	store_free(k->store);
+	pack_clear(message_info(MSG_SETUP)->pack, &k->setup);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct handler table[] = {
+		{ MSG_SETUP, on_setup },
+		{ MSG_STOP, on_stop },
+	};
+	static const struct handlers handlers = { table, NITEMS(table), on_end };
+	struct keeper k = { 0 };
+	const struct role_main role = {
+		.role = ROLE_KEEPER,
+		.handlers = &handlers,
+		.arg = &k,
+		.start = start,
+		.stop = stop,
+	};
+
+	return role_main(&role, argc, argv);
+}

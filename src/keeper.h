@@ -1,0 +1,89 @@
+/*
+ * keeper: the role that owns store and keys, and runs the jobs.
+ *
+ * What its files share: keeper.c (start, roles, end of the run), plan.c (which
+ * jobs there are), job.c (the way of a job), issue.c and deploy.c (its steps),
+ * account.c, look.c (check). All network is other roles' work, asked for
+ * over their channels.
+ */
+#ifndef KAMCERT_KEEPER_H
+#define KAMCERT_KEEPER_H
+
+#include "base/loop.h"
+#include "index.h"
+#include "job.h"
+#include "message.h"
+#include "report.h"
+#include "role.h"
+#include "store.h"
+#include "trust.h"
+
+struct keeper {
+	struct loop		*loop;
+	struct channel		*starter;
+	struct channel		*roles[ROLE_COUNT];	/* NULL: not started */
+	struct msg_setup	 setup;			/* what this run is about */
+	struct store		*store;
+	struct trust		*trust;
+	struct account		*accounts;
+	struct instance		*instances;
+	struct job		**jobs;
+	size_t			 njobs;
+	size_t			 orders;		/* that net has */
+	struct index_due	*due;			/* one for each certificate of the configuration */
+	size_t			 starting;		/* roles whose channel has not come */
+	bool			 running;		/* the jobs have begun */
+	bool			 stepping;		/* keeper_step() is at work */
+	bool			 stopping;		/* no new steps before the switch */
+	enum outcome		 worst;
+};
+
+/* Tells the user. Texts may be NULL; ms -1 where nothing was measured. */
+void	keeper_report(struct keeper *, const struct report *);
+
+/* The channel of a role that the run needs; -1 with RETRY if it has ended. */
+MUST_CHECK int	keeper_role(struct keeper *, enum role, struct channel **, struct err *e);
+
+/* Lets parked jobs go on whose time has come, and ends the run behind the last job. */
+void	keeper_step(struct keeper *);
+
+/* The job of this identity, or NULL: other roles may name any. */
+struct job	*keeper_job(struct keeper *, int64_t id);
+
+/* Makes the jobs of this run. Certificates that cannot be worked on are reported and counted. */
+MUST_CHECK int	plan_jobs(struct keeper *, struct err *e);
+
+/* Writes index and reports how the run ended. */
+void	plan_end(struct keeper *);
+
+/* What net asks while an order is under way (issue.c). */
+void	issue_on_step(void *keeper, struct message *);
+void	issue_on_sign(void *keeper, struct message *);
+void	issue_on_solve(void *keeper, struct message *);
+void	issue_on_unsolve(void *keeper, struct message *);
+void	issue_on_csr(void *keeper, struct message *);
+void	issue_on_chain(void *keeper, struct message *);
+
+/* The steps, see job.h. */
+enum job_progress	issue_account(struct job *, struct err *e);
+enum job_progress	issue_order(struct job *, struct err *e);
+enum job_progress	issue_chain(struct job *, struct err *e);
+enum job_progress	issue_rehearse(struct job *, struct err *e);
+enum job_progress	issue_install(struct job *, struct err *e);
+enum job_progress	deploy_preflight(struct job *, struct err *e);
+enum job_progress	deploy_switch(struct job *, struct err *e);
+enum job_progress	deploy_reload(struct job *, struct err *e);
+enum job_progress	deploy_verify(struct job *, struct err *e);
+enum job_progress	deploy_back_switch(struct job *, struct err *e);
+enum job_progress	deploy_back_reload(struct job *, struct err *e);
+enum job_progress	deploy_back_verify(struct job *, struct err *e);
+enum job_progress	deploy_record(struct job *, struct err *e);
+/* Has control look whether a hook's listeners serve this version; a look only, for JOB_LOOK. */
+MUST_CHECK int		deploy_ask_verify(struct job *, const struct hook_conf *, int64_t version,
+			    channel_answer *, struct err *e);
+
+enum job_progress	look_files(struct job *, struct err *e);
+enum job_progress	look_servers(struct job *, struct err *e);
+enum job_progress	look_served(struct job *, struct err *e);
+
+#endif

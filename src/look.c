@@ -1,0 +1,269 @@
+/*
+ * look: the steps of `kamcert check`. Each thing that is looked at becomes a
+ * finding, good or bad; nothing is touched and no CA is asked.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "instance.h"
+#include "keeper.h"
+#include "outlook.h"
+#include "verify.h"
+
+/* A finding with the class and text of e; a good one if the class is OK. */
+static void
+tell(struct job *j, const char *what, const struct err *e)
+{
+	struct report r = {
+		.kind = REPORT_FINDING,
+		.cert = j->conf->name,
+		.step = (char *)(uintptr_t)what,
+		.outcome = e->class == OUT_OK ? OUT_OK : OUT_FINDING,
+		.text = (char *)(uintptr_t)e->text,
+		.hint = (char *)(uintptr_t)e->hint,
+		.version = j->state.version,
+		.ms = -1,
+	};
+
+	keeper_report(j->keeper, &r);
+	if (r.outcome > j->keeper->worst)
+		j->keeper->worst = r.outcome;
+}
+
+static void tell_fine(struct job *, const char *what, const char *fmt, ...) PRINTF(3, 4);
+
+static void
+tell_fine(struct job *j, const char *what, const char *fmt, ...)
+{
+	struct err e = ERR_NONE;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e.text, sizeof e.text, fmt, ap);
+	va_end(ap);
+	tell(j, what, &e);
+}
+
+/* --- files --- */
+
+static struct key *
+read_key(struct job *j, struct err *e)
+{
+	struct key *key = NULL;
+	struct buf pem;
+
+	buf_init(&pem, KEY_PEM_MAX);
+	if (install_read(j->folder, j->state.version, "privkey.pem", &pem, e) == 0)
+		key = key_from_pem(buf_span(&pem), e);
+	buf_clear(&pem);
+	return key;
+}
+
+/* All that was checked before it was installed, once more: today's date, today's roots and names. */
+static void
+look_at_chain(struct job *j)
+{
+	struct chain_in in = { .names = &j->conf->names, .now = clock_wall(),
+	    .trust = j->keeper->trust, .bundle = j->ca->trust_bundle };
+	struct chain *chain = NULL;
+	struct err e = ERR_NONE;
+	struct key *key;
+	struct buf pem;
+	char until[TIME_TEXT];
+
+	buf_init(&pem, CHAIN_MAX);
+	if ((key = read_key(j, &e)) == NULL) {
+		tell(j, "key", &e);
+		goto out;
+	}
+	tell_fine(j, "key", "%s", key_type(key));
+	in.key = key;
+	if (install_read(j->folder, j->state.version, "fullchain.pem", &pem, &e) == 0) {
+		in.pem = buf_span(&pem);
+		if (chain_check(&in, &chain, &e) == 0)
+			err_clear(&e);
+	}
+	if (e.class != OUT_OK)
+		tell(j, "chain", &e);
+	else
+		tell_fine(j, "chain", "%zu certificates, valid until %s, issued by %s",
+		    chain_count(chain), text_time(chain_leaf(chain)->not_after, until),
+		    chain_leaf(chain)->issuer);
+out:
+	chain_free(chain);
+	key_free(key);
+	buf_clear(&pem);
+}
+
+static void
+look_at_rights(struct job *j)
+{
+	struct install_rights rights = { 0 };
+	struct err e = ERR_NONE;
+
+	if (install_rights(j->conf, &rights, &e) == 0 &&
+	    install_readable(j->folder, &rights, &e) == 0)
+		tell_fine(j, "rights", "%s", rights.readers.n > 0 ?
+		    "the server's user can read the files" : "no hook names a user");
+	else
+		tell(j, "rights", &e);
+	pack_clear(&install_rights_pack, &rights);
+}
+
+static void
+look_at_time(struct job *j)
+{
+	struct due_facts facts;
+	struct err e = ERR_NONE;
+	struct due due;
+	char at[TIME_TEXT];
+
+	if (outlook_facts(j->conf, j->ca, &j->state, &j->record, &facts, &e) == -1) {
+		tell(j, "due", &e);
+		return;
+	}
+	due = due_of(&facts);
+	if (due.point > facts.now) {
+		tell_fine(j, "due", "%s: %s", text_time(due.at, at), due_why_text(due.why));
+		return;
+	}
+	err_set(&e, OUT_FINDING, "now: %s%s%s", due_why_text(due.why),
+	    due.held == DUE_FREE ? "" : "; held back: ",
+	    due.held == DUE_FREE ? "" : due_held_text(due.held));
+	tell(j, "due", &e);
+}
+
+enum job_progress
+look_files(struct job *j, struct err *e UNUSED)
+{
+	struct err found = ERR_NONE;
+
+	if (j->state.problem != NULL) {
+		err_set(&found, OUT_FINDING, "%s", j->state.problem);
+		tell(j, "files", &found);
+	} else if (j->state.health == INSTALL_EMPTY) {
+		err_set(&found, OUT_FINDING, "nothing is installed yet");
+		tell(j, "files", &found);
+	} else
+		tell_fine(j, "files", "version %lld is whole", (long long)j->state.version);
+	if (j->state.pending == PENDING_DEPLOY || j->state.pending == PENDING_AGAIN) {
+		err_set(&found, OUT_FINDING, "version %lld is not proven to be served yet",
+		    (long long)j->state.to);
+		tell(j, "pending", &found);
+	}
+	if (j->state.version != 0) {
+		look_at_chain(j);
+		look_at_rights(j);
+	}
+	look_at_time(j);
+	return JOB_DONE;
+}
+
+/* --- servers --- */
+
+static void
+tell_facts(struct job *j, const struct hook_conf *h, const struct hook_facts *f)
+{
+	if (f->version == NULL) {
+		tell_fine(j, "server", "%s", h->type);
+		return;
+	}
+	tell_fine(j, "server", "%s at %s: %lld processes, %lld MiB of shared memory free, "
+	    "%lld open TLS connections", f->version, h->rpc, (long long)f->processes,
+	    (long long)(f->shm_free / (1024 * 1024)), (long long)f->tls_open);
+}
+
+enum job_progress
+look_servers(struct job *j, struct err *e UNUSED)
+{
+	const struct hook_conf *h = j->conf->hooks.v;
+	struct err found = ERR_NONE;
+	struct instance *in;
+
+	if (j->conf->hooks.n == 0)
+		tell_fine(j, "hooks", "none configured: nobody is told of a new certificate");
+	for (; j->hook < j->conf->hooks.n; j->hook++) {
+		err_clear(&found);
+		if ((in = instance_of(j->keeper, &h[j->hook], &found)) == NULL) {
+			tell(j, "server", &found);
+			continue;
+		}
+		switch (instance_preflight(in, j, &found)) {
+		case JOB_WAIT:
+			return JOB_WAIT;
+		case JOB_FAILED:
+			tell(j, "server", &found);
+			break;
+		case JOB_DONE:
+			tell_facts(j, &h[j->hook], instance_facts(in));
+			break;
+		}
+	}
+	return JOB_DONE;
+}
+
+/* --- listeners --- */
+
+static void
+tell_seen(struct job *j, const struct verify_seen *seen)
+{
+	struct err found = ERR_NONE;
+	char until[TIME_TEXT];
+
+	if (seen->verdict == VERIFY_NEW) {
+		tell_fine(j, "served", "%s for %s: the installed certificate", seen->listener,
+		    seen->name);
+		return;
+	}
+	err_set(&found, OUT_FINDING, "%s for %s: %s%s%s%s%s%s%s", seen->listener, seen->name,
+	    verify_word(seen->verdict), seen->leaf.serial != NULL ? ", serial " : "",
+	    seen->leaf.serial != NULL ? seen->leaf.serial : "",
+	    seen->leaf.serial != NULL ? ", valid until " : "",
+	    seen->leaf.serial != NULL ? text_time(seen->leaf.not_after, until) : "",
+	    seen->note != NULL ? ": " : "", seen->note != NULL ? seen->note : "");
+	tell(j, "served", &found);
+}
+
+static void
+on_looked(void *arg, struct message *m)
+{
+	struct job *j = arg;
+	const struct verify_out *out = m->body;
+	const struct verify_seen *seen;
+	struct err found = ERR_NONE;
+	size_t i;
+
+	j->asked = false;
+	if (m->type == MSG_VERIFIED) {
+		seen = out->seen.v;
+		for (i = 0; i < out->seen.n; i++)
+			tell_seen(j, &seen[i]);
+	} else {
+		(void)message_error(m, &found);
+		tell(j, "served", &found);
+	}
+	j->hook++;
+	job_wake(j);
+}
+
+enum job_progress
+look_served(struct job *j, struct err *e)
+{
+	const struct hook_conf *h = j->conf->hooks.v;
+
+	if (j->asked)
+		return JOB_WAIT;
+	while (j->hook < j->conf->hooks.n && h[j->hook].verify.n == 0)
+		j->hook++;
+	if (j->hook >= j->conf->hooks.n || j->state.version == 0)
+		return JOB_DONE;
+	if (deploy_ask_verify(j, &h[j->hook], j->state.version, on_looked, e) == -1) {
+		tell(j, "served", e);
+		return JOB_DONE;
+	}
+	j->asked = true;
+	return JOB_WAIT;
+}

@@ -1,0 +1,197 @@
+/*
+ * message: what the roles say to one another.
+ *
+ * One struct and one pack table a type; the channel refuses what does not fit
+ * its table. The arrows tell who may send a type; a role's handler table is
+ * what enforces it.
+ */
+#ifndef KAMCERT_MESSAGE_H
+#define KAMCERT_MESSAGE_H
+
+#include "acme/acme.h"
+#include "base/pack.h"
+#include "config.h"
+#include "hooks/hook.h"
+
+enum message_type {
+	/* answers, anybody */
+	MSG_DONE = 1,		/* it is done */
+	MSG_FAILED,		/* struct msg_error */
+
+	/* starter -> keeper */
+	MSG_SETUP,		/* struct msg_setup: what this run is to do */
+	MSG_STOP,		/* come to a clean end soon */
+
+	/* keeper -> starter */
+	MSG_START,		/* struct msg_start; answered by MSG_STARTED with the role's channel */
+	MSG_STARTED,
+	MSG_RUN,		/* struct msg_run: an operator's program of the configuration */
+	MSG_REPORT,		/* struct report */
+	MSG_STATUS,		/* struct status: a row */
+	MSG_END,		/* struct msg_end: the run is over */
+
+	/* starter -> answer, on the channel that the keeper gets afterwards */
+	MSG_LISTEN,		/* a listening socket */
+	MSG_WEBROOT,		/* struct msg_webroot, and the directory */
+
+	/* keeper -> answer */
+	MSG_PUT,		/* struct msg_put: a challenge is pending */
+	MSG_DROP,		/* struct msg_drop: it no longer is */
+
+	/* keeper -> net */
+	MSG_TASK,		/* struct msg_task; answered by MSG_RESULT, asks in between */
+	MSG_RESULT,		/* struct acme_result */
+
+	/* net -> keeper, while a task is under way */
+	MSG_STEP,		/* struct msg_step: where it is */
+	MSG_SIGN,		/* struct msg_sign; MSG_SIGNED */
+	MSG_SIGNED,		/* struct msg_signed */
+	MSG_SOLVE,		/* struct msg_solve: these challenges are to be put up; MSG_DONE */
+	MSG_UNSOLVE,		/* struct msg_solve: and taken down */
+	MSG_CSR,		/* struct msg_csr: the order is ready; MSG_CSR_IS */
+	MSG_CSR_IS,		/* struct msg_csr_is */
+	MSG_CHAIN,		/* struct msg_chain: is it fit? MSG_TAKE */
+	MSG_TAKE,		/* struct msg_take */
+
+	/* keeper -> control */
+	MSG_PREFLIGHT,		/* struct hook_conf; MSG_FACTS; to the starter for its types */
+	MSG_FACTS,		/* struct hook_facts */
+	MSG_RELOAD,		/* struct msg_reload; MSG_RELOADED */
+	MSG_RELOADED,		/* struct msg_reloaded */
+	MSG_VERIFY,		/* struct verify_in; MSG_VERIFIED */
+	MSG_VERIFIED,		/* struct verify_out */
+
+	MSG_TYPES
+};
+
+struct message_info {
+	const char		*name;
+	const struct pack	*pack;		/* NULL: no body */
+	bool			 answer;	/* goes to whoever asked with this identity */
+	bool			 with_fd;
+};
+
+/* NULL for what is no type. */
+const struct message_info *message_info(unsigned type);
+
+struct msg_error {
+	int64_t	 class;
+	int64_t	 sys;
+	int64_t	 retry_at;
+	char	*text;
+	char	*hint;
+	int64_t	 trouble;	/* enum acme_trouble, for tasks */
+};
+
+enum command {
+	CMD_RENEW,
+	CMD_CHECK,
+	CMD_STATUS,
+	CMD_RELOAD,
+	CMD_ROLLBACK,
+};
+
+struct msg_setup {
+	struct config	 config;
+	int64_t		 command;
+	struct strs	 certs;		/* names; empty: all */
+	bool		 force;
+	bool		 dry_run;
+	bool		 no_hooks;
+	int64_t		 version;	/* rollback: the one to go to, 0: the previous */
+};
+
+struct msg_start {
+	int64_t		 role;
+	struct strs	 certs;		/* those whose challenges the answer role is for */
+};
+
+struct msg_run {
+	char			*cert;
+	int64_t			 hook;	/* index among the certificate's hooks */
+	struct hook_event	 event;
+};
+
+struct msg_end {
+	int64_t	 outcome;
+};
+
+struct msg_webroot {
+	char	*path;
+};
+
+struct msg_put {
+	char	*token;
+	char	*key_authorization;
+	char	*webroot;	/* NULL: the listener answers */
+};
+
+struct msg_drop {
+	char	*token;
+	char	*webroot;
+};
+
+/* What the net role is told: a CA, and a piece of work there. Nothing secret. */
+struct msg_task {
+	int64_t		 job;		/* repeated in everything that net asks for this task */
+	char		*name;		/* of the CA: tasks of one name share session and connection */
+	struct acme_ca	 ca;
+	char		*ca_file;
+	int64_t		 hold_until;	/* the CA asked for it in an earlier run; 0: it did not */
+	struct acme_job	 todo;
+};
+
+struct msg_step {
+	int64_t	 job;
+	char	*step;
+};
+
+/* The keeper builds header and signature by itself. */
+struct msg_sign {
+	int64_t			 job;
+	struct acme_sign	 sign;
+};
+
+struct msg_signed {
+	struct blob	 jws;
+};
+
+struct msg_solve {
+	int64_t		 job;
+	struct list	 challenges;	/* struct acme_challenge */
+};
+
+struct msg_csr {
+	int64_t	 job;
+	char	*order;
+};
+
+struct msg_csr_is {
+	struct blob	 der;
+};
+
+struct msg_chain {
+	int64_t		 job;
+	struct blob	 pem;		/* as the CA sent it */
+	int64_t		 left;		/* alternates behind this one */
+	int64_t		 ca_time;	/* what the CA's clock says */
+};
+
+struct msg_take {
+	bool	 take;
+};
+
+struct msg_reload {
+	struct hook_conf	 hook;
+	struct hook_event	 event;
+};
+
+struct msg_reloaded {
+	int64_t			 result;	/* enum hook_result */
+	struct msg_error	 error;
+	int64_t			 ms;		/* that the call took */
+	struct hook_facts	 before;
+	struct hook_facts	 after;
+};
+
+#endif

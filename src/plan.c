@@ -1,0 +1,289 @@
+/*
+ * plan: which jobs a run has, and what it leaves behind for the next one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "keeper.h"
+#include "outlook.h"
+#include "status.h"
+
+/* --- reports --- */
+
+static void
+report_result(struct job *j, enum outcome outcome, const char *text, const char *hint)
+{
+	struct report r = {
+		.kind = REPORT_RESULT,
+		.cert = j->conf->name,
+		.outcome = outcome,
+		.text = (char *)(uintptr_t)text,
+		.hint = (char *)(uintptr_t)hint,
+		.version = j->state.version,
+		.ms = -1,
+	};
+
+	keeper_report(j->keeper, &r);
+	if (outcome > j->keeper->worst)
+		j->keeper->worst = outcome;
+}
+
+/* It would be time, but something says not yet: the last outcome stands. */
+static void
+report_held(struct job *j, const struct due *due)
+{
+	char text[256], when[TIME_TEXT];
+	enum outcome outcome = j->record.outcome != OUT_OK ? (enum outcome)j->record.outcome :
+	    OUT_OK;
+
+	if (due->held == DUE_WINDOW && outcome == OUT_OK)
+		return;		/* an ordinary wait */
+	if (due->at == DUE_NEVER)
+		snprintf(text, sizeof text, "held back until an operator asks with --force: %s",
+		    due_held_text(due->held));
+	else
+		snprintf(text, sizeof text, "held back until %s: %s", text_time(due->at, when),
+		    due_held_text(due->held));
+	report_result(j, due->held == DUE_WINDOW ? OUT_OK : outcome == OUT_OK ? OUT_HOLD : outcome,
+	    text, "kamcert status tells what the last run found; renew --force tries at once");
+}
+
+/* --- which job --- */
+
+enum choice { NOTHING, BEGIN };
+
+static enum choice
+begin(struct job *j, enum job_kind kind, int64_t version)
+{
+	j->version = version;
+	job_begin(j, kind);
+	return BEGIN;
+}
+
+/* Work that an earlier run left undone, or the way back that it had begun. */
+static enum choice
+choose_pending(struct job *j)
+{
+	const struct install_state *state = &j->state;
+
+	if (state->pending == PENDING_BACK)
+		return begin(j, JOB_BACK, state->from);
+	return begin(j, JOB_DEPLOY, state->to);
+}
+
+static enum choice
+choose_renew(struct job *j, const struct due_facts *facts)
+{
+	const struct msg_setup *setup = &j->keeper->setup;
+	struct due due = due_of(facts);
+
+	if (j->state.pending == PENDING_BACK)
+		return choose_pending(j);
+	if (setup->force) {
+		if (facts->asked > facts->now) {
+			due.at = facts->asked;
+			due.held = DUE_ASKED;
+			report_held(j, &due);
+			return NOTHING;
+		}
+		return begin(j, JOB_ISSUE, 0);
+	}
+	/* a deployment costs the CA nothing: it is repeated in every run until it is proven */
+	if (j->state.pending != PENDING_NONE && !setup->no_hooks)
+		return choose_pending(j);
+	if (due.at <= facts->now)
+		return begin(j, JOB_ISSUE, 0);
+	if (due.point <= facts->now)
+		report_held(j, &due);
+	return NOTHING;
+}
+
+static enum choice
+choose_reload(struct job *j)
+{
+	if (j->state.pending == PENDING_BACK || j->state.pending == PENDING_DEPLOY)
+		return choose_pending(j);
+	if (j->state.version == 0) {
+		report_result(j, OUT_HOLD, "nothing is installed yet", "kamcert renew gets it");
+		return NOTHING;
+	}
+	return begin(j, JOB_RELOAD, j->state.version);
+}
+
+static bool
+has_version(struct job *j, int64_t version)
+{
+	const struct install_version *v;
+	struct list all = { 0 };
+	struct err e = ERR_NONE;
+	bool found = false;
+	size_t i;
+
+	if (install_list(j->folder, &all, &e) == -1)
+		return false;
+	v = all.v;
+	for (i = 0; i < all.n; i++)
+		found = found || v[i].version == version;
+	free(all.v);
+	return found;
+}
+
+static enum choice
+choose_rollback(struct job *j)
+{
+	int64_t to = j->keeper->setup.version;
+	char text[64];
+
+	if (to != 0 && !has_version(j, to)) {
+		snprintf(text, sizeof text, "there is no version %lld", (long long)to);
+		report_result(j, OUT_USAGE, text, NULL);
+		return NOTHING;
+	}
+	if (to == 0)
+		to = j->state.previous;
+	if (to == 0 || to == j->state.version) {
+		report_result(j, OUT_HOLD, to == 0 ? "there is no earlier version" :
+		    "this version is the active one", NULL);
+		return NOTHING;
+	}
+	return begin(j, JOB_DEPLOY, to);
+}
+
+/* The CA itself is never asked for a rehearsal (FAULTS L10). */
+static enum choice
+choose_rehearsal(struct job *j)
+{
+	if (j->ca->staging == NULL) {
+		report_result(j, OUT_HOLD, "the CA has no staging endpoint to rehearse at",
+		    "set staging in its ca section");
+		return NOTHING;
+	}
+	return begin(j, JOB_REHEARSE, 0);
+}
+
+static enum choice
+choose(struct job *j, const struct due_facts *facts)
+{
+	switch ((enum command)j->keeper->setup.command) {
+	case CMD_RENEW:
+		if (j->keeper->setup.dry_run)
+			return choose_rehearsal(j);
+		return choose_renew(j, facts);
+	case CMD_RELOAD:
+		return choose_reload(j);
+	case CMD_ROLLBACK:
+		return choose_rollback(j);
+	case CMD_CHECK:
+		return begin(j, JOB_LOOK, j->state.version);
+	case CMD_STATUS:
+		status_send(j, facts);
+		break;
+	}
+	return NOTHING;
+}
+
+/* What is wrong with the active set is an alarm in every run, whatever else there is to do. */
+static void
+report_health(struct job *j)
+{
+	if (j->state.problem != NULL)
+		report_result(j, OUT_ALARM, j->state.problem,
+		    j->state.health == INSTALL_CHANGED ?
+		    "kamcert leaves it alone: put a version back with kamcert rollback, or order "
+		    "a new one with kamcert renew --force" : NULL);
+}
+
+static int
+plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row, struct err *e)
+{
+	struct due_facts facts;
+	struct job *j, **more;
+
+	row->name = conf->name;
+	if ((more = realloc(k->jobs, (k->njobs + 1) * sizeof *more)) == NULL)
+		return err_nomem(e);
+	k->jobs = more;
+	if ((j = job_new(k, conf, e)) == NULL)
+		return -1;
+	j->id = (int64_t)k->njobs;
+	j->ca = config_ca(&k->setup.config, conf->ca.v[0]);
+	if (outlook_facts(j->conf, j->ca, &j->state, &j->record, &facts, e) == -1) {
+		job_free(j);
+		return -1;
+	}
+	row->next = due_at(&facts);
+	if (k->setup.certs.n > 0 && !strs_has(&k->setup.certs, conf->name)) {
+		job_free(j);
+		return 0;
+	}
+	if (k->store != NULL && store_is_work(k->store))
+		report_health(j);
+	if (choose(j, &facts) == BEGIN)
+		k->jobs[k->njobs++] = j;
+	else
+		job_free(j);
+	return 0;
+}
+
+int
+plan_jobs(struct keeper *k, struct err *e)
+{
+	const struct cert_conf *certs = k->setup.config.certs.v;
+	size_t i, n = k->setup.config.certs.n;
+	struct report r = { .kind = REPORT_RESULT, .ms = -1 };
+	struct err why;
+
+	if ((k->due = calloc(n, sizeof *k->due)) == NULL)
+		return err_nomem(e);
+	for (i = 0; i < n; i++) {
+		err_clear(&why);
+		if (plan_cert(k, &certs[i], &k->due[i], &why) == 0)
+			continue;
+		r.cert = certs[i].name;
+		r.outcome = why.class;
+		r.text = why.text;
+		r.hint = why.hint;
+		keeper_report(k, &r);
+		if (why.class > k->worst)
+			k->worst = why.class;
+	}
+	return 0;
+}
+
+/* --- the end of a run --- */
+
+static void
+plan_next(struct keeper *k, struct job *j)
+{
+	struct due_facts facts;
+	struct err e = ERR_NONE;
+	size_t i;
+
+	install_state_clear(&j->state);
+	if (install_look(j->folder, clock_wall(), &j->state, &e) == -1 ||
+	    outlook_facts(j->conf, j->ca, &j->state, &j->record, &facts, &e) == -1) {
+		log_warn(KV_S("cert", j->conf->name), KV_S("event", "next run unknown"),
+		    KV_S("error", e.text));
+		facts.now = 0;
+	}
+	for (i = 0; i < k->setup.config.certs.n; i++)
+		if (k->due[i].name == j->conf->name)
+			k->due[i].next = e.class == OUT_OK && j->err.class == OUT_OK ?
+			    due_at(&facts) : 0;
+}
+
+void
+plan_end(struct keeper *k)
+{
+	struct err e = ERR_NONE;
+	size_t i;
+
+	for (i = 0; i < k->njobs; i++)
+		plan_next(k, k->jobs[i]);
+	if (index_write(k->store, &k->setup.config, k->due, k->setup.config.certs.n, clock_wall(),
+	    &e) == -1)
+		log_warn(KV_S("event", "no index"), KV_S("error", e.text));
+}

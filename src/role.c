@@ -1,0 +1,156 @@
+#include "role.h"
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+static const char *const names[ROLE_COUNT] = {
+	[ROLE_KEEPER] = "keeper",
+	[ROLE_NET] = "net",
+	[ROLE_ANSWER] = "answer",
+	[ROLE_CONTROL] = "control",
+};
+
+const char *
+role_name(enum role r)
+{
+	return (unsigned)r < ROLE_COUNT ? names[r] : "?";
+}
+
+/* Beside the running program in the build tree, below libexec once installed. */
+static int
+find_program(enum role r, char path[PATH_MAX], struct err *e)
+{
+	static const char *const places[] = { "", "../libexec/kamcert/" };
+	char self[PATH_MAX], *slash;
+	ssize_t n;
+	size_t i;
+	int len;
+
+	if ((n = readlink("/proc/self/exe", self, sizeof self - 1)) == -1)
+		return err_sys(e, OUT_HOLD, "role %s: /proc/self/exe", role_name(r));
+	self[n] = '\0';
+	if ((slash = strrchr(self, '/')) == NULL)
+		return err_set(e, OUT_HOLD, "role %s: own path %s is not absolute", role_name(r), self);
+	slash[1] = '\0';
+	for (i = 0; i < NITEMS(places); i++) {
+		len = snprintf(path, PATH_MAX, "%s%skamcert-%s", self, places[i], role_name(r));
+		if (len > 0 && len < PATH_MAX && access(path, X_OK) == 0)
+			return 0;
+	}
+	err_set(e, OUT_HOLD, "role %s: no program kamcert-%s in %s or ../libexec/kamcert",
+	    role_name(r), role_name(r), self);
+	return err_hint(e, "install kamcert completely: its programs belong together");
+}
+
+/* In the child, between fork and exec: nothing but the channel and standard error goes along. */
+static void
+run_program(const char *path, enum role r, char *level, char *target, int fd)
+{
+	static char search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LANG=C.UTF-8";
+	char journal[64], *argv[] = { (char *)(uintptr_t)path, level, target, NULL };
+	char *envp[] = { search, lang, NULL, NULL };
+	const char *stream = getenv("JOURNAL_STREAM");
+	sigset_t none;
+	int null;
+
+	/* by it, lines to standard error are marked with their level */
+	if (stream != NULL && snprintf(journal, sizeof journal, "JOURNAL_STREAM=%s", stream) <
+	    (int)sizeof journal)
+		envp[2] = journal;
+	sigemptyset(&none);
+	if (dup2(fd, ROLE_FD) == -1 || (null = open("/dev/null", O_RDWR)) == -1 ||
+	    dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1)
+		_exit(127);
+	if (close_range(ROLE_FD + 1, ~0U, 0) == -1 || fcntl(ROLE_FD, F_SETFD, 0) == -1)
+		_exit(127);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+		_exit(127);
+	execve(path, argv, envp);
+	dprintf(STDERR_FILENO, "kamcert: role %s: %s: %s\n", role_name(r), path, strerror(errno));
+	_exit(127);
+}
+
+int
+role_spawn(enum role r, enum log_level level, enum log_target target, pid_t *pid, int *fd,
+    struct err *e)
+{
+	char path[PATH_MAX], level_text[16], target_text[16];
+	int pair[2];
+
+	if (find_program(r, path, e) == -1)
+		return -1;
+	snprintf(level_text, sizeof level_text, "%d", (int)level);
+	snprintf(target_text, sizeof target_text, "%d", (int)target);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return err_sys(e, OUT_RETRY, "role %s: socketpair", role_name(r));
+	if ((*pid = fork()) == -1) {
+		close(pair[0]);
+		close(pair[1]);
+		return err_sys(e, OUT_RETRY, "role %s: fork", role_name(r));
+	}
+	if (*pid == 0)
+		run_program(path, r, level_text, target_text, pair[1]);
+	close(pair[1]);
+	*fd = pair[0];
+	return 0;
+}
+
+void
+role_leave(struct loop *loop, const struct err *why)
+{
+	log_debug(KV_S("event", "leaving"), KV_S("why", why->text));
+	loop_stop(loop);
+}
+
+/* Arguments are the log's level and target: the starter is the only caller. */
+static int
+small_number(int argc, char **argv, int i, int max)
+{
+	if (argc <= i || argv[i][0] < '0' || argv[i][0] > '0' + max || argv[i][1] != '\0')
+		return -1;
+	return argv[i][0] - '0';
+}
+
+int
+role_main(const struct role_main *m, int argc, char **argv)
+{
+	int level = small_number(argc, argv, 1, LOG_AT_DEBUG);
+	int target = small_number(argc, argv, 2, LOG_TO_SYSLOG);
+	struct loop *loop = NULL;
+	struct channel *channel = NULL;
+	struct err e = ERR_NONE;
+	int type, rc = 1;
+	socklen_t len = sizeof type;
+
+	if (level == -1 || target == -1 ||
+	    getsockopt(ROLE_FD, SOL_SOCKET, SO_TYPE, &type, &len) == -1) {
+		dprintf(STDERR_FILENO, "kamcert-%s: started by kamcert only\n", role_name(m->role));
+		return OUT_USAGE;
+	}
+	log_open(target, role_name(m->role), level);
+	if (sandbox_begin(&e) == -1 || (loop = loop_new(&e)) == NULL ||
+	    channel_new(loop, ROLE_FD, m->handlers, m->arg, &channel, &e) == -1 ||
+	    (m->start != NULL && m->start(m->arg, loop, channel, &e) == -1) ||
+	    loop_run(loop, &e) == -1)
+		goto out;
+	rc = 0;
+out:
+	if (rc != 0)
+		log_error(KV_S("event", "role failed"), KV_S("error", e.text));
+	if (m->stop != NULL)
+		m->stop(m->arg);
+	channel_free(channel);
+	loop_free(loop);
+	return rc;
+}

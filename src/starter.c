@@ -1,0 +1,403 @@
+#include "starter.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "hooks/program.h"
+#include "listen.h"
+#include "report.h"
+#include "role.h"
+
+#define STOP_MS	30000	/* after a signal: verify and rollback may take as long */
+#define LEAVE_MS 5000	/* roles end when their channels do */
+
+struct child {
+	struct starter		*starter;
+	enum role		 role;
+	pid_t			 pid;		/* 0: not running */
+	struct loop_child	*watch;
+};
+
+struct starter {
+	const struct starter_in	*in;
+	struct loop		*loop;
+	struct channel		*keeper;
+	struct child		 children[ROLE_COUNT];
+	struct loop_timer	*deadline;
+	bool			 stopping;
+	bool			 ended;		/* the keeper told the outcome */
+	enum outcome		 outcome;
+};
+
+/* A program that runs for the keeper. */
+struct run {
+	struct starter		*starter;
+	uint64_t		 id;
+	const struct hook_conf	*conf;
+};
+
+static void
+kill_children(void *arg)
+{
+	struct starter *s = arg;
+	size_t i;
+
+	s->deadline = NULL;
+	for (i = 0; i < ROLE_COUNT; i++)
+		if (s->children[i].pid != 0)
+			kill(s->children[i].pid, SIGKILL);
+}
+
+static void
+set_deadline(struct starter *s, int64_t ms)
+{
+	struct err e = ERR_NONE;
+
+	loop_timer_del(s->deadline);
+	s->deadline = loop_timer_add(s->loop, clock_boot_ms() + ms, kill_children, s, &e);
+	if (s->deadline == NULL)
+		kill_children(s);
+}
+
+/* The keeper's end is everybody's: they hang on its channels. */
+static void
+leave(struct starter *s)
+{
+	channel_free(s->keeper);
+	s->keeper = NULL;
+	set_deadline(s, LEAVE_MS);
+}
+
+static void
+on_exit_of(void *arg, pid_t pid UNUSED, int status)
+{
+	struct child *c = arg;
+	struct starter *s = c->starter;
+	size_t i;
+
+	c->pid = 0;
+	c->watch = NULL;
+	log_debug(KV_S("event", "role ended"), KV_S("of", role_name(c->role)), KV_I("status", status));
+	if (c->role == ROLE_KEEPER && s->keeper != NULL)
+		leave(s);
+	for (i = 0; i < ROLE_COUNT; i++)
+		if (s->children[i].pid != 0)
+			return;
+	loop_stop(s->loop);
+}
+
+static int
+spawn(struct starter *s, enum role role, int *fd, struct err *e)
+{
+	struct child *c = &s->children[role];
+
+	if (c->pid != 0)
+		return err_set(e, OUT_RETRY, "role %s: runs already", role_name(role));
+	if (role_spawn(role, s->in->level, s->in->target, &c->pid, fd, e) == -1) {
+		c->pid = 0;
+		return -1;
+	}
+	c->starter = s;
+	c->role = role;
+	if ((c->watch = loop_child_add(s->loop, c->pid, on_exit_of, c, e)) == NULL) {
+		kill(c->pid, SIGKILL);
+		while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
+			;
+		c->pid = 0;
+		fs_close(fd);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+send_listeners(struct channel *answer, const struct challenge_conf *conf, struct strs *open,
+    struct err *e)
+{
+	size_t i;
+	int fd, rc;
+
+	for (i = 0; i < conf->listen.n; i++) {
+		if (strs_has(open, conf->listen.v[i]))
+			continue;
+		if (listen_open(conf->listen.v[i], &fd, e) == -1)
+			return -1;
+		rc = channel_send(answer, MSG_LISTEN, 0, NULL, fd, e);
+		close(fd);
+		if (rc == -1)
+			return -1;
+		if (strs_add(open, conf->listen.v[i]) == -1)
+			return err_nomem(e);
+	}
+	return 0;
+}
+
+static int
+send_webroot(struct channel *answer, const struct challenge_conf *conf, struct strs *open,
+    struct err *e)
+{
+	struct msg_webroot body = { .path = conf->webroot };
+	int fd, rc;
+
+	if (conf->webroot == NULL || strs_has(open, conf->webroot))
+		return 0;
+	if (fs_open_root(conf->webroot, &fd, e) == -1)
+		return err_in(e, "webroot");
+	rc = channel_send(answer, MSG_WEBROOT, 0, &body, fd, e);
+	close(fd);
+	if (rc == -1)
+		return -1;
+	return strs_add(open, conf->webroot) == -1 ? err_nomem(e) : 0;
+}
+
+static void
+on_silence(void *arg UNUSED, const struct err *why UNUSED)
+{
+}
+
+/* What the answer role may hold is put into its channel before the keeper gets it. */
+static int
+equip_answer(struct starter *s, const struct strs *certs, int *fd, struct err *e)
+{
+	static const struct handlers none = { NULL, 0, on_silence };
+	const struct cert_conf *cert;
+	const struct challenge_conf *conf;
+	struct strs open = { 0 };
+	struct channel *answer;
+	size_t i, j;
+	int rc = 0;
+
+	if (channel_new(s->loop, *fd, &none, NULL, &answer, e) == -1)
+		return -1;
+	for (i = 0; i < certs->n && rc == 0; i++) {
+		cert = config_cert(&s->in->setup->config, certs->v[i]);
+		for (j = 0; cert != NULL && j < cert->challenges.n && rc == 0; j++) {
+			conf = (const struct challenge_conf *)cert->challenges.v + j;
+			rc = send_listeners(answer, conf, &open, e);
+			if (rc == 0)
+				rc = send_webroot(answer, conf, &open, e);
+		}
+	}
+	strs_clear(&open);
+	if (rc == -1) {
+		channel_free(answer);
+		*fd = -1;
+		return -1;
+	}
+	*fd = channel_release(answer, e);
+	return *fd == -1 ? -1 : 0;
+}
+
+static void
+on_start(void *arg, struct message *m)
+{
+	struct starter *s = arg;
+	const struct msg_start *body = m->body;
+	struct err e = ERR_NONE;
+	int fd = -1;
+
+	if (body->role <= ROLE_KEEPER || body->role >= ROLE_COUNT)
+		err_set(&e, OUT_RETRY, "start: no such role");
+	else if (spawn(s, (enum role)body->role, &fd, &e) == 0 &&
+	    (body->role != ROLE_ANSWER || equip_answer(s, &body->certs, &fd, &e) == 0) &&
+	    channel_send(s->keeper, MSG_STARTED, m->id, NULL, fd, &e) == 0) {
+		fs_close(&fd);
+		return;
+	}
+	fs_close(&fd);
+	channel_fail(s->keeper, m->id, &e);
+}
+
+static void
+on_program(void *arg, const struct program_result *result)
+{
+	struct run *run = arg;
+	struct starter *s = run->starter;
+	struct err e = ERR_NONE;
+
+	if (s->keeper == NULL)
+		;	/* nobody is left who would want to know */
+	else if (program_verdict(run->conf, result, &e) == HOOK_OK)
+		channel_done(s->keeper, run->id);
+	else
+		channel_fail(s->keeper, run->id, &e);
+	free(run);
+}
+
+static int
+start_program(struct run *run, const struct hook_event *event, struct err *e)
+{
+	struct program_in in = {
+		.argv = &run->conf->command,
+		.user = run->conf->user,
+		.event = strcmp(event->event, "rollback") == 0 ? "rollback" : "deploy",
+		.timeout = run->conf->timeout,
+	};
+	struct buf input;
+	int rc = -1;
+
+	buf_init(&input, PROGRAM_INPUT_MAX);
+	program_event(event, &input);
+	in.input = buf_span(&input);
+	if (!buf_ok(&input))
+		err_nomem(e);
+	else if (program_start(run->starter->loop, &in, on_program, run, e) != NULL)
+		rc = 0;
+	buf_clear(&input);
+	return rc;
+}
+
+/* Only programs of the configuration are run: the keeper says which, not what. */
+static void
+on_run(void *arg, struct message *m)
+{
+	struct starter *s = arg;
+	const struct msg_run *body = m->body;
+	const struct cert_conf *cert = body->cert == NULL ? NULL :
+	    config_cert(&s->in->setup->config, body->cert);
+	struct err e = ERR_NONE;
+	struct run *run;
+
+	if (cert == NULL || body->hook < 0 || (size_t)body->hook >= cert->hooks.n ||
+	    body->event.event == NULL)
+		err_set(&e, OUT_HOLD, "run: the configuration has no such hook");
+	else if ((run = calloc(1, sizeof *run)) == NULL)
+		err_nomem(&e);
+	else {
+		run->starter = s;
+		run->id = m->id;
+		run->conf = (const struct hook_conf *)cert->hooks.v + body->hook;
+		if (start_program(run, &body->event, &e) == 0)
+			return;
+		free(run);
+	}
+	channel_fail(s->keeper, m->id, &e);
+}
+
+/* Is the program there? What is asked about need not be of the configuration: it is not run. */
+static void
+on_preflight(void *arg, struct message *m)
+{
+	struct starter *s = arg;
+	const struct hook_conf *conf = m->body;
+	const struct hook_type *type = conf->type != NULL ? hook_find(conf->type) : NULL;
+	struct hook_facts facts;
+	struct err e = ERR_NONE;
+
+	hook_facts_init(&facts);
+	if (type == NULL || !type->in_starter)
+		err_set(&e, OUT_HOLD, "hook: no such type in this role");
+	else if (type->preflight(conf, &facts, &e) == 0 &&
+	    channel_send(s->keeper, MSG_FACTS, m->id, &facts, -1, &e) == 0)
+		err_clear(&e);
+	if (e.class != OUT_OK)
+		channel_fail(s->keeper, m->id, &e);
+	pack_clear(&hook_facts_pack, &facts);
+}
+
+static void
+on_report(void *arg UNUSED, struct message *m)
+{
+	report(m->body);
+}
+
+static void
+on_outcome(void *arg, struct message *m)
+{
+	struct starter *s = arg;
+	const struct msg_end *body = m->body;
+
+	s->ended = true;
+	s->outcome = outcome_known(body->outcome) ? (enum outcome)body->outcome : OUT_ALARM;
+	leave(s);
+}
+
+static void
+on_keeper_end(void *arg, const struct err *why)
+{
+	struct starter *s = arg;
+
+	if (!s->ended)
+		log_error(KV_S("event", "keeper gone"), KV_S("error", why->text));
+	leave(s);
+}
+
+static void
+on_signal(void *arg, int signo)
+{
+	struct starter *s = arg;
+	struct err e = ERR_NONE;
+
+	log_info(KV_S("event", "stopping"), KV_I("signal", signo));
+	if (s->stopping || s->keeper == NULL)
+		return;
+	s->stopping = true;
+	if (channel_send(s->keeper, MSG_STOP, 0, NULL, -1, &e) == -1)
+		leave(s);
+	else
+		set_deadline(s, STOP_MS);
+}
+
+static int
+begin(struct starter *s, const struct handlers *handlers, struct err *e)
+{
+	static const int stops[] = { SIGTERM, SIGINT };
+	int fd = -1;
+	size_t i;
+
+	if ((s->loop = loop_new(e)) == NULL)
+		return -1;
+	for (i = 0; i < NITEMS(stops); i++)
+		if (loop_signal_add(s->loop, stops[i], on_signal, s, e) == NULL)
+			return -1;
+	if (spawn(s, ROLE_KEEPER, &fd, e) == -1)
+		return -1;
+	if (channel_new(s->loop, fd, handlers, s, &s->keeper, e) == -1) {
+		fs_close(&fd);
+		return -1;
+	}
+	return channel_send(s->keeper, MSG_SETUP, 0, s->in->setup, -1, e);
+}
+
+static void
+on_status(void *arg, struct message *m)
+{
+	struct starter *s = arg;
+
+	if (s->in->row != NULL)
+		s->in->row(s->in->arg, m->body);
+}
+
+enum outcome
+starter_run(const struct starter_in *in)
+{
+	static const struct handler table[] = {
+		{ MSG_START, on_start },
+		{ MSG_RUN, on_run },
+		{ MSG_PREFLIGHT, on_preflight },
+		{ MSG_REPORT, on_report },
+		{ MSG_STATUS, on_status },
+		{ MSG_END, on_outcome },
+	};
+	static const struct handlers handlers = { table, NITEMS(table), on_keeper_end };
+	struct starter s = { .in = in };
+	struct err e = ERR_NONE;
+
+	if (begin(&s, &handlers, &e) == 0 && loop_run(s.loop, &e) == 0 && !s.ended)
+		err_set(&e, OUT_RETRY, "the keeper ended before it told an outcome");
+	if (!s.ended) {
+		report_error("start", &e);
+		s.outcome = e.class;
+	}
+	kill_children(&s);
+	channel_free(s.keeper);
+	loop_free(s.loop);
+	return s.outcome;
+}

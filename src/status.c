@@ -1,0 +1,49 @@
+#include "status.h"
+
+#include "due.h"
+#include "keeper.h"
+
+/* A row that lends everything it shows. */
+static void
+fill(struct status *row, const struct job *j, const struct due *due)
+{
+	const struct manifest *m = &j->state.active;
+	const struct record *r = &j->record;
+	const struct record_result *last;
+
+	row->version = j->state.version;
+	row->issuer = m->issuer;
+	row->serial = m->serial;
+	row->key_type = m->key_type;
+	row->not_before = m->not_before;
+	row->not_after = m->not_after;
+	row->due = due->at;
+	row->why = (char *)(uintptr_t)due_why_text(due->why);
+	row->held = (char *)(uintptr_t)(due->held == DUE_FREE ? "" : due_held_text(due->held));
+	row->pending = j->state.pending == PENDING_NONE ? 0 : j->state.to;
+	row->problem = j->state.problem;
+	row->served = j->state.journal.state == JOURNAL_DONE &&
+	    j->state.journal.to == j->state.version;
+	row->failures = r->failures;
+	row->facts = r->facts;
+	if (r->history.n == 0)
+		return;
+	last = (const struct record_result *)r->history.v + r->history.n - 1;
+	row->last_when = last->when;
+	row->last_outcome = last->outcome;
+	row->last_step = last->step;
+	row->last_text = last->text;
+}
+
+void
+status_send(const struct job *j, const struct due_facts *facts)
+{
+	struct status row = { .name = j->conf->name, .names = j->conf->names, .ca = j->ca->name };
+	struct due due = due_of(facts);
+	struct err e = ERR_NONE;
+
+	fill(&row, j, &due);
+	if (channel_send(j->keeper->starter, MSG_STATUS, 0, &row, -1, &e) == -1)
+		log_warn(KV_S("cert", j->conf->name), KV_S("event", "row lost"),
+		    KV_S("error", e.text));
+}
