@@ -1,0 +1,54 @@
+#!/bin/bash
+# Twenty certificates of one Kamailio, one of them with ten names: one run, one reload (K17),
+# each proven by its own name. One that fails does not keep the others.
+. "$(dirname "$0")/lib.sh"
+
+# A run ends after ten refused nonces (FAULTS section 1): with the usual 5 % of refusals, too soon
+# for so many certificates.
+start_pebble PEBBLE_WFE_NONCEREJECT=0
+prepare_kamailio
+write_ca
+add_cert a1.example.org b{1..9}.example.org
+for i in {2..20}; do
+	add_cert "a$i.example.org"
+done
+run 0 renew --no-hooks
+serve_from "$state/certs/a1.example.org/current"
+for i in {1..20}; do
+	cat >>"$kam/tls.cfg" <<-END
+
+	[server:any]
+	method = TLSv1.2+
+	server_name = "a$i.example.org"
+	server_name_mode = 0
+	certificate = $state/certs/a$i.example.org/current/fullchain.pem
+	private_key = $state/certs/a$i.example.org/current/privkey.pem
+	verify_certificate = no
+	require_certificate = no
+	END
+done
+start_kamailio
+before=$(reloads)
+run 0 renew --force
+equal 1 "$(($(reloads) - before))" "reloads"
+for i in {1..20}; do
+	equal "$(installed "a$i.example.org")" "$(served "a$i.example.org")" "a$i served"
+	equal 2 "$(version "a$i.example.org")" "version of a$i"
+done
+ok "20 certificates, 29 names: one reload, all served, in $took_ms ms"
+
+before=$(reloads)
+run 0 renew --force a3.example.org a4.example.org
+equal 1 "$(($(reloads) - before))" "reloads"
+equal "2 3 3 2" "$(version a2.example.org) $(version a3.example.org) $(version a4.example.org) \
+$(version a5.example.org)" "versions"
+ok "names on the command line: only those"
+
+# a20 is served from its old version: it alone cannot be proven.
+sed -i "s|a20.example.org/current|a20.example.org/versions/2|" "$kam/tls.cfg"
+run 13 renew --force a19.example.org a20.example.org
+says "a20.example.org.*ROLLBACK"
+equal 2 "$(version a20.example.org)" "version of a20"
+equal "$(installed a20.example.org)" "$(served a20.example.org)" "a20 served"
+equal "$(installed a19.example.org)" "$(served a19.example.org)" "a19 served"
+ok "one that is not served rolls back, and what is active is served"
