@@ -6,11 +6,13 @@
 
 #include "acme/jws.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "keeper.h"
 #include "ledger.h"
 
 #define KEY_TYPE	"ecdsa-p256"
 #define EAB_FILE_MAX	4096
+#define NEXT_KEY	"account.key.next"	/* beside account.key, while a rollover is under way */
 
 enum account_state { ACCOUNT_NEW, ACCOUNT_ASKED, ACCOUNT_READY, ACCOUNT_BROKEN };
 
@@ -24,6 +26,7 @@ struct account {
 	struct store_account	 stored;
 	struct ledger		 ledger;
 	struct key		*key;
+	const struct key	*lent;		/* for what is signed by another key */
 	struct buf		 jwk;
 	char			 thumbprint[JWS_THUMBPRINT_TEXT];
 };
@@ -130,13 +133,13 @@ out:
 }
 
 static int
-load_stored(struct account *a, struct err *e)
+load_stored(struct account *a, bool make, struct err *e)
 {
-	if (ledger_load(a->keeper->store, a->ca->name, &a->ledger, e) == -1)
-		return -1;
 	if (store_account_load(a->keeper->store, a->ca->name, &a->stored, e) == -1) {
 		if (e->sys != ENOENT)
 			return -1;
+		if (!make)
+			return err_set(e, OUT_HOLD, "no account at %s yet", a->ca->name);
 		err_clear(e);
 		return make_key(a, e);
 	}
@@ -151,12 +154,12 @@ load_stored(struct account *a, struct err *e)
 }
 
 static int
-load(struct account *a, struct err *e)
+load(struct account *a, bool make, struct err *e)
 {
 	if (a->keeper->setup.dry_run) {
 		if ((a->key = key_new(KEY_TYPE, e)) == NULL)
 			return -1;
-	} else if (load_stored(a, e) == -1)
+	} else if (load_stored(a, make, e) == -1)
 		return -1;
 	if (key_jwk(a->key, &a->jwk, e) == -1)
 		return -1;
@@ -173,19 +176,12 @@ wake_jobs(struct keeper *k)
 			job_wake(k->jobs[i]);
 }
 
-static int
-keep_result(struct account *a, struct acme_result *result, struct err *e)
+int
+account_keep(struct account *a, struct acme_result *result, struct err *e)
 {
-	struct strs contact = { 0 };
-	size_t i;
-
-	for (i = 0; i < a->ca->contact.n; i++)
-		if (strs_add(&contact, a->ca->contact.v[i]) == -1) {
-			strs_clear(&contact);
-			return err_nomem(e);
-		}
 	strs_clear(&a->stored.contact);
-	a->stored.contact = contact;
+	a->stored.contact = result->contact;
+	memset(&result->contact, 0, sizeof result->contact);
 	free(a->stored.url);
 	a->stored.url = result->account;
 	result->account = NULL;
@@ -208,27 +204,37 @@ on_registered(void *arg, struct message *m)
 		account_note_failure(a, &a->err);
 	} else if (((struct acme_result *)m->body)->account == NULL)
 		err_set(&a->err, OUT_HOLD, "account at %s: the CA gave no URL", a->ca->name);
-	else if (keep_result(a, m->body, &a->err) == 0)
+	else if (account_keep(a, m->body, &a->err) == 0)
 		a->state = ACCOUNT_READY;
 	wake_jobs(a->keeper);
 }
 
-/* RFC 8555 section 7.3.1: newAccount finds the account of a key that has one. */
-static int
-ask_net(struct account *a, struct err *e)
+int
+account_ask(struct account *a, struct msg_task *task, channel_answer *answer, void *arg,
+    struct err *e)
 {
-	struct msg_task task = { .job = a->id };
 	struct channel *net;
 
-	account_fill_task(a, &task);
+	task->job = a->id;
+	account_fill_task(a, task);
+	task->todo.account = a->stored.url;
+	task->todo.thumbprint = a->thumbprint;
+	if (keeper_role(a->keeper, ROLE_NET, &net, e) == -1)
+		return -1;
+	return channel_call(net, MSG_TASK, task, -1, answer, arg, e);
+}
+
+/* RFC 8555 section 7.3.1: newAccount finds the account of a key that has one. */
+static int
+register_account(struct account *a, struct err *e)
+{
+	struct msg_task task = { 0 };
+
 	task.todo.kind = ACME_REGISTER;
 	task.todo.contact = a->ca->contact;
 	task.todo.agree_tos = a->ca->agree_tos;
 	task.todo.eab = a->ca->eab_kid != NULL;
-	task.todo.thumbprint = a->thumbprint;
-	if (keeper_role(a->keeper, ROLE_NET, &net, e) == -1)
-		return -1;
-	return channel_call(net, MSG_TASK, &task, -1, on_registered, a, e);
+	return account_ask(a, &task, on_registered, a, e);
 }
 
 static struct account *
@@ -249,11 +255,46 @@ account_open(struct keeper *k, const struct ca_conf *ca, struct err *e)
 	buf_init(&a->jwk, JWS_MAX);
 	a->next = k->accounts;
 	k->accounts = a;
-	if (load(a, &a->err) == -1)
+	if (!k->setup.dry_run && ledger_load(k->store, ca->name, &a->ledger, e) == -1)
+		return NULL;
+	return a;
+}
+
+int
+account_describe_ca(struct keeper *k, const struct ca_conf *ca, struct msg_task *task,
+    struct err *e)
+{
+	struct account *a;
+
+	if ((a = account_open(k, ca, e)) == NULL)
+		return -1;
+	account_fill_task(a, task);
+	return 0;
+}
+
+int
+account_load(struct keeper *k, const struct ca_conf *ca, bool make, struct account **out,
+    struct err *e)
+{
+	struct account *a;
+
+	if ((*out = a = account_open(k, ca, e)) == NULL)
+		return -1;
+	return a->key != NULL ? 0 : load(a, make, e);
+}
+
+/* Key and URL are looked for when the first job needs them. */
+static void
+account_begin(struct account *a)
+{
+	if (load(a, true, &a->err) == -1)
 		a->state = ACCOUNT_BROKEN;
 	else if (a->stored.url != NULL)
 		a->state = ACCOUNT_READY;
-	return a;
+	else if (register_account(a, &a->err) == -1)
+		a->state = ACCOUNT_BROKEN;
+	else
+		a->state = ACCOUNT_ASKED;
 }
 
 int
@@ -263,10 +304,8 @@ account_get(struct keeper *k, const struct ca_conf *ca, struct account **out, st
 
 	if ((*out = a = account_open(k, ca, e)) == NULL)
 		return -1;
-	if (a->state == ACCOUNT_NEW && ask_net(a, &a->err) == -1)
-		a->state = ACCOUNT_BROKEN;
-	else if (a->state == ACCOUNT_NEW)
-		a->state = ACCOUNT_ASKED;
+	if (a->state == ACCOUNT_NEW)
+		account_begin(a);
 	switch (a->state) {
 	case ACCOUNT_READY:
 		return 1;
@@ -317,29 +356,51 @@ out:
 	return rc;
 }
 
+/* Header, nonce and payload as asked for; key has the public half that jwk shows. */
 static int
-sign_request(const struct account *a, const struct acme_sign *what, struct buf *jws,
-    struct err *e)
+sign_with(const struct key *key, struct span jwk, const struct account *a,
+    const struct acme_sign *what, struct buf *jws, struct err *e)
 {
+	bool inner = what->key == ACME_KEY_NEW;	/* RFC 8555 section 7.3.5: no nonce */
 	struct jws_header header = {
-		.alg = key_alg(a->key),
-		.nonce = what->nonce,
+		.alg = key_alg(key),
+		.nonce = inner ? NULL : what->nonce,
 		.url = what->url,
 		.kid = what->key == ACME_KEY_KID ? a->stored.url : NULL,
-		.jwk = what->key == ACME_KEY_KID ? SPAN_NONE : buf_span(&a->jwk),
+		.jwk = what->key == ACME_KEY_KID ? SPAN_NONE : jwk,
 	};
-	struct buf input, signature;
+	struct buf input, signature, payload;
 	int rc = -1;
 
 	buf_init(&input, JWS_MAX);
 	buf_init(&signature, JWS_MAX);
-	if (what->nonce == NULL || (what->key == ACME_KEY_KID && a->stored.url == NULL))
+	buf_init(&payload, JWS_MAX);
+	if (inner && a->stored.url != NULL)
+		jws_rollover(&payload, a->stored.url, buf_span(&a->jwk));
+	if ((!inner && what->nonce == NULL) ||
+	    (a->stored.url == NULL && (inner || what->key == ACME_KEY_KID)))
 		err_set(e, OUT_RETRY, "account at %s: nonce or account URL is missing", a->ca->name);
-	else if (jws_input(&header, blob_span(&what->payload), &input, e) == 0 &&
-	    key_sign(a->key, header.alg, buf_span(&input), &signature, e) == 0)
+	else if (jws_input(&header, inner ? buf_span(&payload) : blob_span(&what->payload), &input,
+	    e) == 0 && key_sign(key, header.alg, buf_span(&input), &signature, e) == 0)
 		rc = jws_finish(buf_span(&input), buf_span(&signature), jws, e);
 	buf_clear(&input);
 	buf_clear(&signature);
+	buf_clear(&payload);
+	return rc;
+}
+
+static int
+sign_lent(const struct account *a, const struct acme_sign *what, struct buf *jws, struct err *e)
+{
+	struct buf jwk;
+	int rc = -1;
+
+	buf_init(&jwk, JWS_MAX);
+	if (a->lent == NULL)
+		err_set(e, OUT_RETRY, "sign: this run has no such key");
+	else if (key_jwk(a->lent, &jwk, e) == 0)
+		rc = sign_with(a->lent, buf_span(&jwk), a, what, jws, e);
+	buf_clear(&jwk);
 	return rc;
 }
 
@@ -355,12 +416,81 @@ account_sign(const struct account *a, const struct acme_sign *what, struct buf *
 	switch ((enum acme_key)what->key) {
 	case ACME_KEY_KID:
 	case ACME_KEY_JWK:
-		return sign_request(a, what, jws, e);
+		return sign_with(a->key, buf_span(&a->jwk), a, what, jws, e);
 	case ACME_KEY_EAB:
 		return sign_eab(a, what, jws, e);
 	case ACME_KEY_CERT:
 	case ACME_KEY_NEW:
-		break;
+		return sign_lent(a, what, jws, e);
 	}
-	return err_set(e, OUT_RETRY, "sign: this run has no such key");
+	return err_set(e, OUT_RETRY, "sign: no such kind of key");
+}
+
+/* --- another key --- */
+
+void
+account_lend_key(struct account *a, const struct key *key)
+{
+	a->lent = key;
+}
+
+static int
+store_next_key(int dir, const struct key *key, struct err *e)
+{
+	const struct fs_mode mode = { 0600, (uid_t)-1, (gid_t)-1 };
+	struct buf pem;
+	int rc = -1;
+
+	buf_init(&pem, KEY_PEM_MAX);
+	if (key_to_pem(key, &pem, e) == 0)
+		rc = fs_replace(dir, NEXT_KEY, mode, buf_span(&pem), e);
+	buf_clear(&pem);
+	return rc;
+}
+
+int
+account_next_key(struct account *a, struct key **key, struct err *e)
+{
+	struct buf pem;
+	int dir, rc = -1;
+
+	*key = NULL;
+	buf_init(&pem, KEY_PEM_MAX);
+	if (store_ca_open(a->keeper->store, a->ca->name, &dir, e) == -1)
+		return -1;
+	if (fs_read(dir, NEXT_KEY, KEY_PEM_MAX, &pem, e) == 0) {
+		*key = key_from_pem(buf_span(&pem), e);
+		rc = *key != NULL ? 0 : err_in(e, NEXT_KEY);
+	} else if (e->sys == ENOENT) {
+		err_clear(e);
+		if ((*key = key_new(KEY_TYPE, e)) != NULL)
+			rc = store_next_key(dir, *key, e);
+	}
+	buf_clear(&pem);
+	fs_close(&dir);
+	return rc;
+}
+
+int
+account_take_key(struct account *a, struct key *key, struct err *e)
+{
+	struct buf pem;
+	int dir, rc = -1;
+
+	buf_init(&pem, KEY_PEM_MAX);
+	if (key_to_pem(key, &pem, e) == -1)
+		goto out;
+	blob_clear(&a->stored.key_pem);
+	if (blob_set(&a->stored.key_pem, buf_span(&pem)) == -1) {
+		err_nomem(e);
+		goto out;
+	}
+	if (store_account_save(a->keeper->store, a->ca->name, &a->stored, e) == -1 ||
+	    store_ca_open(a->keeper->store, a->ca->name, &dir, e) == -1)
+		goto out;
+	rc = fs_remove(dir, NEXT_KEY, e);
+	fs_close(&dir);
+out:
+	buf_clear(&pem);
+	return rc;
 }

@@ -10,11 +10,12 @@
 
 #include "acme/acme.h"
 #include "base/err.h"
+#include "channel.h"
 #include "config.h"
 
 struct keeper;
 struct account;
-struct msg_task;
+struct key;
 
 /*
  * The account at ca. 1: it is ready. 0: it has been asked for, and the jobs
@@ -33,8 +34,44 @@ MUST_CHECK int	account_sign(const struct account *, const struct acme_sign *, st
 /* The account whose registration has this identity in messages, or NULL. */
 struct account	*account_by_id(struct keeper *, int64_t id);
 
+/*
+ * The account at ca as it is on file, for errands: the key is made only if
+ * make says so. HOLD if there is none.
+ */
+MUST_CHECK int	account_load(struct keeper *, const struct ca_conf *ca, bool make,
+		    struct account **, struct err *e);
+
+/*
+ * Sends a task about this account; answer gets MSG_RESULT or MSG_FAILED. The
+ * caller fills in what the kind needs beyond CA, account and thumbprint.
+ */
+MUST_CHECK int	account_ask(struct account *, struct msg_task *, channel_answer *, void *arg,
+		    struct err *e);
+
+/* What a CA said of the account; stored. Takes texts out of the result. */
+MUST_CHECK int	account_keep(struct account *, struct acme_result *, struct err *e);
+
+/*
+ * A second key for what account_sign() is asked: ACME_KEY_CERT, or
+ * ACME_KEY_NEW. Lent until it is set to NULL.
+ */
+void		account_lend_key(struct account *, const struct key *);
+
+/*
+ * The next key of a rollover, from a file beside the account's, made if
+ * there is none: it must not be lost once the CA may have heard of it.
+ */
+MUST_CHECK int	account_next_key(struct account *, struct key **, struct err *e);
+
+/* The CA has taken the next key: it becomes the account's. */
+MUST_CHECK int	account_take_key(struct account *, struct key *, struct err *e);
+
 /* What net is told to reach the CA; texts are lent. */
 void		account_fill_task(const struct account *, struct msg_task *);
+
+/* The same for what needs no account: none is made. */
+MUST_CHECK int	account_describe_ca(struct keeper *, const struct ca_conf *, struct msg_task *,
+		    struct err *e);
 
 /* A request to the CA failed: if it said for how long to stay away, that is kept across runs. */
 void		account_note_failure(struct account *, const struct err *why);

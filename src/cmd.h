@@ -29,6 +29,8 @@ enum outcome	cmd_renew(const struct cmd_options *, int argc, char **argv);
 enum outcome	cmd_check(const struct cmd_options *, int argc, char **argv);
 enum outcome	cmd_status(const struct cmd_options *, int argc, char **argv);
 enum outcome	cmd_reload(const struct cmd_options *, int argc, char **argv);
+enum outcome	cmd_account(const struct cmd_options *, int argc, char **argv);
+enum outcome	cmd_revoke(const struct cmd_options *, int argc, char **argv);
 enum outcome	cmd_rollback(const struct cmd_options *, int argc, char **argv);
 
 /* A wrong command line: says so, and how it should be. Always OUT_USAGE. */
@@ -39,10 +41,13 @@ enum log_level	cmd_log_level(enum report_level);
 /* The arguments from one on, as names of certificates. 0, or -1 without memory. */
 MUST_CHECK int	cmd_names(int argc, char **argv, int from, struct strs *);
 
+/* Reads the configuration into setup, and has the roles carry it out. */
+enum outcome	cmd_run(const struct cmd_options *, struct msg_setup *setup);
+
 /*
- * Reads the configuration, tells every error, and checks that the named
- * certificates exist. pack_clear(&config_pack, ...) frees. 0 or -1.
+ * Reads the configuration, tells every error, and checks that what is named
+ * exists. setup.config is pack_clear()'s. 0 or -1.
  */
-MUST_CHECK int	cmd_config(const struct cmd_options *, const struct strs *names, struct config *);
+MUST_CHECK int	cmd_config(const struct cmd_options *, struct msg_setup *setup);
 
 #endif

@@ -23,41 +23,49 @@ complain(void *arg UNUSED, const char *line)
 	report_error("configuration", &e);
 }
 
+/* Certificates are named, but for the account commands: their names are CAs. */
+static bool
+is_known(const struct msg_setup *setup, const char *name)
+{
+	if (setup->command == CMD_ACCOUNT)
+		return config_ca(&setup->config, name) != NULL;
+	return config_cert(&setup->config, name) != NULL;
+}
+
 int
-cmd_config(const struct cmd_options *options, const struct strs *names, struct config *config)
+cmd_config(const struct cmd_options *options, struct msg_setup *setup)
 {
 	struct err e = ERR_NONE;
 	size_t i;
 	int rc = 0;
 
-	if (config_read(options->config, config, complain, NULL, &e) == -1) {
+	if (config_read(options->config, &setup->config, complain, NULL, &e) == -1) {
 		report_error("configuration", &e);
 		return -1;
 	}
-	for (i = 0; i < names->n; i++) {
-		if (config_cert(config, names->v[i]) != NULL)
+	for (i = 0; i < setup->certs.n; i++) {
+		if (is_known(setup, setup->certs.v[i]))
 			continue;
-		err_set(&e, OUT_USAGE, "%s has no certificate of this name: %s", options->config,
-		    names->v[i]);
+		err_set(&e, OUT_USAGE, "%s has no %s of this name: %s", options->config,
+		    setup->command == CMD_ACCOUNT ? "ca" : "certificate", setup->certs.v[i]);
 		report_error("configuration", &e);
 		rc = -1;
 	}
 	if (rc == -1)
-		pack_clear(&config_pack, config);
+		pack_clear(&config_pack, &setup->config);
 	return rc;
 }
 
-/* Reads the configuration and has the roles carry setup out. */
-static enum outcome
-run(const struct cmd_options *options, struct msg_setup *setup, int64_t jobs)
+enum outcome
+cmd_run(const struct cmd_options *options, struct msg_setup *setup)
 {
 	struct starter_in in = { .setup = setup, .level = cmd_log_level(options->level) };
 	enum outcome outcome;
 
-	if (cmd_config(options, &setup->certs, &setup->config) == -1)
+	if (cmd_config(options, setup) == -1)
 		return OUT_USAGE;
-	if (jobs > 0)
-		setup->config.jobs = jobs;
+	if (setup->jobs > 0)
+		setup->config.jobs = setup->jobs;
 	in.target = strcmp(setup->config.log, "syslog") == 0 ? LOG_TO_SYSLOG : LOG_TO_STDERR;
 	outcome = starter_run(&in);
 	pack_clear(&config_pack, &setup->config);
@@ -85,7 +93,6 @@ cmd_renew(const struct cmd_options *options, int argc, char **argv)
 	};
 	struct msg_setup setup = { .command = CMD_RENEW };
 	enum outcome outcome = OUT_RETRY;
-	int64_t jobs = 0;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
@@ -100,7 +107,7 @@ cmd_renew(const struct cmd_options *options, int argc, char **argv)
 			setup.no_hooks = true;
 			break;
 		case 'j':
-			if ((jobs = number(optarg, 200)) == -1)
+			if ((setup.jobs = number(optarg, 200)) == -1)
 				return cmd_usage("renew", "--jobs: want 1 to 200, have %s", optarg);
 			break;
 		default:
@@ -112,7 +119,7 @@ cmd_renew(const struct cmd_options *options, int argc, char **argv)
 	    DEFAULT_STATE_DIR, &setup.certs, clock_wall()))
 		outcome = OUT_OK;
 	else
-		outcome = run(options, &setup, jobs);
+		outcome = cmd_run(options, &setup);
 out:
 	strs_clear(&setup.certs);
 	return outcome;
@@ -129,7 +136,7 @@ run_plain(const struct cmd_options *options, enum command command, int argc, cha
 	if (getopt_long(argc, argv, "", longs, NULL) != -1)
 		return cmd_usage(argv[0], "wrong option");
 	if (cmd_names(argc, argv, optind, &setup.certs) == 0)
-		outcome = run(options, &setup, 0);
+		outcome = cmd_run(options, &setup);
 	strs_clear(&setup.certs);
 	return outcome;
 }
@@ -161,7 +168,7 @@ cmd_rollback(const struct cmd_options *options, int argc, char **argv)
 	    (setup.version = number(argv[optind + 1], INT64_MAX - 1)) == -1)
 		return cmd_usage("rollback", "version: want a number, have %s", argv[optind + 1]);
 	if (cmd_names(optind + 1, argv, optind, &setup.certs) == 0)
-		outcome = run(options, &setup, 0);
+		outcome = cmd_run(options, &setup);
 	strs_clear(&setup.certs);
 	return outcome;
 }

@@ -198,7 +198,7 @@ cmd_status(const struct cmd_options *options, int argc, char **argv)
 			return cmd_usage("status", "wrong option");
 		}
 	if (cmd_names(argc, argv, optind, &setup.certs) == -1 ||
-	    cmd_config(options, &setup.certs, &setup.config) == -1) {
+	    cmd_config(options, &setup) == -1) {
 		strs_clear(&setup.certs);
 		return OUT_USAGE;
 	}

@@ -128,6 +128,8 @@ ask_for_order(struct job *j, struct err *e)
 	task.todo.thumbprint = (char *)(uintptr_t)account_thumbprint(j->account);
 	task.todo.names = j->conf->names;
 	task.todo.order = j->order_url;
+	if (j->state.version != 0 && strcmp(j->state.active.ca, j->ca->name) == 0)
+		task.todo.cert_id = j->state.active.ari_id;
 	if (collect_challenges(j, &task.todo.challenges, e) == 0 &&
 	    keeper_role(j->keeper, ROLE_NET, &net, e) == 0)
 		rc = channel_call(net, MSG_TASK, &task, -1, on_result, j, e);

@@ -16,6 +16,7 @@ static const struct step {
 	enum job_step		 if_failed;
 	bool			 together;	/* no job goes on before all are here or beyond */
 } steps[STEP_END] = {
+	[STEP_ASK]         = { "renewal information", renewal_ask, STEP_PREFLIGHT, STEP_RECORD, false },
 	[STEP_PREFLIGHT]   = { "preflight", deploy_preflight, STEP_ACCOUNT, STEP_RECORD, false },
 	[STEP_ACCOUNT]     = { "account", issue_account, STEP_ORDER, STEP_RECORD, false },
 	[STEP_ORDER]       = { "order", issue_order, STEP_CHAIN, STEP_RECORD, false },
@@ -28,7 +29,8 @@ static const struct step {
 	[STEP_BACK_SWITCH] = { "roll back", deploy_back_switch, STEP_BACK_RELOAD, STEP_RECORD, true },
 	[STEP_BACK_RELOAD] = { "roll back: reload", deploy_back_reload, STEP_BACK_VERIFY, STEP_RECORD, true },
 	[STEP_BACK_VERIFY] = { "roll back: verify", deploy_back_verify, STEP_RECORD, STEP_RECORD, false },
-	[STEP_RECORD]      = { "record", deploy_record, STEP_LOOK_FILES, STEP_END, false },
+	[STEP_RECORD]      = { "record", deploy_record, STEP_ASK_AFTER, STEP_END, false },
+	[STEP_ASK_AFTER]   = { "renewal information", renewal_ask_after, STEP_LOOK_FILES, STEP_END, false },
 	[STEP_LOOK_FILES]  = { "files", look_files, STEP_LOOK_SERVERS, STEP_LOOK_SERVERS, false },
 	[STEP_LOOK_SERVERS] = { "server", look_servers, STEP_LOOK_SERVED, STEP_LOOK_SERVED, false },
 	[STEP_LOOK_SERVED] = { "served", look_served, STEP_END, STEP_END, false },
@@ -41,8 +43,9 @@ static const struct step {
 
 /* The steps that a kind of job does; it passes over the others. */
 static const unsigned ways[] = {
+	[JOB_ASK]      = BIT(STEP_ASK),
 	[JOB_ISSUE]    = BIT(STEP_PREFLIGHT) | ISSUING | BIT(STEP_INSTALL) | BIT(STEP_SWITCH) |
-	    TELLING | GOING_BACK | BIT(STEP_RECORD),
+	    TELLING | GOING_BACK | BIT(STEP_RECORD) | BIT(STEP_ASK_AFTER),
 	[JOB_DEPLOY]   = BIT(STEP_PREFLIGHT) | BIT(STEP_SWITCH) | TELLING | GOING_BACK |
 	    BIT(STEP_RECORD),
 	[JOB_RELOAD]   = BIT(STEP_PREFLIGHT) | TELLING | BIT(STEP_RECORD),
@@ -143,6 +146,13 @@ does(const struct job *j, enum job_step s)
 	return (ways[j->kind] & BIT(s)) != 0;
 }
 
+/* The way of a certificate; what stands around it is told by itself or not at all. */
+static bool
+is_told(enum job_step s)
+{
+	return s > STEP_ASK && s < STEP_RECORD;
+}
+
 /* Steps that this job does not do are passed over; a new one is announced. */
 static void
 enter(struct job *j, enum job_step s)
@@ -152,9 +162,10 @@ enter(struct job *j, enum job_step s)
 	j->at = s;
 	j->hook = 0;
 	j->asked = false;
+	j->told = false;
 	j->parked = s != STEP_END && steps[s].together;
 	j->step_ms = clock_boot_ms();
-	if (s < STEP_RECORD)
+	if (is_told(s))
 		report_step(j, REPORT_START, OUT_OK, NULL);
 }
 
@@ -169,7 +180,8 @@ note_failure(struct job *j, const struct err *e)
 	if (j->err.class == OUT_OK) {
 		j->failed_at = j->at;
 		j->err = *e;
-		err_in(&j->err, "%s", job_step_name(j->at));
+		if (!span_starts(span_str(e->text), job_step_name(j->at)))
+			err_in(&j->err, "%s", job_step_name(j->at));
 	} else {
 		err_in(&j->err, "%s: %s; before that", job_step_name(j->at), e->text);
 		j->err.class = OUT_ALARM;
@@ -190,7 +202,7 @@ advance(struct job *j, enum job_progress progress, const struct err *e)
 		enter(j, steps[j->at].if_failed);
 		return;
 	}
-	if (j->at < STEP_RECORD)
+	if (is_told(j->at))
 		report_step(j, REPORT_STEP, OUT_OK, NULL);
 	enter(j, steps[j->at].next);
 }
@@ -222,8 +234,7 @@ job_begin(struct job *j, enum job_kind kind)
 {
 	j->kind = kind;
 	j->began_ms = clock_boot_ms();
-	enter(j, kind == JOB_BACK ? STEP_BACK_SWITCH : kind == JOB_LOOK ? STEP_LOOK_FILES :
-	    STEP_PREFLIGHT);
+	enter(j, kind == JOB_BACK ? STEP_BACK_SWITCH : STEP_ASK);
 	j->waiting = !j->parked;	/* the keeper wakes it once all have begun */
 }
 

@@ -22,6 +22,7 @@ struct keeper;
 struct account;
 
 enum job_kind {
+	JOB_ASK,	/* renewal information; becomes JOB_ISSUE if that says so */
 	JOB_ISSUE,	/* a new certificate, and all the way */
 	JOB_DEPLOY,	/* a version that is not proven yet, or an earlier one that is wanted back */
 	JOB_RELOAD,	/* what is active, told to the servers once more */
@@ -32,6 +33,7 @@ enum job_kind {
 
 /* In the order of the way: a job only ever moves on. */
 enum job_step {
+	STEP_ASK,
 	STEP_PREFLIGHT,
 	STEP_ACCOUNT,
 	STEP_ORDER,
@@ -45,6 +47,7 @@ enum job_step {
 	STEP_BACK_RELOAD,
 	STEP_BACK_VERIFY,
 	STEP_RECORD,
+	STEP_ASK_AFTER,
 	STEP_LOOK_FILES,
 	STEP_LOOK_SERVERS,
 	STEP_LOOK_SERVED,
@@ -69,6 +72,7 @@ struct job {
 	struct record		 record;
 	size_t			 hook;		/* the one that is being asked */
 	bool			 asked;		/* and its answer has not come */
+	bool			 told;		/* renewal information was asked for in this step */
 
 	/* issuing */
 	const struct ca_conf	*ca;

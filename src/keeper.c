@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "account.h"
+#include "errand.h"
 #include "instance.h"
 
 static void	finish(struct keeper *, enum outcome);
@@ -105,12 +106,20 @@ handlers_of(enum role r)
 	return &of[r];
 }
 
+static bool
+runs_errands(const struct keeper *k)
+{
+	return k->setup.command == CMD_ACCOUNT || k->setup.command == CMD_REVOKE;
+}
+
 static void
 begin_jobs(struct keeper *k)
 {
 	size_t i;
 
 	k->running = true;
+	if (runs_errands(k))
+		errands_begin(k);
 	for (i = 0; i < k->njobs; i++)
 		job_wake(k->jobs[i]);
 	keeper_step(k);
@@ -177,11 +186,18 @@ talks_to_servers(const struct keeper *k, const struct job *j)
 	return false;
 }
 
+/* What is asked for may turn out to be due. */
+static bool
+needs_ca(enum job_kind kind)
+{
+	return kind == JOB_ISSUE || kind == JOB_REHEARSE || kind == JOB_ASK;
+}
+
 /* For check, only to see whether port and document root can be had. */
 static bool
 needs_listener(enum job_kind kind)
 {
-	return kind == JOB_ISSUE || kind == JOB_REHEARSE || kind == JOB_LOOK;
+	return needs_ca(kind) || kind == JOB_LOOK;
 }
 
 /* Only the roles that the jobs at hand need. */
@@ -190,18 +206,19 @@ start_roles(struct keeper *k, struct err *e)
 {
 	struct strs issuing = { 0 };
 	const struct strs none = { 0 };
-	bool control = false;
+	bool control = false, net = runs_errands(k);
 	size_t i;
 	int rc = 0;
 
 	for (i = 0; i < k->njobs && rc == 0; i++) {
 		if (needs_listener(k->jobs[i]->kind))
 			rc = strs_add(&issuing, k->jobs[i]->conf->name) == -1 ? err_nomem(e) : 0;
+		net = net || needs_ca(k->jobs[i]->kind);
 		control = control || talks_to_servers(k, k->jobs[i]);
 	}
 	if (rc == 0 && control)
 		rc = start_role(k, ROLE_CONTROL, &none, e);
-	if (rc == 0 && issuing.n > 0 && k->setup.command != CMD_CHECK)
+	if (rc == 0 && net)
 		rc = start_role(k, ROLE_NET, &none, e);
 	if (rc == 0 && issuing.n > 0)
 		rc = start_role(k, ROLE_ANSWER, &issuing, e);
@@ -262,6 +279,8 @@ keeper_step(struct keeper *k)
 	while (unpark(k))
 		;
 	k->stepping = false;
+	if (!errands_have_ended(k))
+		return;
 	for (i = 0; i < k->njobs; i++)
 		if (!job_has_ended(k->jobs[i]))
 			return;
@@ -269,7 +288,7 @@ keeper_step(struct keeper *k)
 	for (i = 0; i < k->njobs; i++)
 		if (k->jobs[i]->err.class > k->worst)
 			k->worst = k->jobs[i]->err.class;
-	if (k->store != NULL && store_is_work(k->store))
+	if (k->due != NULL && k->store != NULL && store_is_work(k->store))
 		plan_end(k);
 	finish(k, k->worst);
 }
@@ -299,7 +318,7 @@ on_setup(void *arg, struct message *m)
 	k->setup = *body;
 	memset(body, 0, sizeof *body);
 	if (open_store(k, &e) == -1 || (k->trust = trust_new(&e)) == NULL ||
-	    plan_jobs(k, &e) == -1 || start_roles(k, &e) == -1) {
+	    (!runs_errands(k) && plan_jobs(k, &e) == -1) || start_roles(k, &e) == -1) {
 		report_run(k, "start", &e);
 		finish(k, e.class);
 	} else if (k->starting == 0)
@@ -351,6 +370,7 @@ stop(void *arg)
 		job_free(k->jobs[i]);
 	free(k->jobs);
 	instances_free(k);
+	errands_free(k);
 	accounts_free(k);
 	trust_free(k->trust);
 	store_free(k->store);

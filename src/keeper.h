@@ -27,6 +27,7 @@ struct keeper {
 	struct trust		*trust;
 	struct account		*accounts;
 	struct instance		*instances;
+	struct errands		*errands;
 	struct job		**jobs;
 	size_t			 njobs;
 	size_t			 orders;		/* that net has */
@@ -64,12 +65,17 @@ void	issue_on_unsolve(void *keeper, struct message *);
 void	issue_on_csr(void *keeper, struct message *);
 void	issue_on_chain(void *keeper, struct message *);
 
+/* Is what the CA last said about the renewal time of what is installed too old? */
+bool	renewal_is_wanted(const struct job *);
+
 /* The steps, see job.h. */
 enum job_progress	issue_account(struct job *, struct err *e);
 enum job_progress	issue_order(struct job *, struct err *e);
 enum job_progress	issue_chain(struct job *, struct err *e);
 enum job_progress	issue_rehearse(struct job *, struct err *e);
 enum job_progress	issue_install(struct job *, struct err *e);
+enum job_progress	renewal_ask(struct job *, struct err *e);
+enum job_progress	renewal_ask_after(struct job *, struct err *e);
 enum job_progress	deploy_preflight(struct job *, struct err *e);
 enum job_progress	deploy_switch(struct job *, struct err *e);
 enum job_progress	deploy_reload(struct job *, struct err *e);

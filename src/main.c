@@ -22,6 +22,10 @@ static const struct cmd commands[] = {
 	    "run the hooks for what is installed, and prove it", cmd_reload },
 	{ "rollback", "NAME [VERSION]",
 	    "go back to an earlier version, and prove it", cmd_rollback },
+	{ "revoke", "[--reason R] [--by-certificate-key] NAME",
+	    "have the CA revoke what is installed", cmd_revoke },
+	{ "account", "[show|register|update|rollover|deactivate] [CA...]",
+	    "the account at a CA", cmd_account },
 };
 
 static void

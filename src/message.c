@@ -17,8 +17,10 @@ static const struct pack error_pack = PACK(msg_error, I64(msg_error, class),
 	I64(msg_error, trouble));
 
 static const struct pack setup_pack = PACK(msg_setup, IN(msg_setup, config, config_pack),
-	I64(msg_setup, command), STRS(msg_setup, certs), FLAG(msg_setup, force),
-	FLAG(msg_setup, dry_run), FLAG(msg_setup, no_hooks), I64(msg_setup, version));
+	I64(msg_setup, command), STRS(msg_setup, certs), I64(msg_setup, jobs),
+	FLAG(msg_setup, force), FLAG(msg_setup, dry_run), FLAG(msg_setup, no_hooks),
+	I64(msg_setup, version), I64(msg_setup, action), I64(msg_setup, reason),
+	FLAG(msg_setup, by_cert_key));
 
 static const struct pack start_pack = PACK(msg_start, I64(msg_start, role),
 	STRS(msg_start, certs));

@@ -89,16 +89,22 @@ enum command {
 	CMD_STATUS,
 	CMD_RELOAD,
 	CMD_ROLLBACK,
+	CMD_ACCOUNT,
+	CMD_REVOKE,
 };
 
 struct msg_setup {
 	struct config	 config;
 	int64_t		 command;
-	struct strs	 certs;		/* names; empty: all */
+	struct strs	 certs;		/* names (of CAs, for CMD_ACCOUNT); empty: all */
+	int64_t		 jobs;		/* orders in flight, 0: as configured */
 	bool		 force;
 	bool		 dry_run;
 	bool		 no_hooks;
 	int64_t		 version;	/* rollback: the one to go to, 0: the previous */
+	int64_t		 action;	/* account: enum acme_kind */
+	int64_t		 reason;	/* revoke: RFC 5280 section 5.3.1, -1: none */
+	bool		 by_cert_key;	/* revoke */
 };
 
 struct msg_start {

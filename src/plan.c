@@ -98,6 +98,8 @@ choose_renew(struct job *j, const struct due_facts *facts)
 		return begin(j, JOB_ISSUE, 0);
 	if (due.point <= facts->now)
 		report_held(j, &due);
+	else if (renewal_is_wanted(j))
+		return begin(j, JOB_ASK, j->state.version);
 	return NOTHING;
 }
 
@@ -181,6 +183,9 @@ choose(struct job *j, const struct due_facts *facts)
 	case CMD_STATUS:
 		status_send(j, facts);
 		break;
+	case CMD_ACCOUNT:
+	case CMD_REVOKE:
+		break;
 	}
 	return NOTHING;
 }
@@ -194,6 +199,17 @@ report_health(struct job *j)
 		    j->state.health == INSTALL_CHANGED ?
 		    "kamcert leaves it alone: put a version back with kamcert rollback, or order "
 		    "a new one with kamcert renew --force" : NULL);
+}
+
+/* When a run must look at it again: it is due, or the CA is to be asked. */
+static int64_t
+next_look(const struct job *j, const struct due_facts *facts)
+{
+	int64_t at = due_at(facts);
+
+	if (j->state.active.ari_id != NULL && j->record.ari_check < at)
+		return j->record.ari_check;
+	return at;
 }
 
 static int
@@ -214,7 +230,7 @@ plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row,
 		job_free(j);
 		return -1;
 	}
-	row->next = due_at(&facts);
+	row->next = next_look(j, &facts);
 	if (k->setup.certs.n > 0 && !strs_has(&k->setup.certs, conf->name)) {
 		job_free(j);
 		return 0;
@@ -272,7 +288,7 @@ plan_next(struct keeper *k, struct job *j)
 	for (i = 0; i < k->setup.config.certs.n; i++)
 		if (k->due[i].name == j->conf->name)
 			k->due[i].next = e.class == OUT_OK && j->err.class == OUT_OK ?
-			    due_at(&facts) : 0;
+			    next_look(j, &facts) : 0;
 }
 
 void

@@ -1,0 +1,306 @@
+#include "errand.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "account.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "keeper.h"
+
+struct errands {
+	struct keeper	*keeper;
+	size_t		 next;		/* CA or certificate of the run */
+	bool		 ended;
+	struct account	*account;
+	const char	*subject;	/* name of the CA or the certificate */
+	struct job	*cert;		/* revoke: its folder and state */
+	struct key	*key;		/* revoke by the certificate's key, or the next one of a rollover */
+	bool		 finding;	/* the rollover's next key is being looked up */
+};
+
+static void	go_on(struct errands *);
+
+static void
+tell(struct errands *r, enum outcome outcome, const char *text, const char *hint)
+{
+	struct report out = {
+		.kind = REPORT_RESULT,
+		.cert = (char *)(uintptr_t)r->subject,
+		.outcome = outcome,
+		.text = (char *)(uintptr_t)text,
+		.hint = (char *)(uintptr_t)hint,
+		.ms = -1,
+	};
+
+	keeper_report(r->keeper, &out);
+	if (outcome > r->keeper->worst)
+		r->keeper->worst = outcome;
+}
+
+static void
+tell_err(struct errands *r, const struct err *e)
+{
+	tell(r, e->class, e->text, e->hint);
+}
+
+/* --- account --- */
+
+static void
+join(char *out, size_t size, const struct strs *texts)
+{
+	size_t i, n = 0;
+	int len;
+
+	out[0] = '\0';
+	for (i = 0; i < texts->n && n < size; i++, n += (size_t)len)
+		if ((len = snprintf(out + n, size - n, "%s%s", i > 0 ? ", " : "", texts->v[i])) < 0)
+			return;
+}
+
+static void
+tell_account(struct errands *r, const struct acme_result *result)
+{
+	char text[ERR_TEXT_MAX], contact[512];
+
+	join(contact, sizeof contact, &result->contact);
+	snprintf(text, sizeof text, "account %s: %s%s%s",
+	    result->account != NULL ? result->account : account_url(r->account),
+	    r->keeper->setup.action == ACME_ROLLOVER ? "has a new key" :
+	    result->created ? "registered" :
+	    result->account_status != NULL ? result->account_status : "found",
+	    contact[0] != '\0' ? ", contact " : "", contact);
+	tell(r, OUT_OK, text, NULL);
+}
+
+static int	send_account_task(struct errands *, int64_t kind, struct err *e);
+
+/* What came of it is stored before it is told. */
+static int
+finish_account(struct errands *r, struct message *m, struct err *e)
+{
+	struct acme_result *result = m->body;
+
+	if (m->type != MSG_RESULT)
+		return message_error(m, e);
+	tell_account(r, result);
+	switch (r->keeper->setup.action) {
+	case ACME_ROLLOVER:
+		return account_take_key(r->account, r->key, e);
+	case ACME_REGISTER:
+	case ACME_UPDATE:
+		if (result->account == NULL && (result->account =
+		    strdup(account_url(r->account))) == NULL)
+			return err_nomem(e);
+		return account_keep(r->account, result, e);
+	}
+	return 0;
+}
+
+static void
+on_account(void *arg, struct message *m)
+{
+	struct errands *r = arg;
+	struct err e = ERR_NONE;
+
+	if (finish_account(r, m, &e) == -1)
+		tell_err(r, &e);
+	go_on(r);
+}
+
+static int
+send_account_task(struct errands *r, int64_t kind, struct err *e)
+{
+	struct msg_task task = { 0 };
+	const struct ca_conf *ca = config_ca(&r->keeper->setup.config, r->subject);
+
+	task.todo.kind = kind;
+	task.todo.contact = ca->contact;
+	task.todo.agree_tos = ca->agree_tos;
+	task.todo.eab = kind == ACME_REGISTER && ca->eab_kid != NULL;
+	return account_ask(r->account, &task, on_account, r, e);
+}
+
+static int
+begin_account(struct errands *r, const struct ca_conf *ca, struct err *e)
+{
+	int64_t kind = r->keeper->setup.action;
+
+	r->subject = ca->name;
+	if (account_load(r->keeper, ca, kind == ACME_REGISTER, &r->account, e) == -1)
+		return -1;
+	if (kind != ACME_REGISTER && account_url(r->account) == NULL) {
+		err_set(e, OUT_HOLD, "no account at %s is known", ca->name);
+		return err_hint(e, "kamcert account register makes or finds it");
+	}
+	if (kind == ACME_ROLLOVER) {
+		if (account_next_key(r->account, &r->key, e) == -1)
+			return -1;
+		account_lend_key(r->account, r->key);
+	}
+	return send_account_task(r, kind, e);
+}
+
+/* --- revoke --- */
+
+static void
+on_revoked(void *arg, struct message *m)
+{
+	struct errands *r = arg;
+	struct err e = ERR_NONE;
+	char text[128];
+
+	if (m->type == MSG_RESULT) {
+		snprintf(text, sizeof text, "version %lld %s", (long long)r->cert->state.version,
+		    ((struct acme_result *)m->body)->was_revoked ? "was revoked already" :
+		    "is revoked");
+		tell(r, OUT_OK, text, "kamcert renew --force replaces it");
+	} else {
+		(void)message_error(m, &e);
+		tell_err(r, &e);
+	}
+	go_on(r);
+}
+
+static int
+read_key(struct errands *r, struct err *e)
+{
+	struct buf pem;
+
+	buf_init(&pem, KEY_PEM_MAX);
+	if (install_read(r->cert->folder, r->cert->state.version, "privkey.pem", &pem, e) == 0)
+		r->key = key_from_pem(buf_span(&pem), e);
+	buf_clear(&pem);
+	account_lend_key(r->account, r->key);
+	return r->key != NULL ? 0 : -1;
+}
+
+static int
+send_revocation(struct errands *r, struct err *e)
+{
+	struct msg_task task = { 0 };
+	struct certs certs = { 0 };
+	struct buf pem;
+	int rc = -1;
+
+	buf_init(&pem, CHAIN_MAX);
+	task.todo.kind = ACME_REVOKE;
+	task.todo.reason = r->keeper->setup.reason;
+	task.todo.by_cert_key = r->keeper->setup.by_cert_key;
+	if (install_read(r->cert->folder, r->cert->state.version, "fullchain.pem", &pem, e) == 0 &&
+	    chain_read(buf_span(&pem), &certs, e) == 0) {
+		task.todo.cert = ((const struct cert_facts *)certs.all.v)->der;
+		rc = account_ask(r->account, &task, on_revoked, r, e);
+	}
+	pack_clear(&certs_pack, &certs);
+	buf_clear(&pem);
+	return rc;
+}
+
+static int
+begin_revoke(struct errands *r, const struct cert_conf *conf, struct err *e)
+{
+	const struct ca_conf *ca;
+
+	r->subject = conf->name;
+	if ((r->cert = job_new(r->keeper, conf, e)) == NULL)
+		return -1;
+	if (r->cert->state.version == 0)
+		return err_set(e, OUT_HOLD, "nothing is installed");
+	if ((ca = config_ca(&r->keeper->setup.config, r->cert->state.active.ca)) == NULL)
+		return err_set(e, OUT_HOLD, "the CA that issued it, %s, is no longer configured",
+		    r->cert->state.active.ca);
+	if (account_load(r->keeper, ca, false, &r->account, e) == -1 ||
+	    (r->keeper->setup.by_cert_key && read_key(r, e) == -1))
+		return -1;
+	return send_revocation(r, e);
+}
+
+/* --- one after the other --- */
+
+static bool
+is_named(const struct keeper *k, const char *name)
+{
+	return k->setup.certs.n == 0 || strs_has(&k->setup.certs, name);
+}
+
+static int
+begin_next(struct errands *r, bool *more, struct err *e)
+{
+	const struct config *c = &r->keeper->setup.config;
+	const struct ca_conf *cas = c->cas.v;
+	const struct cert_conf *certs = c->certs.v;
+	bool revoke = r->keeper->setup.command == CMD_REVOKE;
+	size_t n = revoke ? c->certs.n : c->cas.n, i;
+
+	for (*more = false; r->next < n;) {
+		i = r->next++;
+		if (!is_named(r->keeper, revoke ? certs[i].name : cas[i].name))
+			continue;
+		*more = true;
+		return revoke ? begin_revoke(r, &certs[i], e) : begin_account(r, &cas[i], e);
+	}
+	return 0;
+}
+
+static void
+clear_one(struct errands *r)
+{
+	if (r->account != NULL)
+		account_lend_key(r->account, NULL);
+	r->account = NULL;
+	key_free(r->key);
+	r->key = NULL;
+	job_free(r->cert);
+	r->cert = NULL;
+}
+
+static void
+go_on(struct errands *r)
+{
+	struct err e = ERR_NONE;
+	bool more;
+
+	clear_one(r);
+	while (begin_next(r, &more, &e) == -1) {
+		tell_err(r, &e);
+		err_clear(&e);
+		clear_one(r);
+	}
+	if (more)
+		return;
+	r->ended = true;
+	keeper_step(r->keeper);
+}
+
+void
+errands_begin(struct keeper *k)
+{
+	struct err e = ERR_NONE;
+
+	if ((k->errands = calloc(1, sizeof *k->errands)) == NULL) {
+		err_nomem(&e);
+		k->worst = e.class;
+		return;
+	}
+	k->errands->keeper = k;
+	go_on(k->errands);
+}
+
+bool
+errands_have_ended(const struct keeper *k)
+{
+	return k->errands == NULL || k->errands->ended;
+}
+
+void
+errands_free(struct keeper *k)
+{
+	if (k->errands == NULL)
+		return;
+	clear_one(k->errands);
+	free(k->errands);
+	k->errands = NULL;
+}
