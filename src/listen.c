@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 
-#define BACKLOG	64
+#define BACKLOG	128	/* a genuine client has room beside a flood */
 
 /* Splits off the port; IPv6 stands in brackets. */
 static int

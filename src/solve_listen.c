@@ -16,10 +16,11 @@
 
 #include <sys/socket.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -387,8 +388,21 @@ on_conn(void *arg, unsigned events)
 		refuse(c);
 }
 
+/* Not getnameinfo(), which may open files. */
 static void
-add_conn(struct solve_listen *sl, int fd, const struct sockaddr *peer, socklen_t len)
+name_peer(const struct sockaddr_storage *from, char out[PEER_MAX])
+{
+	const void *address = &((const struct sockaddr_in *)from)->sin_addr;
+
+	if (from->ss_family == AF_INET6)
+		address = &((const struct sockaddr_in6 *)from)->sin6_addr;
+	if ((from->ss_family != AF_INET && from->ss_family != AF_INET6) ||
+	    inet_ntop(from->ss_family, address, out, PEER_MAX) == NULL)
+		out[0] = '\0';
+}
+
+static void
+add_conn(struct solve_listen *sl, int fd, const struct sockaddr_storage *from)
 {
 	struct err e = ERR_NONE;
 	struct conn *c;
@@ -407,8 +421,7 @@ add_conn(struct solve_listen *sl, int fd, const struct sockaddr *peer, socklen_t
 	c->sl = sl;
 	c->fd = fd;
 	c->until_ms = time_add(clock_boot_ms(), SOLVE_CONNECTION_MS);
-	if (getnameinfo(peer, len, c->peer, sizeof(c->peer), NULL, 0, NI_NUMERICHOST) != 0)
-		c->peer[0] = '\0';
+	name_peer(from, c->peer);
 	TAILQ_INSERT_TAIL(&sl->conns, c, link);
 	sl->nconns++;
 	set_deadline(sl);
@@ -460,15 +473,15 @@ static void
 on_listener(void *arg, unsigned events UNUSED)
 {
 	struct listener *ls = arg;
-	struct sockaddr_storage peer;
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 	socklen_t len;
 	int i, fd;
 
 	for (i = 0; i < ACCEPTS_PER_TURN; i++) {
-		len = sizeof(peer);
-		fd = accept4(ls->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		len = sizeof(from);
+		fd = accept4(ls->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1) {
-			add_conn(ls->sl, fd, (const struct sockaddr *)&peer, len);
+			add_conn(ls->sl, fd, &from);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

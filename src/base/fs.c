@@ -90,8 +90,8 @@ check_kind(const struct stat *st, const char *name, mode_t type, struct err *e)
 		return err_set(e, OUT_HOLD, "%s: want %s, have %s", name, kind_word(type),
 		    kind_word(st->st_mode));
 	if (type == S_IFREG && st->st_nlink != 1)
-		return err_set(e, OUT_HOLD, "%s: want a file with one name, have %ju hard links", name,
-		    (uintmax_t)st->st_nlink);
+		return err_set(e, OUT_HOLD, "%s: want a file with one name, have %ju hard links",
+		    name, (uintmax_t)st->st_nlink);
 	return 0;
 }
 

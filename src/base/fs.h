@@ -32,7 +32,11 @@ MUST_CHECK int fs_open_root(const char *path, int *fd, struct err *e);
 /* A directory beneath at; rel may have several components. *fd is the caller's to close. */
 MUST_CHECK int fs_open_dir(int at, const char *rel, int *fd, struct err *e);
 
-/* Makes it where it is missing (then syncs at), and opens it. An existing one must have an acceptable owner and no write bits for others. */
+/*
+ * Makes it where it is missing (then syncs at), and opens it. An existing one
+ * must belong to root, to us or to the user asked for, and may have no write
+ * bits for others beyond the mode asked for.
+ */
 MUST_CHECK int fs_make_dir(int at, const char *name, struct fs_mode, int *fd, struct err *e);
 
 /*

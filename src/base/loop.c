@@ -287,8 +287,7 @@ loop_timer_del(struct loop_timer *t)
 	if (t == NULL || t->slot == NO_SLOT)
 		return;
 	take_from_heap(t);
-	bury(t->loop, &t->grave);
-	clear_graves(t->loop);
+	free(t);
 }
 
 /* Timers that callbacks add wait for the next turn: a turn always ends. */

@@ -32,7 +32,10 @@ MUST_CHECK int loop_run(struct loop *, struct err *e);
 MUST_CHECK int loop_turn(struct loop *, int64_t max_ms, struct err *e);
 void	loop_stop(struct loop *);
 
-/* Watches fd (never closes it) for a mask of LOOP_READ and LOOP_WRITE, which may be 0. */
+/*
+ * Watches fd for a mask of LOOP_READ and LOOP_WRITE, which may be 0. It is
+ * not closed, and must not be before loop_fd_del().
+ */
 MUST_CHECK struct loop_fd *loop_fd_add(struct loop *, int fd, unsigned events,
 	    void (*cb)(void *arg, unsigned events), void *arg, struct err *e);
 MUST_CHECK int loop_fd_set(struct loop_fd *, unsigned events, struct err *e);
@@ -43,12 +46,18 @@ MUST_CHECK struct loop_timer *loop_timer_add(struct loop *, int64_t at_ms,
 	    void (*cb)(void *arg), void *arg, struct err *e);
 void	loop_timer_del(struct loop_timer *);
 
-/* Signals arrive through a signalfd; the signal stays blocked for the process. */
+/*
+ * Signals arrive through a signalfd; the signal stays blocked for the process.
+ * A program that is started inherits that: its mask is to be cleared.
+ */
 MUST_CHECK struct loop_signal *loop_signal_add(struct loop *, int signo,
 	    void (*cb)(void *arg, int signo), void *arg, struct err *e);
 void	loop_signal_del(struct loop_signal *);
 
-/* Once, with the status of waitpid(), when the child has ended. */
+/*
+ * Once, with the status of waitpid(), when the child has ended; -1 if somebody
+ * else took the status. SIGCHLD is blocked from the first one on, as above.
+ */
 MUST_CHECK struct loop_child *loop_child_add(struct loop *, pid_t,
 	    void (*cb)(void *arg, pid_t, int status), void *arg, struct err *e);
 void	loop_child_del(struct loop_child *);

@@ -219,7 +219,7 @@ text_host_matches(const char *pattern, const char *name)
 
 	if (strcmp(pattern, name) == 0)
 		return true;
-	if (strncmp(pattern, "*.", 2) != 0 || name[0] == '*')
+	if (strncmp(pattern, "*.", 2) != 0)
 		return false;
 	rest = strchr(name, '.');
 	return rest != NULL && rest > name && strcmp(rest + 1, pattern + 2) == 0;

@@ -285,9 +285,9 @@ static const struct {
 	{ "by the group", 0750, OURS, THEIRS, 0640, OURS, THEIRS, NULL },
 	{ "the wrong group", 0750, OURS, OURS, 0640, OURS, THEIRS, "/d: user" },
 	{ "the wrong group of the file", 0755, OURS, OURS, 0640, OURS, OURS, "/d/f: user" },
-	{ "the group's bits count, not the others'", 0755, OURS, OURS, 0604, OURS, THEIRS, "/d/f:" },
+	{ "not the others' bits for the group", 0755, OURS, OURS, 0604, OURS, THEIRS, "/d/f:" },
 	{ "by the owner", 0700, THEIRS, OURS, 0400, THEIRS, OURS, NULL },
-	{ "the owner's bits count, not the group's", 0755, OURS, OURS, 0044, THEIRS, THEIRS, "/d/f:" },
+	{ "not the group's for the owner", 0755, OURS, OURS, 0044, THEIRS, THEIRS, "/d/f:" },
 	{ "the same for folders", 0077, THEIRS, THEIRS, 0644, OURS, OURS, "/d: user" },
 };
 
@@ -352,8 +352,9 @@ START_TEST(the_kernel_agrees)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) != 2);
-	ck_assert_msg(may_read == (WEXITSTATUS(status) == 0), "folder %04o, file %04o: got %d, want %d",
-	    (unsigned)dir, (unsigned)file, may_read, WEXITSTATUS(status) == 0);
+	ck_assert_msg(may_read == (WEXITSTATUS(status) == 0),
+	    "folder %04o, file %04o: got %d, want %d", (unsigned)dir, (unsigned)file, may_read,
+	    WEXITSTATUS(status) == 0);
 }
 END_TEST
 

@@ -30,6 +30,7 @@
 static int calls, fail_at, fail_with, syncs;
 static bool short_writes;
 static const char *failed_call;
+static mode_t first_mode;	/* of what was made last, before anything was done to it */
 
 static bool
 trips(const char *call)
@@ -64,6 +65,16 @@ write_or_fail(int fd, const void *p, size_t n)
 	return write(fd, p, short_writes && n > 3 ? 3 : n);
 }
 
+static int
+drop_or_fail(int fd, const char *attr)
+{
+	struct stat st;
+
+	if (strcmp(attr, "system.posix_acl_access") == 0 && fstat(fd, &st) == 0)
+		first_mode = st.st_mode & 07777;
+	return trips("fremovexattr") ? -1 : fremovexattr(fd, attr);
+}
+
 #define close(fd)		close_or_fail(fd)
 #define fsync(fd)		sync_or_fail(fd)
 #define write(fd, p, n)		write_or_fail(fd, p, n)
@@ -73,7 +84,7 @@ write_or_fail(int fd, const void *p, size_t n)
 #define fstatat(...)		(trips("fstatat") ? -1 : fstatat(__VA_ARGS__))
 #define fchmod(fd, m)		(trips("fchmod") ? -1 : fchmod(fd, m))
 #define fchown(fd, u, g)	(trips("fchown") ? -1 : fchown(fd, u, g))
-#define fremovexattr(fd, a)	(trips("fremovexattr") ? -1 : fremovexattr(fd, a))
+#define fremovexattr(fd, a)	drop_or_fail(fd, a)
 #define mkdirat(...)		(trips("mkdirat") ? -1 : mkdirat(__VA_ARGS__))
 #define symlinkat(...)		(trips("symlinkat") ? -1 : symlinkat(__VA_ARGS__))
 #define readlinkat(...)		(trips("readlinkat") ? -1 : readlinkat(__VA_ARGS__))
@@ -392,6 +403,11 @@ START_TEST(modes_do_not_depend_on_umask)
 	size_t i;
 	int fd;
 
+	/* Root could open what a mask has closed. */
+	if (is_root()) {
+		ck_assert_int_eq(fchown(at, SOMEBODY, (gid_t)-1), 0);
+		ck_assert_int_eq(seteuid(SOMEBODY), 0);
+	}
 	for (i = 0; i < NITEMS(file_modes); i++) {
 		(void)umask(umasks[_i]);
 		ck_assert_int_eq(fs_create(at, "f", (struct fs_mode){ file_modes[i], AS_WE },
@@ -410,6 +426,20 @@ START_TEST(modes_do_not_depend_on_umask)
 		ck_assert_int_eq(unlinkat(at, "d", AT_REMOVEDIR), 0);
 	}
 	ck_assert_uint_eq(umask(0), umasks[_i]);
+	ck_assert_int_eq(seteuid(getuid()), 0);
+}
+END_TEST
+
+START_TEST(nobody_else_gets_in_before_the_owner_is_right)
+{
+	int fd;
+
+	(void)umask(0);
+	ck_assert_int_eq(fs_create(at, "f", (struct fs_mode){ 0644, AS_WE }, span_str("x"), &e), 0);
+	ck_assert_uint_eq(first_mode, 0600);
+	ck_assert_int_eq(fs_make_dir(at, "d", (struct fs_mode){ 0755, AS_WE }, &fd, &e), 0);
+	fs_close(&fd);
+	ck_assert_uint_eq(first_mode, 0700);
 }
 END_TEST
 
@@ -638,6 +668,7 @@ main(void)
 	tcase_add_test(tc, interruptions_are_sat_out_or_failed_cleanly);
 	tcase_add_test(tc, short_writes_are_completed);
 	tcase_add_test(tc, a_disk_that_fills_up_half_way_leaves_nothing);
+	tcase_add_test(tc, nobody_else_gets_in_before_the_owner_is_right);
 	tcase_add_test(tc, the_owner_is_the_one_asked_for);
 	tcase_add_test(tc, a_set_group_id_folder_does_not_choose_the_group);
 	tcase_add_test(tc, a_default_acl_of_the_folder_lets_nobody_else_in);

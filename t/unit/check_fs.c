@@ -59,7 +59,7 @@ END_TEST
 
 static const char *const bad_paths[] = {
 	"", "..", "../x", "d/..", "d/../f", "/etc/passwd", "d//f", "d/", "d/./f", "up/f",
-	"d/up/f", "over/f", "d/link", "link", "fifo/f", "f/f",
+	"d/up/f", "over/f", "over/e/f", "d/link", "link", "fifo/f", "f/f",
 };
 
 START_TEST(a_path_stays_beneath_and_passes_no_link)
@@ -71,6 +71,8 @@ START_TEST(a_path_stays_beneath_and_passes_no_link)
 	tree_dir("d", 0755);
 	tree_file("f", "outside");
 	tree_file("d/f", "inside");
+	tree_dir("d/e", 0755);
+	tree_file("d/e/f", "inside");
 	ck_assert_int_eq(symlinkat("/", at, "up"), 0);
 	ck_assert_int_eq(symlinkat("..", at, "d/up"), 0);
 	ck_assert_int_eq(symlinkat("d", at, "over"), 0);

@@ -122,6 +122,8 @@ START_TEST(nesting_ends_at_32)
 	buf_reset(&b);
 	buf_str(&b, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[{}]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
 	expect_refused(buf_span(&b), "nested deeper than 32");
+	repeat(&b, "[\"\\\"", "[", 40, "\"]");
+	expect_parsed(buf_span(&b));
 	repeat(&b, "", "[", 200000, "");
 	expect_refused(buf_span(&b), "nested deeper than 32");
 	repeat(&b, "", "{\"a\":", 1000, "");

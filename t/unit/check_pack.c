@@ -203,6 +203,28 @@ START_TEST(nesting_beyond_eight_is_not_written_either)
 }
 END_TEST
 
+START_TEST(a_count_beyond_65536_is_not_read)
+{
+	struct tree t;
+	struct buf b;
+	struct rd r;
+
+	buf_init(&b, 1 << 20);
+	buf_u32(&b, PACK_MAX_ITEMS);
+	for (size_t i = 0; i < PACK_MAX_ITEMS; i++)
+		buf_u32(&b, 0);
+	r = rd_of(buf_span(&b));
+	ck_assert_int_eq(pack_read(&tree_pack, &r, &t), 0);
+	ck_assert_uint_eq(t.children.n, PACK_MAX_ITEMS);
+	pack_clear(&tree_pack, &t);
+	buf_u32(&b, 0);
+	b.p[3] = 1;
+	r = rd_of(buf_span(&b));
+	ck_assert_int_eq(pack_read(&tree_pack, &r, &t), -1);
+	buf_clear(&b);
+}
+END_TEST
+
 START_TEST(a_count_beyond_65536_is_not_written)
 {
 	struct all a = { .leaves = { NULL, 0 } };
@@ -289,6 +311,7 @@ main(void)
 	tcase_add_test(tc, changed_octets_never_crash_it);
 	tcase_add_loop_test(tc, octets_keep_their_table, 0, (int)NITEMS(octets));
 	tcase_add_test(tc, nesting_beyond_eight_is_not_written_either);
+	tcase_add_test(tc, a_count_beyond_65536_is_not_read);
 	tcase_add_test(tc, a_count_beyond_65536_is_not_written);
 	tcase_add_test(tc, a_full_builder_fails);
 	tcase_add_test(tc, arrays_grow_and_keep_their_items);

@@ -126,7 +126,7 @@ static const char *const bad_urls[] = {
 	"https://example.com#f", "https://user@example.com/", "https://user:pw@example.com/",
 	"https://a@b@c/", "https://example.com:/", "https://example.com:0/",
 	"https://example.com:65536/", "https://example.com:99999999999999999999/",
-	"https://example.com:443x/", "https://example.com:-1/", "https://example.com:+1/",
+	"https://example.com:443x/", "https://example.com:000443/", "https://example.com:-1/", "https://example.com:+1/",
 	"https://example.com:1:2/", "https://[::1/", "https://[::1]x/", "https://[::1]]/",
 	"https://[]/", "https://[127.0.0.1]/", "https://[fe80::1%25eth0]/", "https://[g::]/",
 	"https://::1/", "https://1.2.3/", "https://0x7f.1/", "https://2130706433/",
