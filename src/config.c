@@ -25,6 +25,7 @@
 #include "config_parts.h"
 
 #define FILE_MAX	(16 * 1024 * 1024)	/* octets of one file */
+#define READ_AT_ONCE	65536
 #define INCLUDE_MAX	8			/* files in files */
 #define OPTIONS_MAX	CONFIG_TOP_MAX		/* of one section */
 #define SECTIONS_MAX	8			/* kinds of them */
@@ -356,6 +357,8 @@ tell_errno(struct reader *r, struct place asked, const char *path)
 {
 	char why[128];
 
+	if (errno == ENOMEM)
+		r->no_memory = true;
 	tell_file(r, asked, path, strerror_r(errno, why, sizeof(why)));
 }
 
@@ -406,12 +409,12 @@ read_all(int fd, struct buf *text)
 	ssize_t n = 1;
 
 	while (n > 0) {
-		if ((room = buf_room(text, 65536)) == NULL) {
-			errno = EFBIG;
+		if ((room = buf_room(text, READ_AT_ONCE)) == NULL) {
+			errno = text->n > FILE_MAX - READ_AT_ONCE ? EFBIG : ENOMEM;
 			return -1;
 		}
 		do
-			n = read(fd, room, 65536);
+			n = read(fd, room, READ_AT_ONCE);
 		while (n == -1 && errno == EINTR);
 		if (n > 0)
 			buf_added(text, (size_t)n);

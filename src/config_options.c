@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "config_parts.h"
+#include "due.h"
 #include "hooks/wire.h"
 
 #define WORD_MAX_OCTETS	1024	/* of a value that is only looked at as text */
@@ -118,7 +119,7 @@ take_limit(struct reader *r UNUSED, void *field, const char *value, struct err *
 	return 0;
 }
 
-/* As useradd(8) would have it, or a number. */
+/* A name as useradd(8) takes it; that there is such a user is for those to see who need it. */
 static int
 take_user(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
@@ -127,8 +128,8 @@ take_user(struct reader *r UNUSED, void *field, const char *value, struct err *e
 	size_t n = strlen(value);
 
 	if (n == 0 || n > USER_OCTETS || strspn(value, allowed) != n || value[0] == '-' ||
-	    value[0] == '.')
-		return want(e, "a name or number of 1 to 32 letters, digits, _ . -", value);
+	    value[0] == '.' || strspn(value, "0123456789") == n)
+		return want(e, "a name of 1 to 32 letters, digits, _ . -", value);
 	return store(field, value, e);
 }
 
@@ -281,30 +282,17 @@ take_renew(struct reader *r UNUSED, void *field, const char *value, struct err *
 	return 0;
 }
 
-/* "HH:MM" as minutes, or -1. */
-static int
-minutes_of(const char *s)
-{
-	int64_t hours, minutes;
-
-	if (s[2] != ':' || text_number(span_of(s, 2), &hours) == -1 ||
-	    text_number(span_of(s + 3, 2), &minutes) == -1 || hours > 23 || minutes > 59)
-		return -1;
-	return (int)(hours * 60 + minutes);
-}
-
 static int
 take_window(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
-	int from = -1, to = -1;
+	struct strs *windows = field;
+	struct due_window w;
 
-	if (strlen(value) == 11 && value[5] == '-') {
-		from = minutes_of(value);
-		to = minutes_of(value + 6);
-	}
-	if (from == -1 || to == -1 || from == to)
-		return want(e, "two different times such as 02:00-05:00", value);
-	return store_once(field, value, e);
+	if (due_window_parse(value, &w, e) == -1)
+		return want(e, "times such as 02:00-05:00, from 00:00 to 24:00", value);
+	if (windows->n == DUE_WINDOWS_MAX)
+		return err_set(e, OUT_USAGE, "want at most %d windows", DUE_WINDOWS_MAX);
+	return store_once(windows, value, e);
 }
 
 /* --- challenge, hook --- */

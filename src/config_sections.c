@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "config_parts.h"
@@ -260,13 +261,9 @@ finish_hook(struct reader *r, const char *title, const struct mark *m)
 static void
 check_keys(struct reader *r, const struct cert_conf *c, struct place at)
 {
-	size_t ecdsa = 0;
-
-	for (size_t i = 0; i < c->key.n; i++)
-		ecdsa += strncmp(c->key.v[i], "ecdsa-", 6) == 0;
-	if (c->key.n > 2 || (c->key.n == 2 && ecdsa != 1))
-		config_tell(r, at, "certificate \"%s\": key: want one, or a pair of one ecdsa and "
-		    "one rsa key, have %zu and %zu", c->name, ecdsa, c->key.n - ecdsa);
+	if (c->key.n > 1)
+		config_tell(r, at, "certificate \"%s\": key: want one type, have %zu", c->name,
+		    c->key.n);
 }
 
 static void
@@ -296,7 +293,8 @@ fill_certificate(struct reader *r, struct cert_conf *c)
 		fill_challenge(r, &challenge, challenge_types[0]);
 		move_to(r, &c->challenges, &challenge, &challenge_conf_pack);
 	}
-	if (c->hooks.n == 0) {
+	/* Debian's Kamailio, where there is one; without, nobody needs to be told */
+	if (c->hooks.n == 0 && access(strchr(CTL_DEFAULT, '/'), F_OK) == 0) {
 		default_text(r, &hook.type, "kamailio");
 		fill_kamailio(r, &hook);
 		move_to(r, &c->hooks, &hook, &hook_conf_pack);

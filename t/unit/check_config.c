@@ -40,6 +40,19 @@ START_TEST(agree_tos_and_one_name_are_enough)
 	ck_assert_str_eq(ch->type, "http-01");
 	expect_strs(&ch->listen, "[::]:80");
 	ck_assert_ptr_null(ch->webroot);
+	/* Debian's Kamailio is told where it is there */
+	ck_assert_uint_eq(c->hooks.n, access("/run/kamailio/kamailio_ctl", F_OK) == 0);
+	pack_clear(&config_pack, &cfg);
+}
+END_TEST
+
+START_TEST(a_hook_section_alone_means_debians_kamailio)
+{
+	const struct cert_conf *c;
+
+	accept_text("agree-tos = true\n"
+	    "certificate \"sip.example.com\" {\n hook \"kamailio\" { }\n}\n");
+	c = cert_at(0);
 	ck_assert_uint_eq(c->hooks.n, 1);
 	ck_assert_str_eq(hook_of(c, 0)->type, "kamailio");
 	ck_assert_str_eq(hook_of(c, 0)->rpc, "unix:/run/kamailio/kamailio_ctl");
@@ -64,8 +77,8 @@ START_TEST(every_option_arrives)
 	    " ca-file = /a.pem\n trust-bundle = /b.pem\n hosts = { A.example.com, localhost, ::1 }\n"
 	    " eab-kid = \"kid\\\"1\" eab-key-file = /c.key eab-alg = HS512 }\n"
 	    "certificate phones {\n names = { SIP.example.com } names += { \"b.example.com\" }\n"
-	    " key = { rsa-2048, ecdsa-p384, }\n ca = test\n renew-before = 1d12h\n"
-	    " window = { 02:00-05:00, 23:30-00:30 }\n user = root group = \"1000\"\n"
+	    " key = { rsa-2048, }\n ca = test\n renew-before = 1d12h\n"
+	    " window = { 02:00-05:00, 23:30-00:30 }\n user = root group = \"voip\"\n"
 	    " challenge http-01 { webroot = /srv/www }\n"
 	    " hook kamailio { rpc = unixs:/a/b user = sip verify = { sips:a.example.com:5061,\n"
 	    "  \"wss:[::1]:443\" } timeout = 2s settle = 1m }\n"
@@ -87,12 +100,13 @@ START_TEST(every_option_arrives)
 	c = config_cert(&cfg, "phones");
 	ck_assert_ptr_nonnull(c);
 	expect_strs(&c->names, "sip.example.com b.example.com");
-	expect_strs(&c->key, "rsa-2048 ecdsa-p384");
+	expect_strs(&c->key, "rsa-2048");
 	expect_strs(&c->ca, "test");
 	expect_strs(&c->window, "02:00-05:00 23:30-00:30");
 	ck_assert_int_eq(c->renew_before, DAY + 12 * HOUR);
 	ck_assert_str_eq(c->user, "root");
-	ck_assert_str_eq(c->group, "1000");
+	ck_assert_str_eq(c->group, "voip");
+	ck_assert_str_eq(ca->eab_kid, "kid\"1");
 	ch = c->challenges.v;
 	ck_assert_str_eq(ch->webroot, "/srv/www");
 	ck_assert_uint_eq(ch->listen.n, 0);
@@ -174,6 +188,7 @@ static const char *const fine[] = {
 	CERT "# no line end",
 	CERT "// no line end",
 	CERT "/* two\n * lines */",
+	"/*/ still a comment */" CERT,
 	"\t\r\n" CERT "\r\n",
 	"certificate\n'a.example.com'\n{\n}\n",
 	"certificate a.example.com{names=a.b key={rsa-2048}}jobs=1",
@@ -356,6 +371,17 @@ read_shipped(const char *name, struct buf *text)
 	ck_assert_msg(fs_read_path(path, 1 << 20, text, &e) == 0, "%s", e.text);
 }
 
+/* "#option" is an option that is not used, "# words" are words. */
+static struct span
+without_mark(struct span line)
+{
+	while (span_starts(line, " "))
+		line = span_of(line.p + 1, line.n - 1);
+	if (span_starts(line, "#") && !span_starts(line, "# ") && line.n > 1)
+		line = span_of(line.p + 1, line.n - 1);
+	return line;
+}
+
 START_TEST(the_example_is_right_and_so_is_what_it_has_as_comments)
 {
 	struct buf text, all;
@@ -365,13 +391,10 @@ START_TEST(the_example_is_right_and_so_is_what_it_has_as_comments)
 	read_shipped("etc/kamcert.conf", &text);
 	accept_text(buf_cstr(&text));
 	pack_clear(&config_pack, &cfg);
-	/* "#option" is an option that is not used, "# words" are words. */
 	buf_init(&all, 1 << 20);
 	r = rd_of(buf_span(&text));
 	while (rd_line(&r, &line)) {
-		if (span_starts(line, "#") && line.n > 1 && line.p[1] != ' ')
-			line = span_of(line.p + 1, line.n - 1);
-		buf_put(&all, line);
+		buf_put(&all, without_mark(line));
 		buf_u8(&all, '\n');
 	}
 	accept_text(buf_cstr(&all));
@@ -421,6 +444,7 @@ main(void)
 	load_rows();
 	tcase_add_checked_fixture(tc, conf_start, conf_finish);
 	tcase_add_test(tc, agree_tos_and_one_name_are_enough);
+	tcase_add_test(tc, a_hook_section_alone_means_debians_kamailio);
 	tcase_add_test(tc, every_option_arrives);
 	tcase_add_test(tc, a_ca_of_its_own_decides_over_agree_tos);
 	tcase_add_test(tc, letsencrypt_may_have_another_directory);
