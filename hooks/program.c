@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -28,14 +27,14 @@
 #define READS_MAX	16	/* of the output, in one callback */
 #define LAST_LINE_MAX	256
 #define REAP_MS		1000	/* a killed program that is not gone then is left to its fate */
+#define REAP_PAUSE_MS	5
 
 struct program {
 	struct loop	*loop;
 	pid_t		 pid;
-	int		 pidfd;
 	int		 out;		/* its standard output and error */
 	int		 fail;		/* readable when it could not be run */
-	struct loop_fd	*watch_pid;
+	struct loop_signal *watch_end;
 	struct loop_fd	*watch_out;
 	struct loop_timer *timer;
 	struct buf	 output;
@@ -88,9 +87,9 @@ place_descriptors(int in, int out, int fail)
 	fail = fcntl(fail, F_DUPFD, 4);
 	if (dup3(fail, 3, O_CLOEXEC) == -1 || dup2(out, STDERR_FILENO) == -1)
 		_exit(127);
-	if (dup2(out, STDOUT_FILENO) == -1 || dup2(in, STDIN_FILENO) == -1 ||
-	    close_range(4, ~0u, 0) == -1)
+	if (dup2(out, STDOUT_FILENO) == -1 || dup2(in, STDIN_FILENO) == -1)
 		fail_child("descriptors");
+	closefrom(4);
 }
 
 static void
@@ -231,10 +230,6 @@ spawn(struct program *p, const struct program_in *in, struct err *e)
 	p->out = out[0];
 	p->fail = fail[0];
 	out[0] = fail[0] = -1;
-	if ((p->pidfd = pidfd_open(p->pid, 0)) == -1) {
-		(void)err_sys(e, OUT_RETRY, "%s", argv[0]);
-		goto out;
-	}
 	rc = 0;
 out:
 	close_fd(&input);
@@ -259,10 +254,9 @@ kill_all(const struct program *p, int sig)
 static void
 free_program(struct program *p)
 {
-	loop_fd_del(p->watch_pid);
+	loop_signal_del(p->watch_end);
 	loop_fd_del(p->watch_out);
 	loop_timer_del(p->timer);
-	close_fd(&p->pidfd);
 	close_fd(&p->out);
 	close_fd(&p->fail);
 	buf_clear(&p->output);
@@ -300,16 +294,27 @@ on_output(void *arg, unsigned events)
 	}
 }
 
+/* True once it has ended, without taking its status: its number stays its own. */
+static bool
+has_ended(const struct program *p)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == -1 ||
+	    info.si_pid == p->pid;
+}
+
 static void
-on_end(void *arg, unsigned events UNUSED)
+on_child(void *arg, int signo UNUSED)
 {
 	struct program *p = arg;
 	struct program_result result = { .status = -1 };
 	uint8_t mark;
 	int i;
 
-	/* Before it is waited for: afterwards its number may be somebody else's. */
-	kill_all(p, SIGKILL);
+	if (!has_ended(p))
+		return;
+	kill_all(p, SIGKILL);	/* those it has left behind */
 	(void)waitpid(p->pid, &result.status, WNOHANG);
 	for (i = 0; i < READS_MAX && read_output(p); i++)
 		;
@@ -356,10 +361,11 @@ program_start(struct loop *loop, const struct program_in *in,
 	p->loop = loop;
 	p->done = done;
 	p->arg = arg;
-	p->pid = p->pidfd = p->out = p->fail = -1;
+	p->pid = p->out = p->fail = -1;
 	buf_init(&p->output, PROGRAM_OUTPUT_MAX);
-	if (spawn(p, in, e) == -1 ||
-	    (p->watch_pid = loop_fd_add(loop, p->pidfd, LOOP_READ, on_end, p, e)) == NULL ||
+	/* The signal first: from then on it is kept, however soon the program ends. */
+	if ((p->watch_end = loop_signal_add(loop, SIGCHLD, on_child, p, e)) == NULL ||
+	    spawn(p, in, e) == -1 ||
 	    (p->watch_out = loop_fd_add(loop, p->out, LOOP_READ, on_output, p, e)) == NULL ||
 	    (p->timer = loop_timer_add(loop, time_add(clock_boot_ms(), in->timeout * 1000),
 	    on_timer, p, e)) == NULL) {
@@ -372,14 +378,14 @@ program_start(struct loop *loop, const struct program_in *in,
 void
 program_stop(struct program *p)
 {
-	struct pollfd ended;
+	int64_t until = clock_boot_ms() + REAP_MS;
 
 	if (p == NULL)
 		return;
 	if (p->pid > 0) {
 		kill_all(p, SIGKILL);
-		ended = (struct pollfd){ .fd = p->pidfd, .events = POLLIN };
-		(void)poll(&ended, 1, REAP_MS);
+		while (!has_ended(p) && clock_boot_ms() < until)
+			(void)poll(NULL, 0, REAP_PAUSE_MS);
 		(void)waitpid(p->pid, NULL, WNOHANG);
 	}
 	free_program(p);

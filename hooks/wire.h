@@ -44,7 +44,7 @@ struct wire_listener {
 /* sips:host[:port], tls:host:port, wss:host[:port]; 5061 and 443 when left out. HOLD. */
 MUST_CHECK int wire_listener_parse(const char *, struct wire_listener *, struct err *e);
 
-/* The addresses of a listener, at most max of them, at least one. RETRY when a name is not found. */
+/* The addresses of a listener, 1 to max of them. RETRY when a name is not found. */
 MUST_CHECK int wire_resolve(const struct wire_listener *, struct wire_addr *, size_t max,
 	    size_t *n, struct err *e);
 

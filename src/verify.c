@@ -21,6 +21,7 @@
 #define BYE_MS		200	/* for the peer to close too */
 #define PACE_MS		3	/* between two connections */
 #define ADDRS_MAX	8	/* of one listener's name */
+#define LEAF_MAX	16384	/* octets of DER: a larger leaf is compared, but not kept */
 #define NOTE_MAX	256
 #define FIRST_PAUSE_MS	1000
 #define PAUSES		3	/* the later pauses share the time to settle */
@@ -76,7 +77,10 @@ note_chain(X509_STORE_CTX *store, void *arg UNUSED)
 	return v->leaf != NULL;
 }
 
-/* Called once the server has proven its key (RFC 5246 section 7.3, RFC 8446 section 2). We have none. */
+/*
+ * Called once the server has proven its key (RFC 5246 section 7.3, RFC 8446
+ * section 2). We have no certificate to give.
+ */
 static int
 note_demand(SSL *ssl, X509 **x UNUSED, EVP_PKEY **key UNUSED)
 {
@@ -331,7 +335,7 @@ keep_leaf(struct verify_seen *s, const struct visit *v, bool wanted, struct err 
 	pack_clear(&cert_facts_pack, &s->leaf);
 	if (blob_set(&s->sha256, span_of(v->chain[0], SHA256_LEN)) == -1)
 		return err_nomem(e);
-	if (cert_read(v->leaf, &facts, &why) == 0)
+	if (i2d_X509(v->leaf, NULL) <= LEAF_MAX && cert_read(v->leaf, &facts, &why) == 0)
 		s->leaf = facts;
 	return 0;
 }

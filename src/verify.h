@@ -24,9 +24,9 @@
 
 struct verify_in {
 	struct strs	 listeners;	/* as wire_listener_parse() */
-	struct strs	 names;		/* canonical, at least one; a wildcard is asked for with a label in its place */
-	struct blob	 want;		/* SHA-256 of the leaf, then of every further certificate as installed */
-	struct blob	 old;		/* SHA-256 of the leaf before; empty: not known, whatever is not wanted counts as it */
+	struct strs	 names;		/* canonical, at least one; a label takes a wildcard's place */
+	struct blob	 want;		/* SHA-256 of the leaf, then of all behind it as installed */
+	struct blob	 old;		/* SHA-256 of the leaf before; empty: whatever is not wanted */
 	int64_t		 workers;	/* TCP workers of the server; below 1: not known, one */
 	int64_t		 settle;	/* seconds in which all must agree */
 	bool		 look;		/* one handshake per listener and name, nothing said, no repetition */
@@ -52,8 +52,8 @@ struct verify_seen {
 	int64_t		 verdict;
 	int64_t		 handshakes;	/* tried */
 	int64_t		 wanted;	/* of these, with the wanted leaf */
-	struct blob	 sha256;	/* of a leaf that was seen, an unwanted one if there was one; empty: none */
-	struct cert_facts leaf;		/* that leaf; zeroed if it could not be read */
+	struct blob	 sha256;	/* of a leaf that was seen, an unwanted one first; empty: none */
+	struct cert_facts leaf;		/* that leaf; zeroed if it could not be read or is huge */
 	char		*note;		/* what else there is to say; NULL: nothing */
 };
 

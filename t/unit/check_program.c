@@ -357,8 +357,6 @@ static const struct {
 	  "was ended by signal 9" },
 	{ "it hangs", "#!/bin/sh\nexec sleep 1000\n", 0, HOOK_UNKNOWN, OUT_RETRY,
 	  "did not end in time" },
-	{ "it cannot be run", "#!/no/such/interpreter\n", 60, HOOK_FAILED, OUT_HOLD,
-	  "could not be run: " },
 	{ "the event is on its input",
 	  "#!/bin/sh\n[ \"$(cat)\" = '{\"event\":\"deploy\",\"certificates\":["
 	  "{\"name\":\"a\\\"$(x);\",\"directory\":\"/d/a\"}]}' ]\n", 60, HOOK_OK, OUT_OK, "" },
@@ -381,6 +379,23 @@ START_TEST(a_program_is_a_hook)
 	ck_assert_msg(result == HOOK_OK || (e.class == hooks[_i].class &&
 	    strstr(e.text, hooks[_i].says) != NULL), "%s: got %s \"%s\"", hooks[_i].what,
 	    outcome_word(e.class), e.text);
+}
+END_TEST
+
+/* For its group alone: neither its owner nor, where the tests run as root, nobody is in that. */
+START_TEST(a_program_that_cannot_be_run_has_changed_nothing)
+{
+	char *path = file, nobody[] = "nobody";
+	struct hook_conf conf = { .command = { &path, 1 }, .timeout = 60,
+		.user = geteuid() == 0 ? nobody : NULL };
+	struct hook_event ev = { 0 };
+	struct err e = ERR_NONE;
+	struct hook_facts f;
+
+	write_file("#!/bin/sh\n", 0010);
+	ck_assert_int_eq(hook_find("program")->reload(&conf, &ev, &f, &e), HOOK_FAILED);
+	ck_assert_msg(e.class == OUT_HOLD && strstr(e.text, "could not be run: ") != NULL &&
+	    strstr(e.text, "Permission denied") != NULL, "got %s", e.text);
 }
 END_TEST
 
@@ -493,6 +508,7 @@ main(void)
 	tcase_add_test(tc, a_program_can_be_stopped);
 	tcase_add_loop_test(tc, programs_are_looked_at_first, 0, NITEMS(programs));
 	tcase_add_loop_test(tc, a_program_is_a_hook, 0, NITEMS(hooks));
+	tcase_add_test(tc, a_program_that_cannot_be_run_has_changed_nothing);
 	tcase_add_test(tc, the_event_is_one_json_object);
 	tcase_add_test(tc, another_user_is_for_root_alone);
 	tcase_add_test(tc, our_own_user_is_always_possible);

@@ -4,306 +4,38 @@
  */
 #include <check.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include <sys/time.h>
 
 #include "verify.c"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
+#include "tlspeer.h"
 
-#include "testca.h"
+#define PEM_MAX		131072
 
-#define PEM_MAX		65536
-#define SNI_MAX		64
+/* --- a clock that rests move, and every look at it while the server hangs --- */
 
-/* --- certificates --- */
-
-enum kind { NEW, OLD, OTHER, LEAF_ONLY, WITH_ROOT, STRANGE_CHAIN, WEAK, LONG_CHAIN, KINDS };
-
-static struct testca_cert *root, *inter, *strange, *leafs[KINDS];
-
-/* What a server of this kind sends behind its leaf. */
-static void
-put_chain(enum kind kind, struct buf *pem)
-{
-	int i;
-
-	testca_put(leafs[kind], pem);
-	if (kind == STRANGE_CHAIN)
-		testca_put(strange, pem);
-	if (kind != LEAF_ONLY)
-		testca_put(inter, pem);
-	for (i = 0; kind == LONG_CHAIN && i < 2 * CHAIN_CERTS_MAX; i++)
-		testca_put(strange, pem);
-	if (kind == WITH_ROOT)
-		testca_put(root, pem);
-}
-
-static void
-make_certs(void)
-{
-	const struct testca_spec ca = { .cn = "Root", .ca = true };
-	const struct testca_spec leaf = { .cn = "leaf", .names = "DNS:sip.example.com" };
-	const struct testca_spec weak = { .cn = "weak", .key = "rsa-1024" };
-	int i;
-
-	root = testca_root(&ca);
-	inter = testca_issue(root, &(struct testca_spec){ .cn = "Issuer", .ca = true });
-	strange = testca_issue(root, &(struct testca_spec){ .cn = "Stranger", .ca = true });
-	leafs[NEW] = testca_issue(inter, &leaf);
-	leafs[OLD] = testca_issue(inter, &leaf);
-	leafs[OTHER] = testca_issue(inter, &leaf);
-	leafs[WEAK] = testca_issue(inter, &weak);
-	for (i = 0; i < KINDS; i++) {
-		if (leafs[i] == NULL)
-			leafs[i] = leafs[NEW];
-	}
-}
-
-static void
-digest(struct testca_cert *c, struct buf *out)
-{
-	uint8_t d[SHA256_LEN];
-
-	ck_assert_int_eq(sha256(testca_der(c), d), 0);
-	buf_put(out, span_of(d, sizeof(d)));
-}
-
-/* --- the server --- */
-
-/*
- * One letter per connection, the last one for all that follow: n new, o old,
- * x other, l without chain, r with root, s another chain, w weak, m many;
- * c closes before, h hangs before, p speaks plain text.
- */
-struct script {
-	const char	*serves;
-	const char	*answers;	/* to a request; NULL: properly, "": not at all */
-	bool		 demands;	/* a client certificate */
-	bool		 invites;	/* one, but does not insist */
-	int		 version;	/* the only one; 0: any */
-};
-
-struct tale {
-	int	connections, requests, names;
-	char	sni[SNI_MAX][64];
-};
-
-struct server {
-	pid_t		 pid;
-	uint16_t	 port;
-	struct tale	*tale;
-	SSL_CTX		*ctx[KINDS];
-};
-
-static int
-note_sni(SSL *ssl, int *alert UNUSED, void *arg)
-{
-	struct tale *t = arg;
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-
-	if (t->names < SNI_MAX)
-		(void)snprintf(t->sni[t->names++], sizeof(t->sni[0]), "%s", name != NULL ? name : "");
-	return SSL_TLSEXT_ERR_OK;
-}
-
-static int
-accept_any(X509_STORE_CTX *x UNUSED, void *arg UNUSED)
-{
-	return 1;
-}
-
-static SSL_CTX *
-server_ctx(const struct script *s, enum kind kind, struct tale *tale)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	struct buf pem;
-	EVP_PKEY *key;
-	X509 *x;
-	BIO *bio;
-
-	SSL_CTX_set_security_level(ctx, 0);
-	buf_init(&pem, PEM_MAX);
-	put_chain(kind, &pem);
-	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	ck_assert_int_eq(SSL_CTX_use_certificate(ctx, x), 1);
-	X509_free(x);
-	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
-		ck_assert_int_eq(SSL_CTX_add0_chain_cert(ctx, x), 1);
-	(void)BIO_free(bio);
-	buf_reset(&pem);
-	testca_put_key(leafs[kind], &pem);
-	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-	ck_assert_int_eq(SSL_CTX_use_PrivateKey(ctx, key), 1);
-	EVP_PKEY_free(key);
-	(void)BIO_free(bio);
-	buf_clear(&pem);
-	(void)SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
-	(void)SSL_CTX_set_tlsext_servername_callback(ctx, note_sni);
-	(void)SSL_CTX_set_tlsext_servername_arg(ctx, tale);
-	SSL_CTX_set_cert_verify_callback(ctx, accept_any, NULL);
-	if (s->demands || s->invites)
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
-		    (s->demands ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
-	ck_assert_int_eq(SSL_CTX_set_min_proto_version(ctx, s->version), 1);
-	ck_assert_int_eq(SSL_CTX_set_max_proto_version(ctx, s->version), 1);
-	ERR_clear_error();
-	return ctx;
-}
-
-static void
-send_text(SSL *ssl, const char *text)
-{
-	(void)SSL_write(ssl, text, (int)strlen(text));
-}
-
-/* RFC 6455 section 4.2.2, apart from the code that is tested. */
-static void
-accept_upgrade(SSL *ssl, const char *request)
-{
-	static const char field[] = "Sec-WebSocket-Key: ";
-	const char *key = strstr(request, field);
-	char text[256], accept[64];
-	uint8_t d[32];
-	unsigned n;
-
-	if (key == NULL)
-		return;
-	key += strlen(field);
-	(void)snprintf(text, sizeof(text), "%.*s258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
-	    (int)strcspn(key, "\r"), key);
-	(void)EVP_Digest(text, strlen(text), d, &n, EVP_sha1(), NULL);
-	(void)EVP_EncodeBlock((unsigned char *)accept, d, (int)n);
-	(void)snprintf(text, sizeof(text), "HTTP/1.1 101 Switching Protocols\r\n"
-	    "Sec-WebSocket-Accept: %s\r\n\r\n", accept);
-	send_text(ssl, text);
-}
-
-static void
-serve(SSL *ssl, const struct script *s, struct tale *tale)
-{
-	char in[4096];
-	int n;
-
-	if (SSL_accept(ssl) != 1)
-		return;
-	while ((n = SSL_read(ssl, in, sizeof(in) - 1)) > 0) {
-		in[n] = '\0';
-		tale->requests++;
-		if (s->answers != NULL && s->answers[0] == '\0')
-			continue;
-		if (s->answers != NULL)
-			send_text(ssl, s->answers);
-		else if (strncmp(in, "OPTIONS ", 8) == 0)
-			send_text(ssl, "SIP/2.0 404 Not here\r\n\r\n");
-		else
-			accept_upgrade(ssl, in);
-	}
-}
-
-static enum kind
-kind_of(char letter)
-{
-	static const char letters[KINDS + 1] = "noxlrswm";
-
-	return (enum kind)(strchr(letters, letter) - letters);
-}
-
-static _Noreturn void
-run_server(const struct server *sv, const struct script *s, int fd)
-{
-	size_t last = strlen(s->serves) - 1, i = 0;
-	char letter;
-	SSL *ssl;
-	int conn;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while ((conn = accept(fd, NULL, NULL)) != -1) {
-		letter = s->serves[i < last ? i : last];
-		i++;
-		sv->tale->connections++;
-		if (letter == 'h')
-			(void)pause();
-		if (letter == 'p')
-			(void)send(conn, "HTTP/1.0 400 Bad\r\n\r\n", 20, MSG_NOSIGNAL);
-		if (letter != 'c' && letter != 'p') {
-			ssl = SSL_new(sv->ctx[kind_of(letter)]);
-			(void)SSL_set_fd(ssl, conn);
-			serve(ssl, s, sv->tale);
-			SSL_free(ssl);
-		}
-		(void)close(conn);
-	}
-	_exit(0);
-}
-
-static int
-bind_port(uint16_t *port)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	ck_assert_int_ne(fd, -1);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-	*port = ntohs(sa.sin_port);
-	return fd;
-}
-
-static void
-server_start(struct server *sv, const struct script *s)
-{
-	int fd = bind_port(&sv->port), i;
-
-	ck_assert_int_eq(listen(fd, 64), 0);
-	sv->tale = mmap(NULL, sizeof(*sv->tale), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ck_assert_ptr_ne(sv->tale, MAP_FAILED);
-	for (i = 0; i < KINDS; i++)
-		sv->ctx[i] = server_ctx(s, (enum kind)i, sv->tale);
-	sv->pid = fork();
-	ck_assert_int_ne(sv->pid, -1);
-	if (sv->pid == 0)
-		run_server(sv, s, fd);
-	(void)close(fd);
-}
-
-static void
-server_stop(struct server *sv)
-{
-	int i;
-
-	(void)kill(sv->pid, SIGKILL);
-	(void)waitpid(sv->pid, NULL, 0);
-	for (i = 0; i < KINDS; i++)
-		SSL_CTX_free(sv->ctx[i]);
-	(void)munmap(sv->tale, sizeof(*sv->tale));
-}
-
-/* --- a clock that rests move --- */
+#define TICK_US		10000
+#define STEP_MS		1000
 
 static int64_t skew_ms, rests[32];
 static size_t nrests;
-
-static int64_t
-real_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
+static const struct tlspeer_tale *told;	/* by the server that runs */
 
 static int64_t
 skewed_ms(void)
 {
-	return real_ms() + skew_ms;
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
+	if (told != NULL && told->hangs)
+		skew_ms += STEP_MS;
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + skew_ms;
+}
+
+/* Makes who waits look at the clock. */
+static void
+on_tick(int signo UNUSED)
+{
 }
 
 static void
@@ -320,16 +52,34 @@ static void
 setup(void)
 {
 	static const struct clock_source clock = { .boot_ms = skewed_ms };
+	const struct itimerval ticks = { { 0, TICK_US }, { 0, TICK_US } };
 
 	ck_assert_int_eq(sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL), 0);
+	ck_assert_int_eq(sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_tick }, NULL), 0);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &ticks, NULL), 0);
 	clock_use(&clock);
 	rest = note_rest;
-	visit_ms = 5000;
+	visit_ms = 60000;
 	nrests = 0;
-	make_certs();
 }
 
 /* --- what is asked --- */
+
+static void
+start(struct tlspeer *sv, const struct tlspeer_script *s)
+{
+	tlspeer_start(sv, s);
+	told = sv->tale;
+}
+
+static void
+digest(struct testca_cert *c, struct buf *out)
+{
+	uint8_t d[SHA256_LEN];
+
+	ck_assert_int_eq(sha256(testca_der(c), d), 0);
+	buf_put(out, span_of(d, sizeof(d)));
+}
 
 static void
 in_add(struct verify_in *in, const char *scheme, uint16_t port)
@@ -347,11 +97,11 @@ in_init(struct verify_in *in, bool old_known)
 
 	memset(in, 0, sizeof(*in));
 	buf_init(&b, 1024);
-	digest(leafs[NEW], &b);
-	digest(inter, &b);
+	digest(tlspeer_leaf(NEW), &b);
+	digest(tlspeer_issuer(), &b);
 	ck_assert_int_eq(blob_set(&in->want, buf_span(&b)), 0);
 	buf_reset(&b);
-	digest(leafs[OLD], &b);
+	digest(tlspeer_leaf(OLD), &b);
 	if (old_known)
 		ck_assert_int_eq(blob_set(&in->old, buf_span(&b)), 0);
 	buf_clear(&b);
@@ -361,13 +111,13 @@ in_init(struct verify_in *in, bool old_known)
 
 static const struct {
 	const char		*what;
-	struct script		 script;
+	struct tlspeer_script	 script;
 	const char		*scheme;
 	bool			 old_known;
 	enum verify_verdict	 want;
 	int			 connections;	/* 0: not looked at */
 	const char		*note;		/* NULL: none */
-	enum kind		 shows;		/* the leaf; KINDS: none */
+	enum tlspeer_kind	 shows;		/* the leaf; TLSPEER_KINDS: none */
 } rows[] = {
 	{ "new everywhere", { .serves = "n" }, "sips", true, VERIFY_NEW, 4, NULL, NEW },
 	{ "new, old not known", { .serves = "n" }, "tls", false, VERIFY_NEW, 4, NULL, NEW },
@@ -385,18 +135,19 @@ static const struct {
 	{ "with the root", { .serves = "r" }, "sips", true, VERIFY_NEW, 4, NULL, NEW },
 	{ "with twenty more", { .serves = "m" }, "sips", true, VERIFY_NEW, 4, NULL, NEW },
 	{ "a weak one", { .serves = "w" }, "sips", true, VERIFY_OTHER, 4, NULL, WEAK },
+	{ "a huge one", { .serves = "b" }, "sips", true, VERIFY_OTHER, 4, NULL, HUGE },
 	{ "closes", { .serves = "c" }, "sips", true, VERIFY_UNREACHABLE, 1, "TLS handshake: ",
-	  KINDS },
+	  TLSPEER_KINDS },
 	{ "closes once", { .serves = "nncn" }, "sips", true, VERIFY_UNREACHABLE, 3,
 	  "TLS handshake: ", NEW },
 	{ "plain text", { .serves = "p" }, "sips", true, VERIFY_UNREACHABLE, 1, "wrong version",
-	  KINDS },
+	  TLSPEER_KINDS },
 	{ "TLS 1.3 only (K13)", { .serves = "n", .version = TLS1_3_VERSION }, "sips", true,
 	  VERIFY_NEW, 4, NULL, NEW },
 	{ "TLS 1.2 only", { .serves = "n", .version = TLS1_2_VERSION }, "sips", true, VERIFY_NEW,
 	  4, NULL, NEW },
 	{ "TLS 1.1 only", { .serves = "n", .version = TLS1_1_VERSION }, "sips", true,
-	  VERIFY_UNREACHABLE, 1, "TLS handshake: ", KINDS },
+	  VERIFY_UNREACHABLE, 1, "TLS handshake: ", TLSPEER_KINDS },
 	{ "demands a certificate in TLS 1.2 (K13)",
 	  { .serves = "n", .demands = true, .version = TLS1_2_VERSION }, "sips", true, VERIFY_NEW, 4,
 	  "wants a client certificate", NEW },
@@ -420,16 +171,17 @@ static const struct {
 };
 
 static void
-check_leaf(const char *what, const struct verify_seen *s, enum kind kind)
+check_leaf(const char *what, const struct verify_seen *s, enum tlspeer_kind kind)
 {
 	struct buf d;
 
 	buf_init(&d, SHA256_LEN);
-	if (kind != KINDS)
-		digest(leafs[kind], &d);
+	if (kind != TLSPEER_KINDS)
+		digest(tlspeer_leaf(kind), &d);
 	ck_assert_msg(span_eq(blob_span(&s->sha256), buf_span(&d)), "%s: got another digest", what);
-	ck_assert_msg(kind == KINDS || span_eq(blob_span(&s->leaf.der), testca_der(leafs[kind])),
-	    "%s: got another leaf", what);
+	ck_assert_msg(kind == TLSPEER_KINDS || kind == HUGE ||
+	    span_eq(blob_span(&s->leaf.der), testca_der(tlspeer_leaf(kind))), "%s: got another leaf", what);
+	ck_assert_msg(kind != HUGE || s->leaf.der.n == 0, "%s: kept", what);
 	buf_clear(&d);
 }
 
@@ -437,12 +189,12 @@ START_TEST(verdicts_keep_their_table)
 {
 	const char *what = rows[_i].what;
 	const struct verify_seen *s;
-	struct server sv = { 0 };
+	struct tlspeer sv = { 0 };
 	struct verify_out out;
 	struct verify_in in;
 	struct err e = ERR_NONE;
 
-	server_start(&sv, &rows[_i].script);
+	start(&sv, &rows[_i].script);
 	in_init(&in, rows[_i].old_known);
 	in_add(&in, rows[_i].scheme, sv.port);
 	ck_assert_msg(verify_run(&in, &out, &e) == 0, "%s: %s", what, e.text);
@@ -464,15 +216,15 @@ START_TEST(verdicts_keep_their_table)
 	    strstr(e.text, "sip.example.com") != NULL), "%s: got %s", what, e.text);
 	pack_clear(&verify_out_pack, &out);
 	pack_clear(&verify_in_pack, &in);
-	server_stop(&sv);
+	tlspeer_stop(&sv);
 }
 END_TEST
 
-/* The server never answers: however short the patience, the result is the same. */
+/* The server never answers: sooner or later that is the result. */
 START_TEST(patience_ends)
 {
 	static const struct {
-		struct script		 script;
+		struct tlspeer_script	 script;
 		enum verify_verdict	 want;
 		const char		*note;
 	} silent[] = {
@@ -480,15 +232,14 @@ START_TEST(patience_ends)
 		{ { .serves = "h" }, VERIFY_UNREACHABLE, "TLS handshake: nothing within" },
 	};
 	const struct verify_seen *s;
-	struct server sv = { 0 };
+	struct tlspeer sv = { 0 };
 	struct verify_out out;
 	struct verify_in in;
 	struct err e;
 
-	server_start(&sv, &silent[_i].script);
+	start(&sv, &silent[_i].script);
 	in_init(&in, true);
 	in_add(&in, "sips", sv.port);
-	visit_ms = _i == 0 ? 1000 : 100;
 	ck_assert_int_eq(verify_run(&in, &out, &e), 0);
 	s = out.seen.v;
 	ck_assert_msg(s->verdict == (int64_t)silent[_i].want && s->note != NULL &&
@@ -497,20 +248,20 @@ START_TEST(patience_ends)
 	ck_assert_int_eq(e.class, silent[_i].want == VERIFY_SILENT ? OUT_HOLD : OUT_RETRY);
 	pack_clear(&verify_out_pack, &out);
 	pack_clear(&verify_in_pack, &in);
-	server_stop(&sv);
+	tlspeer_stop(&sv);
 }
 END_TEST
 
 START_TEST(a_late_change_is_waited_for)
 {
-	const struct script script = { .serves = "oooon" };
+	const struct tlspeer_script script = { .serves = "oooon" };
 	const struct verify_seen *s;
-	struct server sv = { 0 };
+	struct tlspeer sv = { 0 };
 	struct verify_out out;
 	struct verify_in in;
 	struct err e;
 
-	server_start(&sv, &script);
+	start(&sv, &script);
 	in_init(&in, true);
 	in_add(&in, "sips", sv.port);
 	in.settle = 15;
@@ -524,22 +275,22 @@ START_TEST(a_late_change_is_waited_for)
 	check_leaf("second round", s, NEW);
 	pack_clear(&verify_out_pack, &out);
 	pack_clear(&verify_in_pack, &in);
-	server_stop(&sv);
+	tlspeer_stop(&sv);
 }
 END_TEST
 
 /* FAULTS K07: three checks over the time to settle, at the least; the last one at its end. */
 START_TEST(the_time_to_settle_is_used_up)
 {
-	const struct script script = { .serves = "o" };
-	struct server sv = { 0 };
+	const struct tlspeer_script script = { .serves = "o" };
+	struct tlspeer sv = { 0 };
 	struct verify_out out;
 	struct verify_in in;
 	struct err e;
 	int64_t sum = 0;
 	size_t i;
 
-	server_start(&sv, &script);
+	start(&sv, &script);
 	in_init(&in, true);
 	in_add(&in, "sips", sv.port);
 	in.settle = 3600;
@@ -552,21 +303,21 @@ START_TEST(the_time_to_settle_is_used_up)
 	ck_assert_int_ge(out.ms, 3600 * 1000);
 	pack_clear(&verify_out_pack, &out);
 	pack_clear(&verify_in_pack, &in);
-	server_stop(&sv);
+	tlspeer_stop(&sv);
 }
 END_TEST
 
 START_TEST(every_worker_is_met_for_every_name)
 {
-	const struct script script = { .serves = "n" };
+	const struct tlspeer_script script = { .serves = "n" };
 	const struct verify_seen *s;
-	struct server sv = { 0 };
+	struct tlspeer sv = { 0 };
 	struct verify_out out;
 	struct verify_in in;
 	struct err e;
 	int i;
 
-	server_start(&sv, &script);
+	start(&sv, &script);
 	in_init(&in, true);
 	in_add(&in, "sips", sv.port);
 	in_add(&in, "tls", sv.port);
@@ -585,7 +336,7 @@ START_TEST(every_worker_is_met_for_every_name)
 		    i / 12 % 2 == 0 ? "sip.example.com" : "k.example.org");
 	pack_clear(&verify_out_pack, &out);
 	pack_clear(&verify_in_pack, &in);
-	server_stop(&sv);
+	tlspeer_stop(&sv);
 }
 END_TEST
 
@@ -610,14 +361,14 @@ END_TEST
 
 START_TEST(looking_is_one_handshake_and_says_nothing)
 {
-	const struct script script = { .serves = "o", .answers = "" };
+	const struct tlspeer_script script = { .serves = "o", .answers = "" };
 	const struct verify_seen *s;
-	struct server sv = { 0 };
+	struct tlspeer sv = { 0 };
 	struct verify_out out;
 	struct verify_in in;
 	struct err e;
 
-	server_start(&sv, &script);
+	start(&sv, &script);
 	in_init(&in, true);
 	in_add(&in, "sips", sv.port);
 	in.look = true;
@@ -633,22 +384,22 @@ START_TEST(looking_is_one_handshake_and_says_nothing)
 	ck_assert_str_eq(s->leaf.subject, "CN = leaf");
 	pack_clear(&verify_out_pack, &out);
 	pack_clear(&verify_in_pack, &in);
-	server_stop(&sv);
+	tlspeer_stop(&sv);
 }
 END_TEST
 
 START_TEST(a_listener_that_is_down_is_tried_once)
 {
-	const struct script script = { .serves = "n" };
+	const struct tlspeer_script script = { .serves = "n" };
 	const struct verify_seen *s;
-	struct server sv = { 0 };
+	struct tlspeer sv = { 0 };
 	struct verify_out out;
 	struct verify_in in;
 	struct err e;
 	uint16_t port;
 
-	server_start(&sv, &script);
-	(void)close(bind_port(&port));
+	start(&sv, &script);
+	(void)close(tlspeer_bind(&port));
 	in_init(&in, true);
 	in_add(&in, "sips", port);
 	in_add(&in, "sips", sv.port);
@@ -665,7 +416,7 @@ START_TEST(a_listener_that_is_down_is_tried_once)
 	ck_assert_int_eq(s[3].verdict, VERIFY_NEW);
 	pack_clear(&verify_out_pack, &out);
 	pack_clear(&verify_in_pack, &in);
-	server_stop(&sv);
+	tlspeer_stop(&sv);
 }
 END_TEST
 
@@ -688,8 +439,8 @@ END_TEST
 
 START_TEST(results_travel)
 {
-	const struct script script = { .serves = "nnno" };
-	struct server sv = { 0 };
+	const struct tlspeer_script script = { .serves = "nnno" };
+	struct tlspeer sv = { 0 };
 	struct verify_out out, back;
 	const struct verify_seen *s;
 	struct verify_in in, in_back;
@@ -697,7 +448,7 @@ START_TEST(results_travel)
 	struct rd r;
 	struct err e;
 
-	server_start(&sv, &script);
+	start(&sv, &script);
 	in_init(&in, true);
 	in_add(&in, "sips", sv.port);
 	ck_assert_int_eq(verify_run(&in, &out, &e), 0);
@@ -719,7 +470,7 @@ START_TEST(results_travel)
 	pack_clear(&verify_in_pack, &in);
 	pack_clear(&verify_out_pack, &back);
 	pack_clear(&verify_out_pack, &out);
-	server_stop(&sv);
+	tlspeer_stop(&sv);
 }
 END_TEST
 
@@ -745,6 +496,7 @@ main(void)
 	SRunner *sr;
 	int failed;
 
+	tcase_add_unchecked_fixture(tc, tlspeer_certs, NULL);
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_loop_test(tc, verdicts_keep_their_table, 0, NITEMS(rows));
 	tcase_add_loop_test(tc, patience_ends, 0, 2);
