@@ -240,6 +240,7 @@ register_account(struct account *a, struct err *e)
 static struct account *
 account_open(struct keeper *k, const struct ca_conf *ca, struct err *e)
 {
+	struct record_time now;
 	struct account *a;
 
 	for (a = k->accounts; a != NULL; a = a->next)
@@ -249,13 +250,14 @@ account_open(struct keeper *k, const struct ca_conf *ca, struct err *e)
 		err_nomem(e);
 		return NULL;
 	}
+	record_now(&now);
 	a->keeper = k;
 	a->ca = ca;
 	a->id = k->accounts == NULL ? -1 : k->accounts->id - 1;
 	buf_init(&a->jwk, JWS_MAX);
 	a->next = k->accounts;
 	k->accounts = a;
-	if (!k->setup.dry_run && ledger_load(k->store, ca->name, &a->ledger, e) == -1)
+	if (!k->setup.dry_run && ledger_load(k->store, ca->name, &now, &a->ledger, e) == -1)
 		return NULL;
 	return a;
 }

@@ -46,7 +46,8 @@ read_ledger(struct span file, struct ledger *l, struct err *e)
 }
 
 int
-ledger_load(struct store *s, const char *ca, struct ledger *l, struct err *e)
+ledger_load(struct store *s, const char *ca, const struct record_time *now, struct ledger *l,
+    struct err *e)
 {
 	struct buf file;
 	int dir = -1, rc = -1;
@@ -62,6 +63,8 @@ ledger_load(struct store *s, const char *ca, struct ledger *l, struct err *e)
 	}
 	fs_close(&dir);
 	buf_clear(&file);
+	if (rc == 0 && record_settle(&l->when, now) && store_is_work(s))
+		rc = ledger_save(s, ca, l, e);
 	return rc;
 }
 

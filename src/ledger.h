@@ -22,8 +22,9 @@ struct ledger {
 
 extern const struct pack ledger_pack;
 
-/* None, or a damaged one, is an empty one. pack_clear() frees. */
-MUST_CHECK int	ledger_load(struct store *, const char *ca, struct ledger *, struct err *e);
+/* None, or a damaged one, is an empty one; its moment is settled. pack_clear() frees. */
+MUST_CHECK int	ledger_load(struct store *, const char *ca, const struct record_time *now,
+		    struct ledger *, struct err *e);
 MUST_CHECK int	ledger_save(struct store *, const char *ca, const struct ledger *, struct err *e);
 
 /* The CA asked not to be asked before `until`, unix seconds. Clamped. RETRY without memory. */

@@ -102,6 +102,15 @@ record_when(const struct record_time *then, const struct record_time *now)
 	return then->wall == 0 ? 0 : time_add(now->wall, -elapsed(then, now));
 }
 
+bool
+record_settle(struct record_time *t, const struct record_time *now)
+{
+	if (t->wall <= now->wall || (t->boot_id != 0 && t->boot_id == now->boot_id))
+		return false;
+	*t = *now;
+	return true;
+}
+
 /* --- lists of the newest --- */
 
 static void

@@ -34,6 +34,13 @@ void	record_now(struct record_time *);
 /* When it was, in the time of today's wall clock; never later than now. 0 for never. */
 int64_t	record_when(const struct record_time *then, const struct record_time *now);
 
+/*
+ * A clock that was set back before the machine was started anew leaves moments
+ * ahead of us, of which nothing but that they are past is known: they are
+ * taken for now. True if that was so; it must then be saved, or they stay new.
+ */
+bool	record_settle(struct record_time *, const struct record_time *now);
+
 struct record_result {
 	int64_t	 when;		/* unix seconds */
 	int64_t	 outcome;	/* enum outcome */
@@ -85,10 +92,9 @@ struct record {
 extern const struct pack record_pack;
 
 /*
- * Loads it, or makes an empty one. Moments that lie ahead, because the clock
- * was set back before the machine was started anew, are taken for now. One that is
- * damaged becomes record.json.bad (for work) and counts as an attempt that
- * just failed and an issuance just made. -1 only for I/O and what fs refuses.
+ * Loads it, or makes an empty one, and settles its moments. One that is damaged
+ * becomes record.json.bad (for work) and counts as an attempt that just failed
+ * and an issuance just made. -1 only for I/O and what fs refuses.
  */
 MUST_CHECK int	record_load(struct store_cert *, const struct record_time *now, struct record *,
 		    struct err *e);

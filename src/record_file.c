@@ -251,30 +251,21 @@ out:
 	return rc;
 }
 
-/*
- * A clock that was set back before the last start would keep events in the
- * future; nothing but that it was before now is known of them.
- */
-static void
-settle(struct record_time *t, const struct record_time *now)
-{
-	if ((t->boot_id == 0 || t->boot_id != now->boot_id) && t->wall > now->wall)
-		*t = *now;
-}
-
-static void
+static bool
 settle_all(struct record *r, const struct record_time *now)
 {
 	struct record_issue *i = r->issues.v;
 	struct record_validation *v = r->validations.v;
+	bool moved = false;
 
-	settle(&r->last_attempt, now);
-	settle(&r->last_failure, now);
-	settle(&r->last_success, now);
+	moved |= record_settle(&r->last_attempt, now);
+	moved |= record_settle(&r->last_failure, now);
+	moved |= record_settle(&r->last_success, now);
 	for (size_t k = 0; k < r->issues.n; k++)
-		settle(&i[k].when, now);
+		moved |= record_settle(&i[k].when, now);
 	for (size_t k = 0; k < r->validations.n; k++)
-		settle(&v[k].when, now);
+		moved |= record_settle(&v[k].when, now);
+	return moved;
 }
 
 /*
@@ -314,7 +305,9 @@ record_load(struct store_cert *c, const struct record_time *now, struct record *
 		rc = read_record(buf_span(&file), r, e);
 		if (rc == -1 && e->class == OUT_HOLD)
 			rc = start_anew(c, now, r, e);
-		settle_all(r, now);
+		/* Saved at once: else they would be new in every run. */
+		if (rc == 0 && settle_all(r, now) && store_cert_is_work(c))
+			rc = record_save(c, r, e);
 	} else if (e->sys == ENOENT) {
 		rc = 0;
 	}

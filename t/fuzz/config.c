@@ -62,7 +62,7 @@ is_whole(const struct config *cfg)
 	must(cfg->certs.n > 0 && cfg->cas.n > 0 && cfg->state_dir[0] == '/' && cfg->jobs > 0);
 	for (size_t i = 0; i < cfg->certs.n; i++) {
 		must(c[i].names.n > 0 && c[i].key.n > 0 && c[i].ca.n > 0);
-		must(c[i].challenges.n > 0 && c[i].hooks.n > 0);
+		must(c[i].challenges.n > 0);
 		must(strchr(c[i].name, '/') == NULL && c[i].name[0] != '.');
 		must(config_ca(cfg, c[i].ca.v[0]) != NULL);
 	}

@@ -125,7 +125,8 @@ turn_until(const size_t *count, size_t want)
 	ck_assert_uint_eq(*count, want);
 }
 
-static struct msg_put put = { .token = "token", .key_authorization = "auth" };
+static char token[] = "token", auth[] = "auth";
+static struct msg_put put = { .token = token, .key_authorization = auth };
 
 START_TEST(a_call_is_answered_once)
 {

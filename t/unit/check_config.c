@@ -360,13 +360,14 @@ END_TEST
 
 /* --- what is shipped --- */
 
+static char sources[PATH_MAX];	/* absolute: the tests change the folder */
+
 static void
 read_shipped(const char *name, struct buf *text)
 {
-	const char *srcdir = getenv("srcdir");
 	char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof(path), "%s/%s", srcdir != NULL ? srcdir : ".", name);
+	ck_assert_int_lt(snprintf(path, sizeof(path), "%s/%s", sources, name), PATH_MAX);
 	buf_init(text, 1 << 20);
 	ck_assert_msg(fs_read_path(path, 1 << 20, text, &e) == 0, "%s", e.text);
 }
@@ -436,11 +437,14 @@ END_TEST
 int
 main(void)
 {
+	const char *srcdir = getenv("srcdir");
 	Suite *s = suite_create("config");
 	TCase *tc = tcase_create("config");
 	SRunner *sr;
 	int failed;
 
+	if (realpath(srcdir != NULL ? srcdir : ".", sources) == NULL)
+		return 1;
 	load_rows();
 	tcase_add_checked_fixture(tc, conf_start, conf_finish);
 	tcase_add_test(tc, agree_tos_and_one_name_are_enough);
