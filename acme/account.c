@@ -107,7 +107,8 @@ begin_register(struct acme_task *t, struct err *e)
 	}
 	if (d->eab_required && !t->job.eab) {
 		err_set(e, OUT_HOLD, "account: the CA wants an external account binding");
-		return err_hint(e, "set eab-kid and eab-key-file as its customer portal gives them");
+		return err_hint(e, "set eab-kid and eab-key-file as its customer portal gives "
+		    "them");
 	}
 	acme_go(t, t->job.eab ? &step_bind : &step_new_account);
 	return 0;
@@ -328,14 +329,10 @@ begin_list(struct acme_task *t, struct err *e)
 }
 
 static int
-took_list(struct acme_task *t, const struct acme_answer *a, struct err *e)
+keep_urls(struct acme_task *t, const struct json *list, struct err *e)
 {
-	const struct json *list;
 	const char *url;
-	char *next;
 
-	if (json_get_array(a->json, "orders", "orders", JSON_REQUIRED, &list, e) == -1)
-		return -1;
 	for (size_t i = 0; i < json_count(list) && t->result.orders.n < ORDERS_MAX; i++) {
 		if ((url = json_str(json_at(list, i))) == NULL)
 			return err_set(e, OUT_HOLD, "orders: want URLs");
@@ -344,16 +341,39 @@ took_list(struct acme_task *t, const struct acme_answer *a, struct err *e)
 		if (strs_add(&t->result.orders, url) == -1)
 			return err_nomem(e);
 	}
-	next = acme_link(&a->reply->headers, "next", 0, t->req.url);
-	if (next == NULL || ++t->pages >= ORDER_PAGES_MAX) {
-		free(next);
+	return 0;
+}
+
+static int
+go_to_next_page(struct acme_task *t, const struct acme_headers *h, struct err *e)
+{
+	struct acme_link_query q = { .rel = "next", .base = t->req.url };
+	struct buf url;
+	int rc = 0;
+
+	buf_init(&url, URL_TEXT_MAX);
+	if (++t->pages >= ORDER_PAGES_MAX || !acme_link(h, q, &url)) {
 		acme_finish(t);
-		return 0;
+	} else {
+		rc = !buf_ok(&url) ? err_nomem(e) :
+		    acme_url_check(t->s->ca, "orders: next", buf_cstr(&url), e);
+		if (rc == 0)
+			rc = acme_set(&t->page, buf_cstr(&url), e);
+		acme_go(t, &step_list);
 	}
-	free(t->page);
-	t->page = next;
-	acme_go(t, &step_list);
-	return acme_url_check(t->s->ca, "orders: next", next, e);
+	buf_clear(&url);
+	return rc;
+}
+
+static int
+took_list(struct acme_task *t, const struct acme_answer *a, struct err *e)
+{
+	const struct json *list;
+
+	if (json_get_array(a->json, "orders", "orders", JSON_REQUIRED, &list, e) == -1 ||
+	    keep_urls(t, list, e) == -1)
+		return -1;
+	return go_to_next_page(t, &a->reply->headers, e);
 }
 
 static const struct acme_step step_list = {

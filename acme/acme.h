@@ -26,7 +26,7 @@
 
 struct acme_ca {
 	char		*directory;	/* https URL */
-	struct strs	 hosts;		/* further "host" or "host:port" that its URLs may name */
+	struct strs	 hosts;		/* "host" or "host:port": further ones in its URLs */
 };
 
 extern const struct pack acme_ca_pack;
@@ -71,18 +71,19 @@ enum acme_kind {
 
 struct acme_job {
 	int64_t		 kind;		/* enum acme_kind */
-	char		*account;	/* its URL; NULL only for DIRECTORY, REGISTER, FIND, RENEWAL, REVOKE by_cert_key */
+	/* Its URL; NULL only for DIRECTORY, REGISTER, FIND, RENEWAL and REVOKE by_cert_key. */
+	char		*account;
 	/* REGISTER, UPDATE */
 	struct strs	 contact;	/* mailto: URLs */
 	bool		 agree_tos;	/* the operator agreed to the CA's terms */
-	bool		 eab;		/* there is an external account binding: ACME_KEY_EAB can be asked for */
+	bool		 eab;		/* ACME_KEY_EAB can be asked for */
 	/* ORDER */
-	struct strs	 names;		/* canonical: host names, "*.host", IPv4 and IPv6 addresses */
+	struct strs	 names;		/* canonical host names, "*.host", addresses */
 	struct strs	 challenges;	/* types that can be solved, the preferred one first */
 	char		*thumbprint;	/* RFC 7638, of the account's key: base64url */
 	char		*order;		/* URL of an order to go on with; NULL: a new one */
 	char		*profile;	/* NULL: the CA's default */
-	bool		 profile_required;	/* else it is left out where the CA does not have it */
+	bool		 profile_required;	/* else left out where the CA lacks it */
 	/* ORDER: the predecessor, or NULL. RENEWAL: the certificate in question. */
 	char		*cert_id;	/* as acme_cert_id() writes it */
 	/* REVOKE */
@@ -102,7 +103,8 @@ enum acme_what {
 	ACME_SIGN,	/* a JWS; acme_task_signed() */
 	ACME_SOLVE,	/* challenges put up; acme_task_solved() when all are in place */
 	ACME_UNSOLVE,	/* all of them taken down again; needs no answer */
-	ACME_CSR,	/* order_url stored with key and CSR; acme_task_csr() */
+	ACME_CSR,	/* order_url stored with key and CSR; acme_task_csr(). The CA may still be
+			   at the challenges: keys are made while it works */
 	ACME_CHAIN,	/* a chain was received, is it fit? acme_task_chain() */
 	ACME_WAIT,	/* wait_ms; acme_task_waited() */
 	ACME_DONE,	/* result, nothing more is wanted */
@@ -122,7 +124,7 @@ enum acme_key {
 	ACME_KEY_JWK,	/* account key; protected header with jwk */
 	ACME_KEY_CERT,	/* certificate's key; protected header with jwk (RFC 8555 section 7.6) */
 	ACME_KEY_EAB,	/* HMAC: no nonce, the payload is the account key's JWK (section 7.3.4) */
-	ACME_KEY_NEW,	/* the new key, with jwk: no nonce, payload of jws_rollover() (section 7.3.5) */
+	ACME_KEY_NEW,	/* the new key, with jwk: no nonce, payload of jws_rollover() */
 };
 
 /* Who signs builds the protected header himself, and the payload too for EAB and NEW. */
@@ -143,7 +145,7 @@ struct acme_challenge {
 	char		*type;		/* one of job.challenges */
 	char		*token;		/* base64url, 22 to 128; NULL for dns-persist-01 */
 	char		*key_auth;	/* token "." thumbprint; NULL for dns-persist-01 */
-	struct strs	 issuers;	/* dns-persist-01: issuer domain names that may stand in the record */
+	struct strs	 issuers;	/* dns-persist-01: names that may stand in the record */
 };
 
 extern const struct pack acme_challenge_pack;
@@ -155,7 +157,7 @@ struct acme_want {
 	const struct acme_sign		*sign;		/* ACME_SIGN */
 	const struct acme_challenge	*challenges;	/* ACME_SOLVE, ACME_UNSOLVE */
 	size_t				 nchallenges;
-	const char			*order_url;	/* from SOLVE on: to be stored for job.order */
+	const char			*order_url;	/* from SOLVE on: for job.order */
 	struct span			 chain;		/* ACME_CHAIN: PEM as received */
 	size_t				 chains_left;	/* ACME_CHAIN: alternates behind this one */
 	int64_t				 wait_ms;	/* ACME_WAIT */
@@ -238,7 +240,7 @@ void	acme_task_reply(struct acme_task *, int64_t now, const struct acme_reply *)
 void	acme_task_signed(struct acme_task *, struct span jws);	/* flattened JSON, jws_finish() */
 void	acme_task_solved(struct acme_task *);
 void	acme_task_csr(struct acme_task *, struct span der);
-void	acme_task_chain(struct acme_task *, bool take);		/* false: the next alternate, if any */
+void	acme_task_chain(struct acme_task *, bool take);	/* false: the next alternate, if any */
 void	acme_task_waited(struct acme_task *);
 
 /* What was wanted could not be had; e is what the task will fail with. */

@@ -31,7 +31,7 @@ begin_renewal(struct acme_task *t, struct err *e)
 	buf_init(&b, URL_MAX);
 	buf_printf(&b, "%s/%s", t->s->dir.renewal_info, t->job.cert_id);
 	if (!buf_ok(&b))
-		err_set(e, OUT_RETRY, "renewal information: too long a URL");
+		err_set(e, OUT_RETRY, "renewal information: too long a URL, or no memory");
 	else if (acme_url_check(t->s->ca, "renewal information", buf_cstr(&b), e) == 0)
 		rc = acme_get(t, buf_cstr(&b), e);
 	buf_clear(&b);

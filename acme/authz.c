@@ -351,7 +351,7 @@ begin_diagnose(struct acme_task *t, struct err *e)
 
 	while ((a = authz_at(t)) != NULL && a->valid)
 		t->order.at++;
-	/* Once the line is full more would not be shown; and what comes after finalize is not theirs. */
+	/* A full line shows no more, and what goes wrong after finalize is not theirs. */
 	if (a == NULL || t->order.why.n >= ERR_TEXT_MAX || t->order.solve.n == 0 ||
 	    t->order.finalized)
 		return acme_order_fails(t, e);

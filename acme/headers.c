@@ -256,28 +256,21 @@ has_relation(struct span rel, const char *want)
  * slash gets the scheme and host of base. Others are not resolved, but left
  * to acme_url_check() to refuse.
  */
-char *
-acme_resolve(struct span target, const char *base)
+void
+acme_resolve(struct span target, const char *base, struct buf *out)
 {
 	const char *rest = strstr(base, "://");
-	struct buf b;
-	char *out = NULL;
 
-	buf_init(&b, VALUE_MAX);
 	if (rest != NULL && span_starts(target, "/") && !span_starts(target, "//")) {
 		rest += 3;
 		rest += strcspn(rest, "/?");
-		buf_put(&b, span_of(base, (size_t)(rest - base)));
+		buf_put(out, span_of(base, (size_t)(rest - base)));
 	}
-	buf_put(&b, target);
-	if (buf_ok(&b))
-		out = span_dup(buf_span(&b));
-	buf_clear(&b);
-	return out;
+	buf_put(out, target);
 }
 
-char *
-acme_link(const struct acme_headers *h, const char *rel, size_t i, const char *base)
+bool
+acme_link(const struct acme_headers *h, struct acme_link_query q, struct buf *out)
 {
 	struct link l;
 	const char *p;
@@ -285,9 +278,12 @@ acme_link(const struct acme_headers *h, const char *rel, size_t i, const char *b
 	for (size_t at = 0; at < h->nlinks; at++) {
 		p = h->links[at];
 		while (p != NULL && (p = read_link(p, &l)) != NULL) {
-			if (has_relation(l.rel, rel) && i-- == 0)
-				return acme_resolve(l.target, base);
+			if (!has_relation(l.rel, q.rel) || q.nth-- > 0)
+				continue;
+			buf_reset(out);
+			acme_resolve(l.target, q.base, out);
+			return true;
 		}
 	}
-	return NULL;
+	return false;
 }

@@ -95,12 +95,18 @@ describe(const struct acme_call *call, CURLcode code, struct err *e)
 	const char *why = call->why[0] != '\0' ? call->why : curl_easy_strerror(code);
 	enum outcome class = OUT_RETRY;
 	struct err ignored;
-	struct url u;
+	struct url u = { 0 };
 
 	if (call->fault.class != OUT_OK) {
 		*e = call->fault;
 		return;
 	}
+	if (curl_easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK ||
+	    url == NULL || text_url(url, &u, &ignored) == -1)
+		memcpy(u.host, "CA", sizeof("CA"));
+	/* libcurl also says this of a reply of HTTP/0.9. */
+	if (code == CURLE_UNSUPPORTED_PROTOCOL && strcmp(u.scheme, "https") == 0)
+		code = CURLE_WEIRD_SERVER_REPLY;
 	for (size_t i = 0; i < NITEMS(faults); i++) {
 		if (faults[i].code != code)
 			continue;
@@ -108,9 +114,6 @@ describe(const struct acme_call *call, CURLcode code, struct err *e)
 		hint = faults[i].hint;
 		class = faults[i].class;
 	}
-	if (curl_easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK ||
-	    url == NULL || text_url(url, &u, &ignored) == -1)
-		memcpy(u.host, "CA", sizeof("CA"));
 	if (call->too_big || code == CURLE_FILESIZE_EXCEEDED) {
 		err_set(e, OUT_RETRY, "%s: the reply is larger than %d octets of header or %d of "
 		    "body", u.host, ACME_HEADERS_MAX, ACME_BODY_MAX);
@@ -391,7 +394,7 @@ set_limits(CURL *c)
 	    curl_easy_setopt(c, CURLOPT_MAXFILESIZE, (long)ACME_BODY_MAX) == CURLE_OK;
 }
 
-/* The cache of the CA bundle, 21 ms of CPU for each connection otherwise, works without CAPATH only. */
+/* The bundle is parsed for each connection, or cached, which works without CAPATH only. */
 static bool
 set_tls(CURL *c, const char *ca_file)
 {

@@ -17,7 +17,7 @@ struct acme_call;
 
 struct acme_http_conf {
 	const char	*user_agent;	/* RFC 8555 section 6.1 */
-	const char	*ca_file;	/* PEM bundle that vouches for the server; NULL: the system's */
+	const char	*ca_file;	/* PEM that vouches for the server; NULL: system's */
 };
 
 /* conf is copied. RETRY. */

@@ -26,7 +26,7 @@ static const struct acme_step step_look, step_finalize, step_chain;
 static int64_t
 next_look_ms(const struct acme_wait *w)
 {
-	static const int64_t looks[] = { 20, 60, 140, 280, 500, 900, 1600, 2800, 5000, 9000 };
+	static const int64_t looks[] = { 10, 25, 60, 140, 280, 500, 900, 1600, 2800, 5000, 9000 };
 
 	if (w->waited_ms == 0)
 		return w->pace != NULL ? w->pace->first_ms : looks[0];
@@ -151,8 +151,8 @@ static int
 took_csr(struct acme_task *t, const struct acme_answer *a UNUSED, struct err *e)
 {
 	if (!buf_ok(&t->order.csr) || t->order.csr.n == 0)
-		return err_set(e, OUT_RETRY, "order: an empty CSR, or one of more than %d octets",
-		    ACME_CSR_MAX);
+		return err_set(e, OUT_RETRY, "order: want a CSR of 1 to %d octets, and memory for "
+		    "it", ACME_CSR_MAX);
 	acme_go(t, &acme_step_csr);
 	return 0;
 }
@@ -226,27 +226,46 @@ body_has(const struct acme_reply *r, const char *what)
 	return r->body.n > 0 && memmem(r->body.p, r->body.n, what, strlen(what)) != NULL;
 }
 
+/* FAULTS A16: a reply without an announced length may end anywhere. */
+static bool
+is_cut_off(const struct acme_reply *r)
+{
+	static const char begin[] = "-----BEGIN ", end[] = "-----END ";
+	struct span rest = buf_span(&r->body);
+	const uint8_t *at;
+
+	while (rest.n > 0 && (at = memmem(rest.p, rest.n, begin, sizeof(begin) - 1)) != NULL) {
+		rest = span_of(at, rest.n - (size_t)(at - rest.p));
+		if ((at = memmem(rest.p, rest.n, end, sizeof(end) - 1)) == NULL)
+			return true;
+		rest = span_of(at, rest.n - (size_t)(at - rest.p));
+	}
+	return false;
+}
+
 /* FAULTS A41: a link that may not be followed is as good as none. */
 static int
 keep_alternates(struct acme_task *t, const struct acme_reply *r, struct err *e)
 {
-	char *url;
+	struct acme_link_query q = { .rel = "alternate", .base = t->req.url };
 	struct err unfit;
-	bool keep;
+	struct buf url;
+	int rc = 0;
 
-	for (size_t i = 0; i < ACME_LINKS_MAX && t->order.alternates.n < ALTERNATES_MAX; i++) {
-		if ((url = acme_link(&r->headers, "alternate", i, t->req.url)) == NULL)
-			return 0;
-		keep = acme_url_check(t->s->ca, "Link", url, &unfit) == 0 &&
-		    strcmp(url, t->order.certificate) != 0 &&
-		    !strs_has(&t->order.alternates, url);
-		if (keep && strs_add(&t->order.alternates, url) == -1) {
-			free(url);
-			return err_nomem(e);
-		}
-		free(url);
+	buf_init(&url, URL_TEXT_MAX);
+	while (rc == 0 && t->order.alternates.n < ALTERNATES_MAX &&
+	    acme_link(&r->headers, q, &url)) {
+		q.nth++;
+		if (!buf_ok(&url))
+			rc = err_nomem(e);
+		else if (acme_url_check(t->s->ca, "Link", buf_cstr(&url), &unfit) == 0 &&
+		    strcmp(buf_cstr(&url), t->order.certificate) != 0 &&
+		    !strs_has(&t->order.alternates, buf_cstr(&url)) &&
+		    strs_add(&t->order.alternates, buf_cstr(&url)) == -1)
+			rc = err_nomem(e);
 	}
-	return 0;
+	buf_clear(&url);
+	return rc;
 }
 
 static int
@@ -258,6 +277,8 @@ took_certificate(struct acme_task *t, const struct acme_answer *a, struct err *e
 	if (!body_has(a->reply, "-----BEGIN CERTIFICATE-----"))
 		return err_set(e, OUT_REFUSE, "certificate: want PEM, have %zu octets without it",
 		    a->reply->body.n);
+	if (is_cut_off(a->reply))
+		return err_set(e, OUT_RETRY, "certificate: the reply ends inside a certificate");
 	if (t->order.chain_at == 0 && keep_alternates(t, a->reply, e) == -1)
 		return -1;
 	buf_reset(&t->order.chain);

@@ -13,7 +13,7 @@
 
 #define JWS_MAX		(64 * 1024)	/* of a JWS and of each of its parts */
 
-/* Public keys as JWK, in the form that RFC 7638 digests. Integers without leading zeros; x and y full width. */
+/* Public keys as RFC 7638 digests them. n and e without leading zeros; x and y of full width. */
 void		jws_jwk_ec(struct buf *out, const char *crv, struct span x, struct span y);
 void		jws_jwk_rsa(struct buf *out, struct span n, struct span e);
 

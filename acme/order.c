@@ -81,18 +81,13 @@ order_names(const struct json *ids, const char *name)
 	return false;
 }
 
-/* The members that stay as they are, once. FAULTS A46: order and letter case do not count. */
+/* Is it for the names of the job? FAULTS A46: their order and letter case do not count. */
 static int
-read_rest(struct acme_task *t, const struct json *o, struct err *e)
+read_names(const struct acme_task *t, const struct json *o, struct err *e)
 {
-	const struct json *urls, *ids;
-	const char *profile;
+	const struct json *ids;
 
-	if (json_get_array(o, "order", "identifiers", JSON_REQUIRED, &ids, e) == -1 ||
-	    json_get_array(o, "order", "authorizations", JSON_REQUIRED, &urls, e) == -1 ||
-	    json_get_str(o, "order", "profile", JSON_OPTIONAL, &profile, e) == -1 ||
-	    acme_set_clean(&t->result.profile, profile, e) == -1 ||
-	    acme_get_url(t, o, "order", "finalize", &t->order.finalize, e) == -1)
+	if (json_get_array(o, "order", "identifiers", JSON_REQUIRED, &ids, e) == -1)
 		return -1;
 	for (size_t i = 0; i < t->job.names.n; i++)
 		if (!order_names(ids, t->job.names.v[i]))
@@ -101,6 +96,18 @@ read_rest(struct acme_task *t, const struct json *o, struct err *e)
 	if (json_count(ids) != t->job.names.n)
 		return err_set(e, OUT_HOLD, "order: identifiers: want %zu, have %zu",
 		    t->job.names.n, json_count(ids));
+	return 0;
+}
+
+/* What is needed to bring it further. */
+static int
+read_rest(struct acme_task *t, const struct json *o, struct err *e)
+{
+	const struct json *urls;
+
+	if (json_get_array(o, "order", "authorizations", JSON_REQUIRED, &urls, e) == -1 ||
+	    acme_get_url(t, o, "order", "finalize", &t->order.finalize, e) == -1)
+		return -1;
 	for (size_t i = 0; i < json_count(urls); i++)
 		if (add_authz(t, json_str(json_at(urls, i)), e) == -1)
 			return -1;
@@ -111,9 +118,11 @@ int
 acme_order_read_state(struct acme_task *t, const struct json *o, struct err *e)
 {
 	const struct json *problem = NULL;
-	const char *status;
+	const char *status, *profile;
 
-	if (json_get_str(o, "order", "status", JSON_REQUIRED, &status, e) == -1)
+	if (json_get_str(o, "order", "status", JSON_REQUIRED, &status, e) == -1 ||
+	    json_get_str(o, "order", "profile", JSON_OPTIONAL, &profile, e) == -1 ||
+	    acme_set_clean(&t->result.profile, profile, e) == -1)
 		return -1;
 	t->order.status = status_of(status);
 	if (t->order.status == STATUS_VALID)
@@ -315,7 +324,8 @@ static int
 took_new(struct acme_task *t, const struct acme_answer *a, struct err *e)
 {
 	if (acme_get_location(t, a->reply, "order", &t->order.url, e) == -1 ||
-	    acme_order_read_state(t, a->json, e) == -1 || read_rest(t, a->json, e) == -1)
+	    acme_order_read_state(t, a->json, e) == -1 || read_names(t, a->json, e) == -1 ||
+	    read_rest(t, a->json, e) == -1)
 		return -1;
 	switch (t->order.status) {
 	case STATUS_PENDING:
@@ -368,38 +378,33 @@ begin_resume(struct acme_task *t, struct err *e)
 	return acme_post(t, t->order.url, SPAN_NONE, e);
 }
 
+/* What is finalized is not ordered again for want of members that are needed only before. */
 static int
 took_resume(struct acme_task *t, const struct acme_answer *a, struct err *e)
 {
 	struct err unfit;
+	bool open;
 
 	if (acme_order_read_state(t, a->json, e) == -1)
 		return -1;
-	/* Dead, or for other names than today's: it is of no more use. */
+	open = t->order.status == STATUS_PENDING || t->order.status == STATUS_READY;
 	if (t->order.status == STATUS_INVALID) {
 		start_over(t);
-		return 0;
-	}
-	if (read_rest(t, a->json, &unfit) == -1) {
+	} else if (read_names(t, a->json, &unfit) == -1 ||
+	    (open && read_rest(t, a->json, &unfit) == -1)) {
 		acme_warn(t, "the order left over: %s; a new one is placed", unfit.text);
 		start_over(t);
-		return 0;
-	}
-	switch (t->order.status) {
-	case STATUS_PENDING:
+	} else if (t->order.status == STATUS_PENDING) {
 		acme_go(t, &acme_step_authz);
-		return 0;
-	case STATUS_READY:
+	} else if (t->order.status == STATUS_READY) {
 		acme_go(t, &acme_step_csr);
-		return 0;
-	case STATUS_VALID:
+	} else if (t->order.status == STATUS_VALID) {
 		acme_go(t, &acme_step_certificate);
-		return 0;
-	default:
+	} else {
 		t->order.finalized = true;
 		acme_go(t, &acme_step_wait);
-		return 0;
 	}
+	return 0;
 }
 
 /* The CA may have forgotten it: FAULTS A33. */

@@ -12,7 +12,7 @@
 #include "base/json.h"
 
 #define BAD_NONCES_PER_REQUEST	3
-#define BAD_NONCES_PER_RUN	10
+#define BAD_NONCES_PER_TASK	10
 #define ALTERNATES_MAX		4	/* chains beyond the first (FAULTS A41) */
 #define NAMES_MAX		256	/* authorizations of an order */
 #define POLLS_MAX		60
@@ -40,7 +40,7 @@ struct acme_directory {
 	bool		 eab_required;
 };
 
-/* What the session knows of how long the CA takes, so that the first look is neither early nor late. */
+/* How long the CA has taken so far, so that a first look is neither early nor late. */
 struct acme_pace {
 	int64_t		 first_ms;	/* until the first look */
 	bool		 known;		/* there was one */
@@ -60,7 +60,6 @@ struct acme_session {
 	uint64_t		 seen[SEEN_NONCES];	/* digests of the last nonces */
 	size_t			 nseen;
 	bool			 warned_cache;
-	unsigned		 bad_nonces;
 	int64_t			 held_until;
 	bool			 has_skew;
 	int64_t			 skew;
@@ -86,7 +85,8 @@ bool	acme_nonce_put(struct acme_session *, const struct acme_reply *, struct str
 void	acme_session_learn(struct acme_session *, int64_t now, const struct acme_reply *);
 
 /* A task fails (e) or is freed (NULL): if it read the directory for all, the others must know. */
-void	acme_session_task_ends(struct acme_session *, const struct acme_task *, const struct err *e);
+void	acme_session_task_ends(struct acme_session *, const struct acme_task *,
+	    const struct err *e);
 
 /* The first look found it done, or not. */
 void	acme_pace_first(struct acme_pace *, bool done);
@@ -131,7 +131,7 @@ struct acme_refusal {
 void	acme_refusal_read(const struct acme_reply *, const char *where, int64_t now,
 	    struct acme_refusal *out, struct err *e);
 
-/* "connection: 192.0.2.1: refused; b.example.com: dns: no such name", for people, raw. problem may be NULL. */
+/* "connection: 192.0.2.1: refused; b.example.com: dns: no such name", for people, raw. */
 void	acme_problem_text(const struct json *problem, struct buf *out);
 
 /* Advice for a problem object, or NULL. */
@@ -149,11 +149,19 @@ bool	acme_retry_after(const struct acme_headers *, int64_t now, int64_t *seconds
 /* Value of Date; false if there is none that can be read. */
 bool	acme_date(const struct acme_headers *, int64_t now, int64_t *out);
 
-/* Target of the i-th Link with this relation, resolved against base, as a new text; NULL if there is none. */
-char	*acme_link(const struct acme_headers *, const char *rel, size_t i, const char *base);
+#define URL_TEXT_MAX	(16 * 1024)	/* more than any URL that passes acme_url_check() */
 
-/* A reference of a header as an absolute URL where it is one, against the URL of the request; NULL without memory. */
-char	*acme_resolve(struct span target, const char *base);
+/* A reference of a header as an absolute URL, against the URL of the request. */
+void	acme_resolve(struct span target, const char *base, struct buf *out);
+
+struct acme_link_query {
+	const char	*rel;
+	size_t		 nth;		/* of those with this relation, from 0 on */
+	const char	*base;		/* URL of the request */
+};
+
+/* Target of a Link as the only content of out; false if there is none. */
+bool	acme_link(const struct acme_headers *, struct acme_link_query, struct buf *out);
 
 /* base64url alphabet and a length, as nonces and tokens have. */
 bool	acme_is_base64url(const char *, size_t min, size_t max);
@@ -239,8 +247,8 @@ struct acme_order {
 	struct list		 solve;		/* struct acme_challenge */
 	size_t			 answered;	/* challenges */
 	struct buf		 csr;
-	bool			 early;		/* finalize is tried before the order is known to be ready */
-	bool			 finalized;	/* finalize was sent, or it had been, and not refused */
+	bool			 early;		/* finalize is tried on suspicion */
+	bool			 finalized;	/* it was sent, and not refused */
 	unsigned		 finalize_calls;
 	struct err		 refused;	/* what the CA said to an answer to a challenge */
 	struct buf		 why;		/* of an invalid order: each identifier's reason */
@@ -263,12 +271,13 @@ struct acme_task {
 	bool			 sign_alone;	/* no request follows the signature */
 	struct buf		 inner;		/* EAB or inner JWS */
 	unsigned		 bad_nonces;	/* of this request */
+	unsigned		 all_bad_nonces;
 	unsigned		 dry_nonces;	/* replies of newNonce without one */
 	bool			 garbled;	/* this request was answered with garbage before */
 	int64_t			 block_ms;
 	bool			 up;		/* challenges are */
 	bool			 take_down;
-	int64_t			 asked_ms;	/* Retry-After of the last reply, 1 to 60 s; 0: none */
+	int64_t			 asked_ms;	/* Retry-After of the last reply, 0: none */
 	struct acme_wait	 wait;
 	struct acme_order	 order;
 	size_t			 pages;
@@ -328,7 +337,7 @@ extern const struct acme_step	acme_step_show_directory, acme_step_register, acme
 /* --- between order.c, authz.c and issue.c --- */
 
 extern const struct acme_step	acme_step_authz;	/* order.at = 0: fetch all, solve, answer */
-extern const struct acme_step	acme_step_csr;		/* all that can be done for the authorizations is done */
+extern const struct acme_step	acme_step_csr;		/* nothing is left to do for them */
 extern const struct acme_step	acme_step_wait;		/* for the order to be ready, or valid */
 extern const struct acme_step	acme_step_certificate;	/* the order is valid */
 extern const struct acme_step	acme_step_diagnose;	/* order.at = 0: why the order is invalid */
@@ -342,7 +351,9 @@ int	acme_order_read_state(struct acme_task *, const struct json *, struct err *e
 /* The order is dead: -1, with what order.why has gathered. */
 int	acme_order_fails(struct acme_task *, struct err *e);
 bool	acme_is_address(const char *name);
-bool	acme_same_name(const char *, const char *);	/* letter case, and the ways to write an address, aside */
+
+/* Letter case, and the ways to write an address, aside. */
+bool	acme_same_name(const char *, const char *);
 void	acme_order_init(struct acme_order *);
 void	acme_order_clear(struct acme_order *);
 

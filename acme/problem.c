@@ -139,10 +139,6 @@ acme_problem_text(const struct json *problem, struct buf *out)
 	const struct json *subs = NULL;
 	struct err ignored;
 
-	if (problem == NULL) {
-		buf_str(out, "no reason given");
-		return;
-	}
 	write_one(problem, out);
 	if (json_get_array(problem, "problem", "subproblems", JSON_OPTIONAL, &subs, &ignored) == -1)
 		return;
@@ -276,6 +272,6 @@ acme_refusal_read(const struct acme_reply *r, const char *where, int64_t now,
 		judge_bare(r, where, out, e);
 	json_free(doc);
 	set_retry_at(r, now, e);
-	/* A limit that ACME itself knows is about names or accounts; a bare one about the client. */
+	/* A limit that ACME knows is about names or accounts; a bare one about the client. */
 	out->whole_ca = r->status == 503 || (r->status == 429 && out->problem == PROBLEM_NONE);
 }

@@ -69,21 +69,22 @@ int
 acme_get_location(const struct acme_task *t, const struct acme_reply *r, const char *where,
     char **out, struct err *e)
 {
-	char *url;
+	struct buf url;
+	int rc = -1;
 
 	if (r->headers.location == NULL)
 		return err_set(e, OUT_HOLD, "%s: Location: want the URL of the object, have none",
 		    where);
-	url = acme_resolve(span_str(r->headers.location), t->req.url);
-	if (url == NULL)
-		return err_nomem(e);
-	if (acme_url_check(t->s->ca, "Location", url, e) == -1) {
-		free(url);
-		return err_in(e, "%s", where);
-	}
-	free(*out);
-	*out = url;
-	return 0;
+	buf_init(&url, URL_TEXT_MAX);
+	acme_resolve(span_str(r->headers.location), t->req.url, &url);
+	if (!buf_ok(&url))
+		err_nomem(e);
+	else if (acme_url_check(t->s->ca, "Location", buf_cstr(&url), e) == -1)
+		err_in(e, "%s", where);
+	else
+		rc = acme_set(out, buf_cstr(&url), e);
+	buf_clear(&url);
+	return rc;
 }
 
 void
@@ -190,15 +191,14 @@ took_nonce(struct acme_task *t, const struct acme_reply *r, bool has_nonce, stru
 	    "base64url, have none, twice");
 }
 
-/* FAULTS A01, A02. The nonce that came with the refusal is the last in the pool, and is used first. */
+/* FAULTS A01, A02. The nonce of the refusal is the last in the pool, and is used first. */
 static int
 again_after_bad_nonce(struct acme_task *t, struct err *e)
 {
 	if (++t->bad_nonces > BAD_NONCES_PER_REQUEST)
 		return err_in(e, "the request was sent %u times", t->bad_nonces);
-	if (++t->s->bad_nonces > BAD_NONCES_PER_RUN)
-		return err_in(e, "more than %d nonces were refused in this run",
-		    BAD_NONCES_PER_RUN);
+	if (++t->all_bad_nonces > BAD_NONCES_PER_TASK)
+		return err_in(e, "more than %d nonces were refused", BAD_NONCES_PER_TASK);
 	t->phase = PHASE_SIGN;
 	return 0;
 }

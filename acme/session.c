@@ -11,7 +11,7 @@
 
 #define POOL_MAX		256	/* unused nonces */
 #define PROFILES_MAX		64
-#define FIRST_LOOK_MS		20	/* a CA on the same machine is done by then */
+#define FIRST_LOOK_MS		10	/* a CA on the same machine is done by then */
 #define LAST_LOOK_MS		1000	/* a first look is never later */
 #define DIRECTORY_FAULT_TIME	MINUTE	/* tasks that come later fail alike, unasked */
 

@@ -306,7 +306,7 @@ acme_task_signed(struct acme_task *t, struct span jws)
 	buf_reset(to);
 	buf_put(to, jws);
 	if (!buf_ok(to) || jws.n == 0) {
-		err_set(&e, OUT_RETRY, "%s: empty or too long a JWS", t->step->name);
+		err_set(&e, OUT_RETRY, "%s: no JWS, too long a one, or no memory", t->step->name);
 		fail(t, &e);
 	} else if (!t->sign_alone) {
 		t->phase = PHASE_SEND;
@@ -365,8 +365,8 @@ acme_task_solved(struct acme_task *t)
 void
 acme_task_csr(struct acme_task *t, struct span der)
 {
-	buf_reset(&t->order.csr);
-	buf_put(&t->order.csr, der);
+	if (t->phase == PHASE_ASK)
+		buf_put(&t->order.csr, der);
 	took_answer(t, ACME_CSR, "a CSR");
 }
 

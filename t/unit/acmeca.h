@@ -31,9 +31,30 @@
 #define PROBLEM(status, word, rest) REPLY(status, "application/problem+json", \
 	"{\"type\":\"urn:ietf:params:acme:error:" word "\"" rest "}")
 
+#define HTML(status) REPLY(status, "text/html", "<html><body>Log in</body></html>")
+#define BAD_NONCE PROBLEM("400 Bad Request", "badNonce", ",\"detail\":\"JWS has a bad nonce\"")
+#define RETRY_AFTER(status, value) "HTTP/1.1 " status "\r\nReplay-Nonce: @\r\nDate: " CA_DATE \
+	"\r\nContent-Type: text/plain\r\nRetry-After: " value "\r\n\r\nslow down"
+#define LIMITED(value) "HTTP/1.1 429 Too Many\r\nReplay-Nonce: @\r\nDate: " CA_DATE \
+	"\r\nContent-Type: application/problem+json\r\nRetry-After: " value "\r\n\r\n" \
+	"{\"type\":\"urn:ietf:params:acme:error:rateLimited\",\"detail\":\"too many\"}"
+#define MADE(body) "HTTP/1.1 201 Created\r\nReplay-Nonce: @\r\nContent-Type: application/json" \
+	"\r\nLocation: " CA_URL "/o/1\r\n\r\n" body
+#define IDS "\"identifiers\":[{\"type\":\"dns\",\"value\":\"n1.example\"}]"
+#define AUTHZ_1 "\"authorizations\":[\"" CA_URL "/authz/1\"]"
+#define FINAL "\"finalize\":\"" CA_URL "/final/1\""
+#define ORDER(status) "{\"status\":\"" status "\"," IDS "," AUTHZ_1 "," FINAL "}"
+#define AUTHZ(status, challenges) JSON_REPLY("{\"status\":\"" status "\",\"identifier\":" \
+	"{\"type\":\"dns\",\"value\":\"n1.example\"},\"challenges\":[" challenges "]}")
+#define CHALLENGE(type, token) "{\"type\":\"" type "\",\"status\":\"pending\",\"url\":\"" CA_URL \
+	"/chal/1\",\"token\":\"" token "\"}"
+#define WITH_TOKEN(token) AUTHZ("pending", CHALLENGE("http-01", token))
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define PEM_TYPE "application/pem-certificate-chain"
+
 struct ca_fault {
 	const char	*path;		/* "/dir", or a prefix of segments: "/authz" */
-	unsigned	 from, times;	/* visits that get it, counted from 1; times 0: all from there */
+	unsigned	 from, times;	/* visits that get it, from 1 on; times 0: all */
 	const char	*reply;
 };
 
@@ -54,7 +75,9 @@ struct ca {
 	bool			 valid_authz, ready_order;
 	int64_t			 validation_ms, issuance_ms;
 	bool			 has_renewal, has_profiles, alternates;
+	int			 bad_nonce_every;	/* n: all but each n-th POST; -n: each n-th */
 	/* what happened */
+	unsigned		 posts, bad_nonces;
 	unsigned		 visits, visits2;
 	size_t			 answered;
 	int64_t			 answered_at, finalized_at;	/* ms, -1: not yet */
@@ -67,7 +90,8 @@ struct ca {
 	size_t			 refuse_chains;
 	const struct err	*lose;		/* instead of any reply to lose_path */
 	const char		*lose_path;
-	struct acme_challenge	 challenge;	/* copy of the first; texts borrowed no longer */
+	bool			 wildcard, is_ip, has_token;	/* of the first challenge */
+	size_t			 issuers;
 	char			 key_auth[256], challenge_name[256];
 };
 
@@ -260,6 +284,19 @@ ca_parse(struct ca *ca, const char *raw, size_t n, struct acme_reply *r)
 	ck_assert(buf_ok(&r->body));
 }
 
+static inline bool
+ca_refuses_nonce(struct ca *ca, const struct acme_send *s)
+{
+	int every = ca->bad_nonce_every;
+	bool nth;
+
+	if (every == 0 || s->method != ACME_POST)
+		return false;
+	nth = ++ca->posts % (unsigned)(every < 0 ? -every : every) == 0;
+	ca->bad_nonces += nth == (every < 0);
+	return nth == (every < 0);
+}
+
 static inline void
 ca_receive(struct ca *ca, struct acme_task *t, const struct acme_send *s)
 {
@@ -282,7 +319,9 @@ ca_receive(struct ca *ca, struct acme_task *t, const struct acme_send *s)
 	}
 	acme_reply_init(&r);
 	buf_init(&b, 2 * ACME_BODY_MAX);
-	if (ca_fault_hits(ca->fault, path, &ca->visits))
+	if (ca_refuses_nonce(ca, s))
+		buf_str(&b, BAD_NONCE);
+	else if (ca_fault_hits(ca->fault, path, &ca->visits))
 		buf_str(&b, ca->fault->reply);
 	else if (ca_fault_hits(ca->fault2, path, &ca->visits2))
 		buf_str(&b, ca->fault2->reply);
@@ -315,7 +354,10 @@ ca_solve(struct ca *ca, const struct acme_want *w)
 	ca->solves += w->nchallenges;
 	if (w->nchallenges == 0)
 		return;
-	ca->challenge = w->challenges[0];
+	ca->wildcard = w->challenges[0].wildcard;
+	ca->is_ip = w->challenges[0].is_ip;
+	ca->has_token = w->challenges[0].token != NULL;
+	ca->issuers = w->challenges[0].issuers.n;
 	(void)snprintf(ca->key_auth, sizeof(ca->key_auth), "%s", w->challenges[0].key_auth != NULL ?
 	    w->challenges[0].key_auth : "");
 	(void)snprintf(ca->challenge_name, sizeof(ca->challenge_name), "%s",

@@ -1,5 +1,5 @@
 /*
- * check_acme: what tasks do at a CA without faults, and with how few requests.
+ * check_acme: orders at a CA without faults, and with how few requests.
  */
 #include "acmeca.h"
 
@@ -95,6 +95,7 @@ START_TEST(ten_names_take_twenty_six_requests)
 	order_well();
 	ck_assert_uint_eq(ca->nsent, 26);
 	ck_assert_uint_eq(ca->solves, 10);
+	ck_assert_uint_eq(ca->unsolves, 10);
 }
 END_TEST
 
@@ -160,7 +161,6 @@ START_TEST(addresses_and_wildcards_are_ordered_as_what_they_are)
 	struct acme_job j;
 	struct err e;
 	enum acme_trouble trouble;
-	struct acme_challenge *c;
 
 	ca->names = NITEMS(names);
 	ca->name = names;
@@ -173,10 +173,46 @@ START_TEST(addresses_and_wildcards_are_ordered_as_what_they_are)
 	    "{\"type\":\"dns\",\"value\":\"*.x.example\"},{\"type\":\"dns\",\"value\":\"x.example\"},"
 	    "{\"type\":\"ip\",\"value\":\"192.0.2.1\"},{\"type\":\"ip\",\"value\":\"2001:db8::1\"}]}");
 	ck_assert_str_eq(ca->challenge_name, "x.example");
-	c = &ca->challenge;
-	ck_assert(c->wildcard && !c->is_ip);
+	ck_assert(ca->wildcard && !ca->is_ip);
 	ck_assert_uint_eq(ca_count(ca, "/chal/d1"), 1);
 	ck_assert_uint_eq(ca_count(ca, "/chal/d4"), 1);
+}
+END_TEST
+
+static const struct {
+	const char	*what;
+	const char	*issuers;
+	bool		 ok;
+} persistent[] = {
+	{ "one issuer", "[\"ca.example\"]", true },
+	{ "none", "[]", false },
+	{ "missing", "null", false },
+	{ "a number", "[1]", false },
+	{ "a text", "\"ca.example\"", false },
+};
+
+START_TEST(dns_persist_01_has_issuers_and_no_token)
+{
+	char reply[1024];
+	struct ca_fault f = { "/authz", 1, 0, reply };
+	struct acme_job j = ca_job(ca, ACME_ORDER);
+	enum acme_trouble trouble;
+	struct err e;
+	int rc;
+
+	(void)snprintf(reply, sizeof(reply), "%s{\"type\":\"http-01\"},{\"type\":"
+	    "\"dns-persist-01\",\"status\":\"pending\",\"url\":\"" CA_URL "/chal/1\","
+	    "\"issuer-domain-names\":%s}]}", JSON_REPLY("{\"status\":\"pending\","
+	    "\"identifier\":{\"type\":\"dns\",\"value\":\"n1.example\"},\"challenges\":["),
+	    persistent[_i].issuers);
+	ca->fault = &f;
+	strs_clear(&j.challenges);
+	ck_assert_int_eq(strs_add(&j.challenges, "dns-persist-01"), 0);
+	rc = fails(&j, &e, &trouble);
+	ck_assert_msg((rc == 0) == persistent[_i].ok, "%s: %s", persistent[_i].what,
+	    rc == 0 ? "got success" : e.text);
+	ck_assert(rc == 0 || e.class == OUT_HOLD);
+	ck_assert(!ca->has_token && ca->issuers == (rc == 0 ? 1 : 0));
 }
 END_TEST
 
@@ -307,10 +343,10 @@ END_TEST
 
 /* --- waiting --- */
 
-START_TEST(waiting_costs_at_most_half_as_much_again)
+START_TEST(waiting_never_costs_twice_what_it_waits_for)
 {
 	static const int64_t lasts[] = { 1, 20, 50, 100, 150, 200, 250, 300, 1000, 5000 };
-	int64_t took, limit = lasts[_i] + lasts[_i] / 2 + lasts[_i] / 2;
+	int64_t took, limit = 2 * lasts[_i];
 
 	if (lasts[_i] == 200)
 		limit = 300;	/* the issue's own figure */
@@ -380,397 +416,28 @@ START_TEST(looks_follow_retry_after_within_a_second_and_a_minute)
 }
 END_TEST
 
-/* --- accounts --- */
-
-START_TEST(an_account_is_registered_with_contact_and_terms)
+static void
+add_tests(TCase *tc)
 {
-	const struct acme_result *r;
-	struct acme_job j = ca_job(ca, ACME_REGISTER);
-	struct acme_task *t;
-
-	ck_assert_int_eq(strs_add(&j.contact, "mailto:a@b.c"), 0);
-	t = run_well(&j, &r);
-	ck_assert_str_eq(ca_last(ca, "/acct")->payload,
-	    "{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:a@b.c\"]}");
-	ck_assert_int_eq(ca_last(ca, "/acct")->key, ACME_KEY_JWK);
-	ck_assert_str_eq(r->account, CA_URL "/acct/7");
-	ck_assert(r->created);
-	ck_assert_str_eq(r->account_status, "valid");
-	ck_assert(strs_has(&r->contact, "mailto:a@b.c"));
-	ck_assert(r->has_skew);
-	ck_assert_int_eq(r->skew, 0);
-	acme_task_free(t);
+	tcase_add_test(tc, a_certificate_for_one_name_takes_nine_requests);
+	tcase_add_test(tc, a_first_issue_with_registration_takes_ten_requests);
+	tcase_add_test(tc, ten_names_take_twenty_six_requests);
+	tcase_add_test(tc, further_certificates_of_a_run_take_at_most_seven_requests_each);
+	tcase_add_test(tc, an_order_that_is_ready_needs_no_authorization);
+	tcase_add_test(tc, every_nonce_is_used_once);
+	tcase_add_test(tc, requests_say_what_rfc_8555_wants);
+	tcase_add_test(tc, addresses_and_wildcards_are_ordered_as_what_they_are);
+	tcase_add_loop_test(tc, dns_persist_01_has_issuers_and_no_token, 0, NITEMS(persistent));
+	tcase_add_loop_test(tc, a_predecessor_is_named_only_where_the_ca_knows_renewal_information,
+	    0, 2);
+	tcase_add_loop_test(tc, profiles_keep_their_table, 0, NITEMS(profiles));
+	tcase_add_loop_test(tc, an_order_left_over_is_gone_on_with, 0, NITEMS(resumed));
+	tcase_add_loop_test(tc, chains_are_offered_until_one_is_taken, 0, 4);
+	tcase_add_loop_test(tc, waiting_never_costs_twice_what_it_waits_for, 0, 10);
+	tcase_add_test(tc, first_looks_come_later_at_a_slow_ca);
+	tcase_add_loop_test(tc, looks_follow_retry_after_within_a_second_and_a_minute, 0,
+	    NITEMS(retry_after));
 }
-END_TEST
-
-START_TEST(an_account_is_found_and_never_made)
-{
-	struct acme_job j = ca_job(ca, ACME_FIND);
-
-	acme_task_free(run_well(&j, NULL));
-	ck_assert_str_eq(ca_last(ca, "/acct")->payload, "{\"onlyReturnExisting\":true}");
-}
-END_TEST
-
-START_TEST(an_external_account_is_bound)
-{
-	struct acme_job j = ca_job(ca, ACME_REGISTER);
-
-	j.eab = true;
-	acme_task_free(run_well(&j, NULL));
-	ck_assert_str_eq(ca_last(ca, "/acct")->payload, "{\"termsOfServiceAgreed\":true,"
-	    "\"externalAccountBinding\":{\"signed\":true}}");
-}
-END_TEST
-
-START_TEST(terms_are_agreed_to_only_when_told)
-{
-	struct acme_job j = ca_job(ca, ACME_REGISTER);
-	enum acme_trouble trouble;
-	struct err e;
-
-	j.agree_tos = false;
-	ck_assert_int_eq(fails(&j, &e, &trouble), -1);
-	ck_assert_int_eq(e.class, OUT_HOLD);
-	ck_assert_int_eq(trouble, ACME_TROUBLE_TERMS);
-	ck_assert_ptr_nonnull(strstr(e.text, CA_URL "/terms"));
-	ck_assert_uint_eq(ca_count(ca, "/acct"), 0);
-}
-END_TEST
-
-static const struct {
-	enum acme_kind	 kind;
-	const char	*path;
-	const char	*payload;
-	const char	*status;
-} upkeep[] = {
-	{ ACME_SHOW, "/acct/7", "", "valid" },
-	{ ACME_UPDATE, "/acct/7", "{\"contact\":[\"mailto:n@b.c\"],\"termsOfServiceAgreed\":true}",
-	  "valid" },
-	{ ACME_DEACTIVATE, "/acct/7", "{\"status\":\"deactivated\"}", "deactivated" },
-	{ ACME_ROLLOVER, "/key", "{\"signed\":true}", NULL },
-};
-
-START_TEST(account_requests_say_what_rfc_8555_wants)
-{
-	struct acme_job j = ca_job(ca, upkeep[_i].kind);
-	const struct acme_result *r;
-	struct acme_task *t;
-
-	ck_assert_int_eq(strs_add(&j.contact, "mailto:n@b.c"), 0);
-	t = run_well(&j, &r);
-	ck_assert_str_eq(ca_last(ca, upkeep[_i].path)->payload, upkeep[_i].payload);
-	ck_assert_int_eq(ca_last(ca, upkeep[_i].path)->key, ACME_KEY_KID);
-	ck_assert_str_eq(r->account, CA_URL "/acct/7");
-	if (upkeep[_i].status != NULL)
-		ck_assert_str_eq(r->account_status, upkeep[_i].status);
-	acme_task_free(t);
-}
-END_TEST
-
-START_TEST(orders_are_listed_page_by_page)
-{
-	struct acme_job j = ca_job(ca, ACME_ORDERS);
-	const struct acme_result *r;
-	struct acme_task *t = run_well(&j, &r);
-
-	ck_assert_uint_eq(r->orders.n, 3);
-	ck_assert_str_eq(r->orders.v[2], CA_URL "/o/3");
-	acme_task_free(t);
-}
-END_TEST
-
-/* --- other tasks --- */
-
-START_TEST(the_directory_is_shown)
-{
-	struct acme_job j = ca_job(ca, ACME_DIRECTORY);
-	const struct acme_result *r;
-	const struct acme_profile *p;
-	struct acme_task *t;
-
-	ca->has_profiles = ca->has_renewal = true;
-	t = run_well(&j, &r);
-	ck_assert_uint_eq(ca->nsent, 1);
-	ck_assert_str_eq(r->terms, CA_URL "/terms");
-	ck_assert(strs_has(&r->caa, "ca.example"));
-	ck_assert_uint_eq(r->profiles.n, 2);
-	p = r->profiles.v;
-	ck_assert_str_eq(p[1].name, "shortlived");
-	ck_assert_str_eq(p[1].text, "six days");
-	ck_assert(r->has_renewal && !r->eab_required);
-	acme_task_free(t);
-}
-END_TEST
-
-START_TEST(certificates_are_revoked_by_either_key)
-{
-	struct acme_job j = ca_job(ca, ACME_REVOKE);
-
-	j.by_cert_key = _i == 1;
-	j.reason = _i == 1 ? 4 : -1;
-	ck_assert_int_eq(blob_set(&j.cert, span_str("DER")), 0);
-	acme_task_free(run_well(&j, NULL));
-	ck_assert_int_eq(ca_last(ca, "/revoke")->key, _i == 1 ? ACME_KEY_CERT : ACME_KEY_KID);
-	ck_assert_str_eq(ca_last(ca, "/revoke")->payload, _i == 1 ?
-	    "{\"certificate\":\"REVS\",\"reason\":4}" : "{\"certificate\":\"REVS\"}");
-}
-END_TEST
-
-START_TEST(what_was_revoked_before_counts_as_revoked)
-{
-	struct ca_fault f = { "/revoke", 1, 0, PROBLEM("400 Bad", "alreadyRevoked", "") };
-	struct acme_job j = ca_job(ca, ACME_REVOKE);
-	const struct acme_result *r;
-	struct acme_task *t;
-
-	ca->fault = &f;
-	ck_assert_int_eq(blob_set(&j.cert, span_str("DER")), 0);
-	t = run_well(&j, &r);
-	ck_assert(r->was_revoked);
-	acme_task_free(t);
-}
-END_TEST
-
-START_TEST(an_authorization_is_dropped)
-{
-	struct acme_job j = ca_job(ca, ACME_DROP_AUTHZ);
-
-	j.url = strdup(CA_URL "/authz/1");
-	acme_task_free(run_well(&j, NULL));
-	ck_assert_str_eq(ca_last(ca, "/authz/1")->payload, "{\"status\":\"deactivated\"}");
-}
-END_TEST
-
-START_TEST(renewal_information_needs_no_account)
-{
-	struct acme_job j = ca_job(ca, ACME_RENEWAL);
-	const struct acme_result *r;
-	struct acme_task *t;
-
-	ca->has_renewal = _i == 1;
-	free(j.account);
-	j.account = NULL;
-	j.cert_id = strdup("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
-	t = run_well(&j, &r);
-	ck_assert_int_eq(r->has_window, _i == 1);
-	ck_assert_int_eq(r->ask_again_at, CA_NOW + (_i == 1 ? 6 * HOUR : DAY));
-	ck_assert_uint_eq(ca->nsent, _i == 1 ? 2 : 1);
-	if (_i == 1) {
-		ck_assert_str_eq(ca->sent[1].path, "/ari/aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
-		ck_assert_int_eq(ca->sent[1].method, ACME_GET);
-		ck_assert_int_eq(r->window_start, 1790812800);
-		ck_assert_int_eq(r->window_end, 1790978400);
-		ck_assert_str_eq(r->explanation, "https://ca.example/why");
-	}
-	acme_task_free(t);
-}
-END_TEST
-
-/* RFC 9773 section 4.1, its own example. */
-START_TEST(certificates_are_named_as_in_rfc_9773)
-{
-	static const uint8_t key_id[] = { 0x69, 0x88, 0x5B, 0x6B, 0x87, 0x46, 0x40, 0x41, 0xE1,
-	    0xB3, 0x7B, 0x84, 0x7B, 0xA0, 0xAE, 0x2C, 0xDE, 0x01, 0xC8, 0xD4 };
-	static const uint8_t serial[] = { 0x00, 0x87, 0x65, 0x43, 0x21 };
-	struct buf b;
-
-	buf_init(&b, 128);
-	acme_cert_id(&b, span_of(key_id, sizeof(key_id)), span_of(serial, sizeof(serial)));
-	ck_assert_str_eq(buf_cstr(&b), "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
-	buf_clear(&b);
-}
-END_TEST
-
-/* --- several tasks of one session --- */
-
-#define TOGETHER 8
-
-START_TEST(tasks_of_a_session_share_directory_and_nonces)
-{
-	struct acme_task *t[TOGETHER];
-	struct acme_want w;
-	struct acme_job j;
-	struct err e;
-	size_t left = TOGETHER;
-	int rc;
-
-	for (size_t i = 0; i < TOGETHER; i++) {
-		j = ca_job(ca, ACME_ORDERS);
-		t[i] = ca_task(&session, &j);
-	}
-	/* One want of each in turn, so that all are under way at once. */
-	for (unsigned turn = 0; left > 0 && turn < 200; turn++) {
-		for (size_t i = 0; i < TOGETHER; i++) {
-			if (t[i] == NULL || ca_step(ca, t[i], &rc, &w, &e))
-				continue;
-			ck_assert_msg(rc == 0, "%s", e.text);
-			acme_task_free(t[i]);
-			t[i] = NULL;
-			left--;
-		}
-	}
-	ck_assert_uint_eq(left, 0);
-	ck_assert_uint_eq(ca_count(ca, "/dir"), 1);
-	ck_assert_uint_le(ca_count(ca, "/nonce"), TOGETHER);
-}
-END_TEST
-
-START_TEST(what_one_task_found_wrong_with_the_directory_the_others_do_not_ask_again)
-{
-	struct ca_fault f = { "/dir", 1, 0, REPLY("500 Oops", "text/plain", "") };
-	struct acme_job a = ca_job(ca, ACME_DIRECTORY), b = ca_job(ca, ACME_DIRECTORY);
-	enum acme_trouble trouble;
-	struct err e;
-
-	ca->fault = &f;
-	ck_assert_int_eq(fails(&a, &e, &trouble), -1);
-	ck_assert_int_eq(fails(&b, &e, &trouble), -1);
-	ck_assert_uint_eq(ca->nsent, 1);
-	/* But a minute later one does. */
-	ca->ms = 61000;
-	a = ca_job(ca, ACME_DIRECTORY);
-	ck_assert_int_eq(fails(&a, &e, &trouble), -1);
-	ck_assert_uint_eq(ca->nsent, 2);
-}
-END_TEST
-
-START_TEST(a_task_that_is_freed_leaves_the_directory_to_the_next)
-{
-	struct acme_job a = ca_job(ca, ACME_DIRECTORY), b = ca_job(ca, ACME_DIRECTORY);
-	struct acme_task *first = ca_task(&session, &a), *second = ca_task(&session, &b);
-	struct acme_want w;
-	struct err e;
-
-	ck_assert_int_eq(acme_task_next(first, CA_NOW, &w, &e), 0);
-	ck_assert_int_eq(w.what, ACME_SEND);
-	ck_assert_int_eq(acme_task_next(second, CA_NOW, &w, &e), 0);
-	ck_assert_int_eq(w.what, ACME_WAIT);
-	acme_task_free(first);
-	acme_task_waited(second);
-	ck_assert_int_eq(ca_run(ca, second, NULL, &e), 0);
-	acme_task_free(second);
-}
-END_TEST
-
-START_TEST(nothing_is_sent_before_the_time_that_an_earlier_run_was_told)
-{
-	struct acme_job j = ca_job(ca, ACME_ORDER);
-	enum acme_trouble trouble;
-	struct err e;
-
-	session = acme_session_new(&ca_about, &e);
-	acme_session_hold(session, CA_NOW + 1);
-	acme_session_hold(session, CA_NOW - 5);
-	ck_assert_int_eq(fails(&j, &e, &trouble), -1);
-	ck_assert_int_eq(e.class, OUT_RETRY);
-	ck_assert_int_eq(e.retry_at, CA_NOW + 1);
-	ck_assert_int_eq(trouble, ACME_TROUBLE_RATE);
-	ck_assert_uint_eq(ca->nsent, 0);
-	ca->ms = 1000;
-	order_well();
-}
-END_TEST
-
-/* --- the contract with the driver --- */
-
-START_TEST(asked_again_a_task_says_the_same)
-{
-	struct acme_job j = ca_job(ca, ACME_ORDER);
-	struct acme_task *t = ca_task(&session, &j);
-	struct acme_want w, again;
-	struct err e;
-	int rc = 0;
-
-	for (bool more = true; more;) {
-		ck_assert_int_eq(acme_task_next(t, CA_NOW, &w, &e), 0);
-		if (w.what != ACME_UNSOLVE) {
-			ck_assert_int_eq(acme_task_next(t, CA_NOW, &again, &e), 0);
-			ck_assert_int_eq(w.what, again.what);
-			more = ca_step(ca, t, &rc, &w, &e);
-		}
-	}
-	ck_assert_int_eq(rc, 0);
-	ck_assert_uint_eq(ca->nsent, 9);
-	acme_task_free(t);
-}
-END_TEST
-
-START_TEST(an_answer_that_was_not_asked_for_fails_the_task)
-{
-	struct acme_job j = ca_job(ca, ACME_ORDER);
-	struct acme_task *t = ca_task(&session, &j);
-	struct acme_want w;
-	struct err e;
-
-	ck_assert_int_eq(acme_task_next(t, CA_NOW, &w, &e), 0);
-	switch (_i) {
-	case 0:
-		acme_task_signed(t, span_str("{}"));
-		break;
-	case 1:
-		acme_task_solved(t);
-		break;
-	case 2:
-		acme_task_csr(t, span_str("CSR"));
-		break;
-	case 3:
-		acme_task_chain(t, true);
-		break;
-	default:
-		acme_task_waited(t);
-	}
-	ck_assert_int_eq(acme_task_next(t, CA_NOW, &w, &e), -1);
-	ck_assert_int_eq(e.class, OUT_RETRY);
-	acme_task_free(t);
-}
-END_TEST
-
-START_TEST(challenges_are_taken_down_before_a_task_fails)
-{
-	struct err lost;
-	struct acme_job j = ca_job(ca, ACME_ORDER);
-	enum acme_trouble trouble;
-	struct err e;
-
-	err_set(&lost, OUT_RETRY, "the connection was lost");
-	ca->lose = &lost;
-	ca->lose_path = "/chal/1";
-	ck_assert_int_eq(fails(&j, &e, &trouble), -1);
-	ck_assert_str_eq(e.text, "the connection was lost");
-	ck_assert_uint_eq(ca->solves, 1);
-	ck_assert_uint_eq(ca->unsolves, 1);
-}
-END_TEST
-
-static const char *const lacking[] = { "account", "names", "thumbprint", "cert", "url", "cert_id",
-    "other order", "other account", "kind" };
-
-START_TEST(a_job_that_lacks_something_is_not_begun)
-{
-	static const enum acme_kind kinds[] = { ACME_ORDER, ACME_ORDER, ACME_ORDER, ACME_REVOKE,
-	    ACME_DROP_AUTHZ, ACME_RENEWAL, ACME_ORDER, ACME_SHOW, ACME_SHOW };
-	struct acme_job j = ca_job(ca, kinds[_i]);
-	struct err e;
-
-	session = acme_session_new(&ca_about, &e);
-	if (_i == 0 || _i == 7) {
-		free(j.account);
-		j.account = _i == 7 ? strdup("https://other.example/acct/7") : NULL;
-	} else if (_i == 1)
-		strs_clear(&j.names);
-	else if (_i == 2) {
-		free(j.thumbprint);
-		j.thumbprint = NULL;
-	} else if (_i == 6)
-		j.order = strdup("https://other.example/o/1");
-	else if (_i == 8)
-		j.kind = 99;
-	ck_assert_msg(acme_task_new(session, &j, &e) == NULL, "%s", lacking[_i]);
-	ck_assert_int_eq(e.class, OUT_HOLD);
-	pack_clear(&acme_job_pack, &j);
-}
-END_TEST
 
 int
 main(void)
@@ -781,43 +448,7 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, a_certificate_for_one_name_takes_nine_requests);
-	tcase_add_test(tc, a_first_issue_with_registration_takes_ten_requests);
-	tcase_add_test(tc, ten_names_take_twenty_six_requests);
-	tcase_add_test(tc, further_certificates_of_a_run_take_at_most_seven_requests_each);
-	tcase_add_test(tc, an_order_that_is_ready_needs_no_authorization);
-	tcase_add_test(tc, every_nonce_is_used_once);
-	tcase_add_test(tc, requests_say_what_rfc_8555_wants);
-	tcase_add_test(tc, addresses_and_wildcards_are_ordered_as_what_they_are);
-	tcase_add_loop_test(tc, a_predecessor_is_named_only_where_the_ca_knows_renewal_information,
-	    0, 2);
-	tcase_add_loop_test(tc, profiles_keep_their_table, 0, NITEMS(profiles));
-	tcase_add_loop_test(tc, an_order_left_over_is_gone_on_with, 0, NITEMS(resumed));
-	tcase_add_loop_test(tc, chains_are_offered_until_one_is_taken, 0, 4);
-	tcase_add_loop_test(tc, waiting_costs_at_most_half_as_much_again, 0, 10);
-	tcase_add_test(tc, first_looks_come_later_at_a_slow_ca);
-	tcase_add_loop_test(tc, looks_follow_retry_after_within_a_second_and_a_minute, 0,
-	    NITEMS(retry_after));
-	tcase_add_test(tc, an_account_is_registered_with_contact_and_terms);
-	tcase_add_test(tc, an_account_is_found_and_never_made);
-	tcase_add_test(tc, an_external_account_is_bound);
-	tcase_add_test(tc, terms_are_agreed_to_only_when_told);
-	tcase_add_loop_test(tc, account_requests_say_what_rfc_8555_wants, 0, NITEMS(upkeep));
-	tcase_add_test(tc, orders_are_listed_page_by_page);
-	tcase_add_test(tc, the_directory_is_shown);
-	tcase_add_loop_test(tc, certificates_are_revoked_by_either_key, 0, 2);
-	tcase_add_test(tc, what_was_revoked_before_counts_as_revoked);
-	tcase_add_test(tc, an_authorization_is_dropped);
-	tcase_add_loop_test(tc, renewal_information_needs_no_account, 0, 2);
-	tcase_add_test(tc, certificates_are_named_as_in_rfc_9773);
-	tcase_add_test(tc, tasks_of_a_session_share_directory_and_nonces);
-	tcase_add_test(tc, what_one_task_found_wrong_with_the_directory_the_others_do_not_ask_again);
-	tcase_add_test(tc, a_task_that_is_freed_leaves_the_directory_to_the_next);
-	tcase_add_test(tc, nothing_is_sent_before_the_time_that_an_earlier_run_was_told);
-	tcase_add_test(tc, asked_again_a_task_says_the_same);
-	tcase_add_loop_test(tc, an_answer_that_was_not_asked_for_fails_the_task, 0, 5);
-	tcase_add_test(tc, challenges_are_taken_down_before_a_task_fails);
-	tcase_add_loop_test(tc, a_job_that_lacks_something_is_not_begun, 0, NITEMS(lacking));
+	add_tests(tc);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
