@@ -95,6 +95,16 @@ account_fill_task(const struct account *a, struct msg_task *task)
 	task->hold_until = ledger_until(&a->ledger, &now);
 }
 
+int
+account_check_url(const struct account *a, const char *where, const char *url, struct err *e)
+{
+	struct acme_ca ca = { .directory = directory_of(a), .hosts = a->ca->hosts };
+
+	if (url == NULL)
+		return err_set(e, OUT_RETRY, "%s: no URL", where);
+	return acme_url_check(&ca, where, url, e);
+}
+
 void
 account_note_failure(struct account *a, const struct err *why)
 {
@@ -179,6 +189,8 @@ wake_jobs(struct keeper *k)
 int
 account_keep(struct account *a, struct acme_result *result, struct err *e)
 {
+	if (account_check_url(a, "account", result->account, e) == -1)
+		return -1;
 	strs_clear(&a->stored.contact);
 	a->stored.contact = result->contact;
 	memset(&result->contact, 0, sizeof result->contact);
@@ -202,9 +214,7 @@ on_registered(void *arg, struct message *m)
 	if (m->type != MSG_RESULT) {
 		(void)message_error(m, &a->err);
 		account_note_failure(a, &a->err);
-	} else if (((struct acme_result *)m->body)->account == NULL)
-		err_set(&a->err, OUT_HOLD, "account at %s: the CA gave no URL", a->ca->name);
-	else if (account_keep(a, m->body, &a->err) == 0)
+	} else if (account_keep(a, m->body, &a->err) == 0)
 		a->state = ACCOUNT_READY;
 	wake_jobs(a->keeper);
 }
@@ -410,11 +420,11 @@ int
 account_sign(const struct account *a, const struct acme_sign *what, struct buf *jws,
     struct err *e)
 {
-	struct acme_ca ca = { .directory = directory_of(a), .hosts = a->ca->hosts };
-
 	/* net is not trusted with this: what is signed goes to this CA and nowhere else */
-	if (what->url == NULL || acme_url_check(&ca, "sign", what->url, e) == -1)
+	if (account_check_url(a, "sign", what->url, e) == -1)
 		return -1;
+	if (a->key == NULL)
+		return err_set(e, OUT_RETRY, "sign: this run has no key for %s", a->ca->name);
 	switch ((enum acme_key)what->key) {
 	case ACME_KEY_KID:
 	case ACME_KEY_JWK:

@@ -66,6 +66,10 @@ MUST_CHECK int	account_next_key(struct account *, struct key **, struct err *e);
 /* The CA has taken the next key: it becomes the account's. */
 MUST_CHECK int	account_take_key(struct account *, struct key *, struct err *e);
 
+/* Is it a URL of this CA, by acme_url_check()? NULL is RETRY. */
+MUST_CHECK int	account_check_url(const struct account *, const char *where, const char *url,
+		    struct err *e);
+
 /* What net is told to reach the CA; texts are lent. */
 void		account_fill_task(const struct account *, struct msg_task *);
 

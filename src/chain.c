@@ -256,7 +256,7 @@ path_holds(STACK_OF(X509) *path, const struct chain_in *in, int *culprit, struct
 {
 	struct path_in to_root = {
 		.offered = path, .at = latest_begin(path, in->now), .trust = in->trust,
-		.bundle = in->bundle,
+		.bundle = in->bundle, .any_root = in->any_root,
 	};
 
 	if (each_holds(path, in, culprit, e) == -1)

@@ -273,6 +273,13 @@ channel_fail(struct channel *c, uint64_t id, const struct err *why)
 		log_error(KV_S("event", "answer lost"), KV_S("error", e.text));
 }
 
+/* A role says that it failed, never how the run ends: success, for one, cannot be the reason. */
+static enum outcome
+class_of(int64_t class)
+{
+	return class == OUT_HOLD || class == OUT_REFUSE ? (enum outcome)class : OUT_RETRY;
+}
+
 int
 message_error(const struct message *m, struct err *e)
 {
@@ -281,7 +288,7 @@ message_error(const struct message *m, struct err *e)
 	if (m->type != MSG_FAILED)
 		return err_set(e, OUT_RETRY, "message %s: not an answer to what was asked",
 		    message_info(m->type)->name);
-	err_set(e, outcome_known(body->class) ? (enum outcome)body->class : OUT_RETRY, "%s",
+	err_set(e, class_of(body->class), "%s",
 	    body->text != NULL ? body->text : "no reason was given");
 	if (body->hint != NULL && body->hint[0] != '\0')
 		err_hint(e, "%s", body->hint);

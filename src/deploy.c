@@ -365,6 +365,8 @@ record_outcome(struct job *j, const struct record_time *now, struct err *e)
 	if (record_end(&j->record, now, job_step_name(j->failed_at), j->version, &j->err,
 	    random) == -1)
 		return err_nomem(e);
+	if (j->spent && j->order_url == NULL)
+		record_unspend(&j->record);
 	if (j->err.class != OUT_OK && j->failed_at == STEP_PREFLIGHT) {
 		j->record.failures = failures;
 		j->record.last_failure = last;

@@ -244,7 +244,8 @@ must_pause(struct instance *in, struct err *e)
 {
 	int64_t at = in->reload_at_ms + RELOAD_DISTANCE_MS;
 
-	if (in->type->in_starter || in->reload == NOT_ASKED || clock_boot_ms() >= at)
+	if (in->type->in_starter || in->reload == NOT_ASKED || clock_boot_ms() >= at ||
+	    in->keeper->roles[ROLE_CONTROL] == NULL)
 		return false;
 	if (in->pause == NULL)
 		in->pause = loop_timer_add(in->keeper->loop, at, on_pause, in, e);

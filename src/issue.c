@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "keeper.h"
 #include "rehearse.h"
+#include "solve_token.h"
 
 /* --- account --- */
 
@@ -38,7 +39,7 @@ continue_order(struct job *j, struct err *e)
 	bool same = false;
 	size_t i;
 
-	if (store_order_load(j->folder, &order, e) == -1)
+	if (install_order(j->folder, &order, e) == -1)
 		return e->sys == ENOENT ? 0 : -1;
 	if (strcmp(order.ca, j->ca->name) == 0 && order.names.n == j->conf->names.n &&
 	    strcmp(order.key_type, j->conf->key.v[0]) == 0) {
@@ -89,6 +90,24 @@ wake_next_order(struct keeper *k)
 			job_wake(k->jobs[i]);
 }
 
+/* Counted for the names of the order, as net does not say which one it was (FAULTS L06). */
+static void
+note_trouble(struct job *j, int64_t trouble)
+{
+	struct record_time now;
+	struct err e = ERR_NONE;
+	size_t i;
+
+	j->trouble = trouble;
+	if (trouble != ACME_TROUBLE_VALIDATION)
+		return;
+	record_now(&now);
+	for (i = 0; i < j->conf->names.n; i++)
+		if (record_validation_failed(&j->record, &now, j->conf->names.v[i], &e) == -1)
+			log_error(KV_S("cert", j->conf->name), KV_S("event", "not counted"),
+			    KV_S("error", e.text));
+}
+
 /* The end of net's work on the order: behind the chain that was taken, or a failure. */
 static void
 on_result(void *arg, struct message *m)
@@ -101,16 +120,15 @@ on_result(void *arg, struct message *m)
 	j->chain_asked = 0;
 	if (m->type == MSG_RESULT) {
 		report_warnings(j, m->body);
-		free(j->order_url);
-		j->order_url = ((struct acme_result *)m->body)->order;
-		((struct acme_result *)m->body)->order = NULL;
+		err_set(&e, OUT_RETRY, "the order ended without a certificate");
 	} else {
 		(void)message_error(m, &e);
-		j->trouble = ((struct msg_error *)m->body)->trouble;
+		if (m->type == MSG_FAILED)
+			note_trouble(j, ((struct msg_error *)m->body)->trouble);
 		account_note_failure(j->account, &e);
-		if (j->at == STEP_ORDER || j->at == STEP_CHAIN)
-			job_fail(j, &e);
 	}
+	if (j->at == STEP_ORDER || j->at == STEP_CHAIN)
+		job_fail(j, &e);
 	wake_next_order(j->keeper);
 	keeper_step(j->keeper);
 }
@@ -145,8 +163,11 @@ spend(struct job *j, struct err *e)
 
 	record_now(&now);
 	record_attempt(&j->record, &now);
-	if (j->order_url == NULL && record_spend(&j->record, &now, &j->conf->names, e) == -1)
-		return -1;
+	if (j->order_url == NULL) {
+		if (record_spend(&j->record, &now, &j->conf->names, e) == -1)
+			return -1;
+		j->spent = true;
+	}
 	return record_save(j->folder, &j->record, e);
 }
 
@@ -157,7 +178,8 @@ issue_order(struct job *j, struct err *e)
 		return j->chain_asked != 0 ? JOB_DONE : JOB_WAIT;
 	if (j->keeper->orders >= (size_t)j->keeper->setup.config.jobs)
 		return JOB_WAIT;
-	if (continue_order(j, e) == -1 || (j->kind == JOB_ISSUE && install_reserve(j->folder, e) == -1))
+	if (j->kind == JOB_ISSUE &&
+	    (continue_order(j, e) == -1 || install_reserve(j->folder, e) == -1))
 		return JOB_FAILED;
 	if (j->key == NULL && (j->key = key_new(j->conf->key.v[0], e)) == NULL)
 		return JOB_FAILED;
@@ -263,6 +285,8 @@ put_up(struct job *j, const struct acme_challenge *c, struct solving *s, struct 
 	if (conf == NULL || c->token == NULL || c->key_auth == NULL)
 		return err_set(e, OUT_HOLD, "challenge %s for %s: not configured",
 		    c->type != NULL ? c->type : "?", c->name != NULL ? c->name : "?");
+	if (solve_token_check(c->token, c->key_auth, e) == -1)
+		return -1;
 	if (keeper_role(j->keeper, ROLE_ANSWER, &ch, e) == -1 ||
 	    channel_call(ch, MSG_PUT, &put, -1, on_put, s, e) == -1)
 		return -1;
@@ -342,7 +366,14 @@ make_request(struct job *j, const char *url, struct buf *der, struct err *e)
 	order.key_pem.n = pem.n;
 	order.csr.p = der->p;
 	order.csr.n = der->n;
-	rc = j->kind == JOB_ISSUE ? store_order_save(j->folder, &order, e) : 0;
+	if (j->kind == JOB_ISSUE && store_order_save(j->folder, &order, e) == -1)
+		goto out;
+	free(j->order_url);
+	if ((j->order_url = strdup(url)) == NULL) {
+		err_nomem(e);
+		goto out;
+	}
+	rc = 0;
 out:
 	buf_clear(&pem);
 	return rc;
@@ -358,9 +389,9 @@ issue_on_csr(void *arg, struct message *m)
 	struct buf der;
 
 	buf_init(&der, KEY_CSR_MAX);
-	if (j == NULL || j->key == NULL || body->order == NULL)
+	if (j == NULL || j->at != STEP_ORDER || !j->task_open)
 		err_set(&e, OUT_RETRY, "finalize: no such task");
-	else if (make_request(j, body->order, &der, &e) == 0) {
+	else if (account_check_url(j->account, "order", body->order, &e) == 0 && make_request(j, body->order, &der, &e) == 0) {
 		out.der.p = der.p;
 		out.der.n = der.n;
 	}
@@ -377,7 +408,8 @@ issue_on_chain(void *arg, struct message *m)
 	struct job *j = keeper_job(arg, body->job);
 	struct err e = ERR_NONE;
 
-	if (j == NULL || !j->waiting || (j->at != STEP_ORDER && j->at != STEP_CHAIN)) {
+	if (j == NULL || !j->waiting || !j->task_open || j->chain_asked != 0 || m->id == 0 ||
+	    (j->at != STEP_ORDER && j->at != STEP_CHAIN)) {
 		err_set(&e, OUT_RETRY, "chain: no job waits for it");
 		answer(arg, m->id, MSG_TAKE, NULL, &e);
 		return;
@@ -402,6 +434,8 @@ describe_chain(const struct job *j, struct chain_in *in)
 	in->ca_now = j->ca_time;
 	in->trust = j->keeper->trust;
 	in->bundle = ca->trust_bundle;
+	/* a staging CA's roots are in nobody's trust store */
+	in->any_root = j->kind == JOB_REHEARSE;
 	in->serials = j->kind == JOB_ISSUE ? &j->record.serials : NULL;
 }
 

@@ -40,6 +40,7 @@ static const struct step {
 #define ISSUING		(BIT(STEP_ACCOUNT) | BIT(STEP_ORDER) | BIT(STEP_CHAIN) | BIT(STEP_REHEARSE))
 #define TELLING		(BIT(STEP_RELOAD) | BIT(STEP_VERIFY))
 #define GOING_BACK	(BIT(STEP_BACK_SWITCH) | BIT(STEP_BACK_RELOAD) | BIT(STEP_BACK_VERIFY))
+#define BY_HOOKS	(TELLING | BIT(STEP_BACK_RELOAD) | BIT(STEP_BACK_VERIFY))
 
 /* The steps that a kind of job does; it passes over the others. */
 static const unsigned ways[] = {
@@ -63,7 +64,7 @@ job_step_name(enum job_step s)
 bool
 job_has_ended(const struct job *j)
 {
-	return j->at == STEP_END && !j->task_open;
+	return j->at == STEP_END && (!j->task_open || j->keeper->stopping);
 }
 
 /* To look, nothing needs to be there: what is missing was never installed. */
@@ -141,7 +142,7 @@ report_step(struct job *j, enum report_kind kind, enum outcome outcome, const st
 static bool
 does(const struct job *j, enum job_step s)
 {
-	if (j->keeper->setup.no_hooks && (TELLING & BIT(s)) != 0)
+	if (j->keeper->setup.no_hooks && (BY_HOOKS & BIT(s)) != 0)
 		return false;
 	return (ways[j->kind] & BIT(s)) != 0;
 }
@@ -186,6 +187,8 @@ note_failure(struct job *j, const struct err *e)
 		err_in(&j->err, "%s: %s; before that", job_step_name(j->at), e->text);
 		j->err.class = OUT_ALARM;
 	}
+	if ((GOING_BACK & BIT(j->at)) != 0)
+		j->err.class = OUT_ALARM;
 }
 
 static bool

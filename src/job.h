@@ -79,12 +79,13 @@ struct job {
 	struct account		*account;
 	struct key		*key;
 	struct chain		*chain;
-	char			*order_url;
+	char			*order_url;	/* once it may have been finalized */
 	struct blob		 pem;		/* the chain that is to be judged */
 	int64_t			 chains_left;
 	int64_t			 ca_time;
 	uint64_t		 chain_asked;	/* net waits for this answer; 0: it does not */
 	bool			 task_open;	/* net has the order */
+	bool			 spent;		/* the budget was charged for it */
 	int64_t			 trouble;	/* enum acme_trouble */
 
 	/* deploying */

@@ -279,7 +279,7 @@ keeper_step(struct keeper *k)
 	while (unpark(k))
 		;
 	k->stepping = false;
-	if (!errands_have_ended(k))
+	if (!errands_have_ended(k) && !k->stopping)
 		return;
 	for (i = 0; i < k->njobs; i++)
 		if (!job_has_ended(k->jobs[i]))
@@ -337,6 +337,8 @@ on_stop(void *arg, struct message *m UNUSED)
 	for (i = 0; i < k->njobs; i++)
 		if (k->jobs[i]->at < STEP_SWITCH)
 			job_fail(k->jobs[i], &why);
+	if (!errands_have_ended(k) && k->worst < why.class)
+		k->worst = why.class;
 	keeper_step(k);
 }
 

@@ -159,12 +159,12 @@ refuse(X509_STORE_CTX *ctx, const char *bundle, struct err *e)
  * and critical bits that no client asks for and private CAs leave out.
  */
 static int
-start(X509_STORE_CTX *ctx, const struct path_in *in, struct err *e)
+start(X509_STORE_CTX *ctx, const struct path_in *in, STACK_OF(X509) *believed, struct err *e)
 {
-	X509_STORE *store;
+	X509_STORE *store = NULL;
 	X509_VERIFY_PARAM *param;
 
-	if (trust_get(in->trust, in->bundle, &store, e) == -1)
+	if (!in->any_root && trust_get(in->trust, in->bundle, &store, e) == -1)
 		return -1;
 	if (ctx == NULL || X509_STORE_CTX_init(ctx, store, sk_X509_value(in->offered, 0),
 	    in->offered) != 1 ||
@@ -173,6 +173,13 @@ start(X509_STORE_CTX *ctx, const struct path_in *in, struct err *e)
 	param = X509_STORE_CTX_get0_param(ctx);
 	X509_VERIFY_PARAM_set_auth_level(param, PATH_SECURITY_LEVEL);
 	X509_VERIFY_PARAM_set_time(param, (time_t)in->at);
+	if (!in->any_root)
+		return 0;
+	if (believed == NULL ||
+	    sk_X509_push(believed, sk_X509_value(in->offered, sk_X509_num(in->offered) - 1)) == 0 ||
+	    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1)
+		return err_nomem(e);
+	X509_STORE_CTX_set0_trusted_stack(ctx, believed);
 	return 0;
 }
 
@@ -197,9 +204,10 @@ int
 path_prove(const struct path_in *in, struct err *e)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	STACK_OF(X509) *believed = sk_X509_new_null();
 	int rc = -1;
 
-	if (start(ctx, in, e) == 0) {
+	if (start(ctx, in, believed, e) == 0) {
 		if (X509_verify_cert(ctx) == 1)
 			rc = root_alone_is_ours(X509_STORE_CTX_get0_chain(ctx), in->offered, e);
 		else
@@ -207,5 +215,6 @@ path_prove(const struct path_in *in, struct err *e)
 	}
 	ERR_clear_error();
 	X509_STORE_CTX_free(ctx);
+	sk_X509_free(believed);
 	return rc;
 }

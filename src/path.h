@@ -48,6 +48,7 @@ struct path_in {
 	int64_t			 at;		/* unix seconds: all are valid then */
 	struct trust		*trust;
 	const char		*bundle;	/* NULL: the system's */
+	bool			 any_root;	/* where it leads to is not looked at */
 };
 
 /*

@@ -203,19 +203,40 @@ out:
 
 /* --- all of them --- */
 
+/* What the client believes: the roots, or the last issuer that the CA sent. */
+static int
+believe(struct stage *stage, const struct chain_in *in, struct err *e)
+{
+	const struct cert_facts *last = chain_cert(stage->chain, chain_count(stage->chain) - 1);
+	const unsigned char *der = last->der.p;
+	X509_STORE *store;
+	X509 *x;
+	int ok;
+
+	if (!in->any_root) {
+		if (trust_get(in->trust, in->bundle, &store, e) == -1)
+			return -1;
+		return SSL_CTX_set1_verify_cert_store(stage->client, store) == 1 ? 0 :
+		    ossl_err(e, OUT_RETRY, "rehearsal: libssl cannot start");
+	}
+	store = SSL_CTX_get_cert_store(stage->client);
+	x = d2i_X509(NULL, &der, (long)last->der.n);
+	ok = x != NULL && X509_STORE_add_cert(store, x) == 1 &&
+	    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
+	X509_free(x);
+	return ok ? 0 : ossl_err(e, OUT_RETRY, "rehearsal: libssl cannot start");
+}
+
 static int
 set_stage(struct stage *stage, const struct chain_in *in, struct err *e)
 {
-	X509_STORE *store;
-
-	if (trust_get(in->trust, in->bundle, &store, e) == -1)
-		return -1;
 	stage->server = SSL_CTX_new(TLS_server_method());
 	stage->client = SSL_CTX_new(TLS_client_method());
 	if (stage->server == NULL || stage->client == NULL ||
-	    SSL_CTX_set1_verify_cert_store(stage->client, store) != 1 ||
 	    SSL_CTX_set_num_tickets(stage->server, 0) != 1)
 		return ossl_err(e, OUT_RETRY, "rehearsal: libssl cannot start");
+	if (believe(stage, in, e) == -1)
+		return -1;
 	(void)SSL_CTX_set_session_cache_mode(stage->server, SSL_SESS_CACHE_OFF);
 	(void)SSL_CTX_set_session_cache_mode(stage->client, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify(stage->client, SSL_VERIFY_PEER, NULL);
