@@ -145,6 +145,16 @@ begin_account(struct errands *r, const struct ca_conf *ca, struct err *e)
 
 /* --- revoke --- */
 
+/* From now on it is due. */
+static int
+note_revoked(struct job *cert, struct err *e)
+{
+	free(cert->record.revoked);
+	if ((cert->record.revoked = strdup(cert->state.active.serial)) == NULL)
+		return err_nomem(e);
+	return record_save(cert->folder, &cert->record, e);
+}
+
 static void
 on_revoked(void *arg, struct message *m)
 {
@@ -156,7 +166,9 @@ on_revoked(void *arg, struct message *m)
 		snprintf(text, sizeof text, "version %lld %s", (long long)r->cert->state.version,
 		    ((struct acme_result *)m->body)->was_revoked ? "was revoked already" :
 		    "is revoked");
-		tell(r, OUT_OK, text, "kamcert renew --force replaces it");
+		tell(r, OUT_OK, text, "kamcert renew replaces it");
+		if (note_revoked(r->cert, &e) == -1)
+			tell_err(r, &e);
 	} else {
 		(void)message_error(m, &e);
 		tell_err(r, &e);

@@ -55,6 +55,13 @@ add_windows(const struct cert_conf *conf, struct due_facts *f, struct err *e)
 	return 0;
 }
 
+static bool
+is_revoked(const struct install_state *state, const struct record *r)
+{
+	return r->revoked != NULL && state->active.serial != NULL &&
+	    strcmp(r->revoked, state->active.serial) == 0;
+}
+
 int
 outlook_facts(const struct cert_conf *conf, const struct ca_conf *ca,
     const struct install_state *state, const struct record *r, struct due_facts *f, struct err *e)
@@ -72,7 +79,7 @@ outlook_facts(const struct cert_conf *conf, const struct ca_conf *ca,
 	if (state->health != INSTALL_EMPTY) {
 		f->not_before = state->active.not_before;
 		f->not_after = state->active.not_after;
-		f->unfit = state->health == INSTALL_BROKEN;
+		f->unfit = state->health == INSTALL_BROKEN || is_revoked(state, r);
 		f->changed = state->health == INSTALL_GOOD &&
 		    (!is_same_set(&state->active.names, &conf->names) ||
 		    strcmp(state->active.key_type, conf->key.v[0]) != 0);

@@ -50,6 +50,7 @@ const struct pack record_pack = PACK(record,
 	F(PACK_LIST, issues, &issue_pack), F(PACK_LIST, validations, &validation_pack),
 	F(PACK_STR, ari_id, NULL), F(PACK_I64, ari_start, NULL), F(PACK_I64, ari_end, NULL),
 	F(PACK_I64, ari_point, NULL), F(PACK_I64, ari_check, NULL), F(PACK_STR, ari_url, NULL),
+	F(PACK_STR, revoked, NULL),
 	F(PACK_BLOB, facts, NULL), F(PACK_BOOL, was_damaged, NULL));
 
 /* --- times --- */

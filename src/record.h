@@ -85,6 +85,8 @@ struct record {
 	int64_t			 ari_check;	/* when to ask again */
 	char			*ari_url;	/* explanationURL; NULL: none */
 
+	char			*revoked;	/* serial number that an operator had revoked last; NULL: none */
+
 	struct blob		 facts;		/* JSON object of the last proof; empty: none */
 	bool			 was_damaged;	/* not stored: what was on disk could not be used */
 };

@@ -40,6 +40,7 @@ static const struct member record_members[] = {
 	R("ariPoint", KIND_INT, ari_point),
 	R("ariCheck", KIND_INT, ari_check),
 	R("ariUrl", KIND_STR, ari_url),
+	R("revoked", KIND_STR, revoked),
 };
 
 #define H(key, kind, field) { key, kind, offsetof(struct record_result, field) }
