@@ -32,7 +32,18 @@ const struct pack hook_facts_pack = PACK(hook_facts,
 	{ PACK_I64, offsetof(struct hook_facts, tcp_children), NULL },
 	{ PACK_I64, offsetof(struct hook_facts, processes), NULL },
 	{ PACK_BOOL, offsetof(struct hook_facts, ids_known), NULL },
-	{ PACK_BLOB, offsetof(struct hook_facts, tls_ids), NULL });
+	{ PACK_BLOB, offsetof(struct hook_facts, tls_ids), NULL },
+	{ PACK_I64, offsetof(struct hook_facts, release), NULL },
+	{ PACK_I64, offsetof(struct hook_facts, threads_mode), NULL },
+	{ PACK_I64, offsetof(struct hook_facts, low_memory), NULL },
+	{ PACK_STR, offsetof(struct hook_facts, allocator), NULL },
+	{ PACK_BOOL, offsetof(struct hook_facts, unsafe_reload), NULL },
+	{ PACK_BOOL, offsetof(struct hook_facts, leaks_memory), NULL },
+	{ PACK_STR, offsetof(struct hook_facts, config_dir), NULL },
+	{ PACK_STR, offsetof(struct hook_facts, work_dir), NULL },
+	{ PACK_STR, offsetof(struct hook_facts, tls_config), NULL },
+	{ PACK_STR, offsetof(struct hook_facts, tls_certificate), NULL },
+	{ PACK_STR, offsetof(struct hook_facts, tls_private_key), NULL });
 
 const struct pack hook_event_pack = PACK(hook_event,
 	{ PACK_STR, offsetof(struct hook_event, event), NULL },
@@ -95,7 +106,8 @@ hook_facts_init(struct hook_facts *f)
 {
 	*f = (struct hook_facts){
 		.pid = -1, .uptime = -1, .shm_free = -1, .shm_used = -1, .tls_open = -1,
-		.tcp_children = -1, .processes = -1,
+		.tcp_children = -1, .processes = -1, .release = -1, .threads_mode = -1,
+		.low_memory = -1,
 	};
 }
 

@@ -37,6 +37,19 @@ struct hook_facts {
 	int64_t	 processes;
 	bool	 ids_known;		/* tls.list was asked for: not with hundreds of connections */
 	struct blob tls_ids;		/* tls.list: u32 connection ids, big endian, ascending */
+
+	/* what is asked at preflight only; NULL and -1 where it was not told */
+	int64_t	 release;		/* RELEASE() of its version */
+	int64_t	 threads_mode;		/* tls_threads_mode of its main configuration file */
+	int64_t	 low_memory;		/* octets; below this new TLS connections are refused */
+	char	*allocator;		/* of shared memory: "qm", "fm", "tlsf" */
+	bool	 unsafe_reload;		/* a reload that meets handshakes may crash it (K18) */
+	bool	 leaks_memory;		/* each reload costs shared memory for good (K12) */
+	char	*config_dir;		/* of the main configuration file: where relative paths begin */
+	char	*work_dir;		/* "-w": where paths with a leading dot begin; "" if not given */
+	char	*tls_config;		/* tls.cfg, as the server names it */
+	char	*tls_certificate;	/* the module's settings, for profiles that name none */
+	char	*tls_private_key;
 };
 
 extern const struct pack hook_facts_pack;

@@ -12,9 +12,11 @@
 #include "base/text.h"
 #include "hooks/ctl.h"
 #include "hooks/private.h"
+#include "hooks/release.h"
 
 #define MAJOR_MIN	5
 #define VERSION_MAX	128
+#define ARGS_MAX	64
 #define MIB		((int64_t)1024 * 1024)
 #define KIB		((int64_t)1024)
 
@@ -85,22 +87,14 @@ ask_version(struct ctl *c, struct hook_facts *f, struct err *e)
 	free(f->version);
 	if ((f->version = strdup(text)) == NULL)
 		return err_nomem(e);
+	f->release = release_of(f->version);
 	return 0;
 }
 
 static int
 check_version(const struct ctl *c, const struct hook_facts *f, struct err *e)
 {
-	static const char name[] = "kamailio ";
-	int64_t major = -1;
-
-	if (strncmp(f->version, name, strlen(name)) == 0) {
-		const char *digits = f->version + strlen(name);
-
-		if (text_number(span_of(digits, strspn(digits, "0123456789")), &major) == -1)
-			major = -1;
-	}
-	if (major < MAJOR_MIN)
+	if (f->release < RELEASE(MAJOR_MIN, 0, 0))
 		return err_set(e, OUT_HOLD, "%s: want Kamailio %d.0 or newer, have \"%s\"",
 		    c->addr.text, MAJOR_MIN, f->version);
 	return 0;
@@ -282,9 +276,9 @@ out:
 /* --- preflight --- */
 
 static int
-check_memory(const struct ctl *c, const struct hook_facts *f, int64_t threshold, struct err *e)
+check_memory(const struct ctl *c, const struct hook_facts *f, struct err *e)
 {
-	int64_t floor = threshold + CONTEXT_COST * PROFILES_MIN * f->processes;
+	int64_t floor = (f->low_memory > 0 ? f->low_memory : 0) + CONTEXT_COST * PROFILES_MIN * f->processes;
 
 	if (floor < FREE_MIN)
 		floor = FREE_MIN;
@@ -297,40 +291,70 @@ check_memory(const struct ctl *c, const struct hook_facts *f, int64_t threshold,
 	    "the allocator fm (-x fm)");
 }
 
+/* A text that may be missing; NULL then. */
+static int
+keep(const struct binrpc_reply *r, const char *member, char **out, struct err *e)
+{
+	struct span s;
+
+	free(*out);
+	*out = NULL;
+	if (!binrpc_member_str(r, member, &s) || s.n == 0 || span_is(s, "<null string>") ||
+	    memchr(s.p, '\0', s.n) != NULL)
+		return 0;
+	return (*out = span_dup(s)) == NULL ? err_nomem(e) : 0;
+}
+
 /* The path of tls.cfg, without which nothing is reloaded, and a limit in octets. */
 static int
-ask_options(struct ctl *c, int64_t *threshold, struct err *e)
+ask_options(struct ctl *c, struct hook_facts *f, struct err *e)
 {
 	struct binrpc_reply r;
-	struct span config;
 
-	*threshold = 0;
-	if (ask(c, "tls.options", NULL, &r, e) == -1)
+	if (ask(c, "tls.options", NULL, &r, e) == -1 ||
+	    keep(&r, "config", &f->tls_config, e) == -1 ||
+	    keep(&r, "certificate", &f->tls_certificate, e) == -1 ||
+	    keep(&r, "private_key", &f->tls_private_key, e) == -1)
 		return -1;
-	if (!binrpc_member_str(&r, "config", &config) || config.n == 0 ||
-	    span_is(config, "<null string>")) {
+	if (f->tls_config == NULL) {
 		(void)err_set(e, OUT_HOLD, "%s: the server has no tls.cfg, "
 		    "so it cannot load certificates while it runs", c->addr.text);
 		return err_hint(e, "set modparam(\"tls\", \"config\", ...) and restart Kamailio");
 	}
 	/* Not set is -1, which looks like UINT32_MAX; it is not seen in a server that runs. */
-	if (!binrpc_member_int(&r, "low_mem_threshold1", threshold) || *threshold > INT32_MAX)
-		*threshold = 0;
+	if (!binrpc_member_int(&r, "low_mem_threshold1", &f->low_memory) ||
+	    f->low_memory > INT32_MAX)
+		f->low_memory = -1;
 	return 0;
+}
+
+/* How it was started; a server that does not tell is judged by its release alone. */
+static int
+ask_arguments(struct ctl *c, struct hook_facts *f, struct err *e)
+{
+	struct span args[ARGS_MAX];
+	struct binrpc_reply r;
+	size_t n = 0;
+
+	if (ctl_call(c, "core.arg", NULL, &r, e) == -1)
+		return -1;
+	while (!r.fault && n < NITEMS(args) && binrpc_str(&r, n, &args[n]))
+		n++;
+	return arguments_judge(args, n, f, e);
 }
 
 static int
 preflight(const struct hook_conf *conf, struct hook_facts *f, struct err *e)
 {
 	struct ctl c;
-	int64_t threshold;
 	int rc = -1;
 
 	hook_facts_init(f);
 	if (ctl_open(&c, conf, deadline_of(conf), e) == -1 ||
 	    ask_version(&c, f, e) == -1 || check_version(&c, f, e) == -1 ||
-	    check_commands(&c, e) == -1 || ask_options(&c, &threshold, e) == -1 ||
-	    ask_facts(&c, f, e) == -1 || check_memory(&c, f, threshold, e) == -1)
+	    check_commands(&c, e) == -1 || ask_options(&c, f, e) == -1 ||
+	    ask_arguments(&c, f, e) == -1 || ask_facts(&c, f, e) == -1 ||
+	    check_memory(&c, f, e) == -1)
 		goto out;
 	rc = 0;
 out:

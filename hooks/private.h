@@ -1,5 +1,6 @@
 /*
- * What the files of hooks share: the types that hook.c puts into its table.
+ * What the files of hooks share: the types that hook.c puts into its table,
+ * and the parts of "kamailio".
  */
 #ifndef KAMCERT_HOOKS_PRIVATE_H
 #define KAMCERT_HOOKS_PRIVATE_H
@@ -8,5 +9,9 @@
 
 extern const struct hook_type hook_kamailio;
 extern const struct hook_type hook_program;
+
+/* Fills in what core.arg tells (n is 0: nothing), and judges the release by it. RETRY without memory. */
+MUST_CHECK int	arguments_judge(const struct span *args, size_t n, struct hook_facts *,
+		    struct err *e);
 
 #endif

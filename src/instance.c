@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "keeper.h"
+#include "profiles.h"
 
 #define RELOAD_DISTANCE_MS	5000	/* FAULTS section 1: between two reloads of a server */
 
@@ -20,6 +21,9 @@ struct instance {
 	enum asked			 preflight;
 	struct err			 preflight_err;		/* class OK: it is fine */
 	struct hook_facts		 facts;
+	bool				 hindered;		/* by_profiles is known */
+	struct err			 by_profiles;		/* class OK: nothing hinders a reload */
+	bool				 looked;
 
 	enum asked			 reload;
 	enum job_step			 reload_step;		/* the last reload was for this step */
@@ -119,8 +123,47 @@ ask_preflight(struct instance *in, struct err *e)
 	return channel_call(ch, MSG_PREFLIGHT, in->conf, -1, on_facts, in, e);
 }
 
+/* Told, but no reason to stop: only the server knows what it loads. */
+static void
+warn(struct job *j, const struct err *e)
+{
+	struct report r = {
+		.kind = REPORT_NOTE,
+		.cert = j->conf->name,
+		.step = (char *)(uintptr_t)job_step_name(j->at),
+		.text = (char *)(uintptr_t)e->text,
+		.hint = (char *)(uintptr_t)e->hint,
+		.ms = -1,
+	};
+
+	keeper_report(j->keeper, &r);
+}
+
+/* One look does for all jobs. Who only looks is told more, elsewhere. */
+static enum job_progress
+look_for_hindrance(struct instance *in, struct job *j, struct err *e)
+{
+	struct install_rights rights = { 0 };
+
+	if (!in->hindered && j->at == STEP_PREFLIGHT) {
+		in->hindered = true;
+		if (install_rights(j->conf, &rights, e) == -1)
+			err_clear(e);	/* install will say it */
+		if (profiles_hold(&in->facts, profiles_reader(&rights, in->conf->user),
+		    in->keeper->setup.config.state_dir, &in->by_profiles) == 0)
+			err_clear(&in->by_profiles);
+		pack_clear(&install_rights_pack, &rights);
+		if (in->by_profiles.class == OUT_FINDING)
+			warn(j, &in->by_profiles);
+	}
+	if (j->at != STEP_PREFLIGHT || in->by_profiles.class != OUT_HOLD)
+		return JOB_DONE;
+	*e = in->by_profiles;
+	return JOB_FAILED;
+}
+
 enum job_progress
-instance_preflight(struct instance *in, struct job *j UNUSED, struct err *e)
+instance_preflight(struct instance *in, struct job *j, struct err *e)
 {
 	if (in->type->preflight == NULL)
 		return JOB_DONE;
@@ -132,7 +175,7 @@ instance_preflight(struct instance *in, struct job *j UNUSED, struct err *e)
 	if (in->preflight == ASKED)
 		return JOB_WAIT;
 	if (in->preflight_err.class == OUT_OK)
-		return JOB_DONE;
+		return look_for_hindrance(in, j, e);
 	*e = in->preflight_err;
 	return JOB_FAILED;
 }
@@ -161,7 +204,9 @@ on_reloaded(void *arg, struct message *m)
 		in->result = HOOK_OK;
 	} else {
 		(void)message_error(m, &in->reload_err);
-		in->result = in->type->in_starter ? HOOK_REFUSED : HOOK_UNKNOWN;
+		/* a program that was killed may have done its work before */
+		in->result = in->type->in_starter && in->reload_err.class != OUT_RETRY ?
+		    HOOK_REFUSED : HOOK_UNKNOWN;
 	}
 	wake_jobs(in->keeper, in->reload_step);
 }
@@ -244,12 +289,18 @@ must_pause(struct instance *in, struct err *e)
 {
 	int64_t at = in->reload_at_ms + RELOAD_DISTANCE_MS;
 
-	if (in->type->in_starter || in->reload == NOT_ASKED || clock_boot_ms() >= at ||
-	    in->keeper->roles[ROLE_CONTROL] == NULL)
+	if (in->type->in_starter || in->reload == NOT_ASKED || clock_boot_ms() >= at)
 		return false;
 	if (in->pause == NULL)
 		in->pause = loop_timer_add(in->keeper->loop, at, on_pause, in, e);
 	return in->pause != NULL;
+}
+
+/* Where no listener is looked at, nothing but the answer says that it was done (FAULTS V2). */
+static bool
+verify_decides(const struct job *j)
+{
+	return ((const struct hook_conf *)j->conf->hooks.v)[j->hook].verify.n > 0;
 }
 
 enum job_progress
@@ -267,7 +318,7 @@ instance_reload(struct instance *in, struct job *j, struct err *e)
 	}
 	if (in->reload == ASKED)
 		return JOB_WAIT;
-	if (in->result == HOOK_OK || in->result == HOOK_UNKNOWN)
+	if (in->result == HOOK_OK || (in->result == HOOK_UNKNOWN && verify_decides(j)))
 		return JOB_DONE;
 	*e = in->reload_err;
 	return JOB_FAILED;
@@ -280,9 +331,22 @@ instance_facts(const struct instance *in)
 }
 
 bool
+instance_look_once(struct instance *in)
+{
+	bool first = !in->looked;
+
+	in->looked = true;
+	return first;
+}
+
+bool
 instance_kept_old(const struct instance *in)
 {
-	return in->reload != ANSWERED || in->result == HOOK_REFUSED || in->result == HOOK_FAILED;
+	if (in->reload != ANSWERED)
+		return true;
+	/* an operator's program that says no may have come half the way */
+	return !in->type->in_starter &&
+	    (in->result == HOOK_REFUSED || in->result == HOOK_FAILED);
 }
 
 int64_t

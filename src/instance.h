@@ -33,6 +33,9 @@ enum job_progress instance_reload(struct instance *, struct job *, struct err *e
 /* What the server said of itself at preflight; borrowed. */
 const struct hook_facts *instance_facts(const struct instance *);
 
+/* True for the first who asks: what concerns the server alone is told once. */
+bool		instance_look_once(struct instance *);
+
 /* Has the server, at this run's last reload, certainly kept what it had? */
 bool		instance_kept_old(const struct instance *);
 

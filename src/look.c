@@ -10,12 +10,12 @@
 #include "base/text.h"
 #include "instance.h"
 #include "keeper.h"
+#include "look.h"
 #include "outlook.h"
 #include "verify.h"
 
-/* A finding with the class and text of e; a good one if the class is OK. */
-static void
-tell(struct job *j, const char *what, const struct err *e)
+void
+look_tell(struct job *j, const char *what, const struct err *e)
 {
 	struct report r = {
 		.kind = REPORT_FINDING,
@@ -33,10 +33,8 @@ tell(struct job *j, const char *what, const struct err *e)
 		j->keeper->worst = r.outcome;
 }
 
-static void tell_fine(struct job *, const char *what, const char *fmt, ...) PRINTF(3, 4);
-
-static void
-tell_fine(struct job *j, const char *what, const char *fmt, ...)
+void
+look_fine(struct job *j, const char *what, const char *fmt, ...)
 {
 	struct err e = ERR_NONE;
 	va_list ap;
@@ -44,7 +42,7 @@ tell_fine(struct job *j, const char *what, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e.text, sizeof e.text, fmt, ap);
 	va_end(ap);
-	tell(j, what, &e);
+	look_tell(j, what, &e);
 }
 
 /* --- files --- */
@@ -76,10 +74,10 @@ look_at_chain(struct job *j)
 
 	buf_init(&pem, CHAIN_MAX);
 	if ((key = read_key(j, &e)) == NULL) {
-		tell(j, "key", &e);
+		look_tell(j, "key", &e);
 		goto out;
 	}
-	tell_fine(j, "key", "%s", key_type(key));
+	look_fine(j, "key", "%s", key_type(key));
 	in.key = key;
 	if (install_read(j->folder, j->state.version, "fullchain.pem", &pem, &e) == 0) {
 		in.pem = buf_span(&pem);
@@ -87,9 +85,9 @@ look_at_chain(struct job *j)
 			err_clear(&e);
 	}
 	if (e.class != OUT_OK)
-		tell(j, "chain", &e);
+		look_tell(j, "chain", &e);
 	else
-		tell_fine(j, "chain", "%zu certificates, valid until %s, issued by %s",
+		look_fine(j, "chain", "%zu certificates, valid until %s, issued by %s",
 		    chain_count(chain), text_time(chain_leaf(chain)->not_after, until),
 		    chain_leaf(chain)->issuer);
 out:
@@ -106,10 +104,10 @@ look_at_rights(struct job *j)
 
 	if (install_rights(j->conf, &rights, &e) == 0 &&
 	    install_readable(j->folder, &rights, &e) == 0)
-		tell_fine(j, "rights", "%s", rights.readers.n > 0 ?
+		look_fine(j, "rights", "%s", rights.readers.n > 0 ?
 		    "the server's user can read the files" : "no hook names a user");
 	else
-		tell(j, "rights", &e);
+		look_tell(j, "rights", &e);
 	pack_clear(&install_rights_pack, &rights);
 }
 
@@ -122,18 +120,18 @@ look_at_time(struct job *j)
 	char at[TIME_TEXT];
 
 	if (outlook_facts(j->conf, j->ca, &j->state, &j->record, &facts, &e) == -1) {
-		tell(j, "due", &e);
+		look_tell(j, "due", &e);
 		return;
 	}
 	due = due_of(&facts);
 	if (due.point > facts.now) {
-		tell_fine(j, "due", "%s: %s", text_time(due.at, at), due_why_text(due.why));
+		look_fine(j, "due", "%s: %s", text_time(due.at, at), due_why_text(due.why));
 		return;
 	}
 	err_set(&e, OUT_FINDING, "now: %s%s%s", due_why_text(due.why),
 	    due.held == DUE_FREE ? "" : "; held back: ",
 	    due.held == DUE_FREE ? "" : due_held_text(due.held));
-	tell(j, "due", &e);
+	look_tell(j, "due", &e);
 }
 
 enum job_progress
@@ -143,16 +141,16 @@ look_files(struct job *j, struct err *e UNUSED)
 
 	if (j->state.problem != NULL) {
 		err_set(&found, OUT_FINDING, "%s", j->state.problem);
-		tell(j, "files", &found);
+		look_tell(j, "files", &found);
 	} else if (j->state.health == INSTALL_EMPTY) {
 		err_set(&found, OUT_FINDING, "nothing is installed yet");
-		tell(j, "files", &found);
+		look_tell(j, "files", &found);
 	} else
-		tell_fine(j, "files", "version %lld is whole", (long long)j->state.version);
+		look_fine(j, "files", "version %lld is whole", (long long)j->state.version);
 	if (j->state.pending == PENDING_DEPLOY || j->state.pending == PENDING_AGAIN) {
 		err_set(&found, OUT_FINDING, "version %lld is not proven to be served yet",
 		    (long long)j->state.to);
-		tell(j, "pending", &found);
+		look_tell(j, "pending", &found);
 	}
 	if (j->state.version != 0) {
 		look_at_chain(j);
@@ -168,10 +166,10 @@ static void
 tell_facts(struct job *j, const struct hook_conf *h, const struct hook_facts *f)
 {
 	if (f->version == NULL) {
-		tell_fine(j, "server", "%s", h->type);
+		look_fine(j, "server", "%s", h->type);
 		return;
 	}
-	tell_fine(j, "server", "%s at %s: %lld processes, %lld MiB of shared memory free, "
+	look_fine(j, "server", "%s at %s: %lld processes, %lld MiB of shared memory free, "
 	    "%lld open TLS connections", f->version, h->rpc, (long long)f->processes,
 	    (long long)(f->shm_free / (1024 * 1024)), (long long)f->tls_open);
 }
@@ -184,21 +182,22 @@ look_servers(struct job *j, struct err *e UNUSED)
 	struct instance *in;
 
 	if (j->conf->hooks.n == 0)
-		tell_fine(j, "hooks", "none configured: nobody is told of a new certificate");
+		look_fine(j, "hooks", "none configured: nobody is told of a new certificate");
 	for (; j->hook < j->conf->hooks.n; j->hook++) {
 		err_clear(&found);
 		if ((in = instance_of(j->keeper, &h[j->hook], &found)) == NULL) {
-			tell(j, "server", &found);
+			look_tell(j, "server", &found);
 			continue;
 		}
 		switch (instance_preflight(in, j, &found)) {
 		case JOB_WAIT:
 			return JOB_WAIT;
 		case JOB_FAILED:
-			tell(j, "server", &found);
+			look_tell(j, "server", &found);
 			break;
 		case JOB_DONE:
 			tell_facts(j, &h[j->hook], instance_facts(in));
+			look_profiles(j, &h[j->hook], in);
 			break;
 		}
 	}
@@ -214,7 +213,7 @@ tell_seen(struct job *j, const struct verify_seen *seen)
 	char until[TIME_TEXT];
 
 	if (seen->verdict == VERIFY_NEW) {
-		tell_fine(j, "served", "%s for %s: the installed certificate", seen->listener,
+		look_fine(j, "served", "%s for %s: the installed certificate", seen->listener,
 		    seen->name);
 		return;
 	}
@@ -224,7 +223,7 @@ tell_seen(struct job *j, const struct verify_seen *seen)
 	    seen->leaf.serial != NULL ? ", valid until " : "",
 	    seen->leaf.serial != NULL ? text_time(seen->leaf.not_after, until) : "",
 	    seen->note != NULL ? ": " : "", seen->note != NULL ? seen->note : "");
-	tell(j, "served", &found);
+	look_tell(j, "served", &found);
 }
 
 static void
@@ -243,7 +242,7 @@ on_looked(void *arg, struct message *m)
 			tell_seen(j, &seen[i]);
 	} else {
 		(void)message_error(m, &found);
-		tell(j, "served", &found);
+		look_tell(j, "served", &found);
 	}
 	j->hook++;
 	job_wake(j);
@@ -261,7 +260,7 @@ look_served(struct job *j, struct err *e)
 	if (j->hook >= j->conf->hooks.n || j->state.version == 0)
 		return JOB_DONE;
 	if (deploy_ask_verify(j, &h[j->hook], j->state.version, on_looked, e) == -1) {
-		tell(j, "served", e);
+		look_tell(j, "served", e);
 		return JOB_DONE;
 	}
 	j->asked = true;

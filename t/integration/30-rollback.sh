@@ -25,10 +25,15 @@ still_good
 says "$addr:$sips_port"
 ok "K07: Ok, but the old certificate is served: rolled back, the listener is named"
 
-serve_from "$work/nowhere"
+serve_from "$state/certs/$name/current"
+cat >>"$kam/tls.cfg" <<-END
+	[server:$addr:1]
+	certificate = $state/certs/$name/current/fullchain.pem
+	private_key = $state/certs/$name/current/privkey.pem
+END
 run 13 renew --force
 still_good
-ok "K04: a refused reload: rolled back"
+ok "K04: a refused reload (a profile for an address without a listener): rolled back"
 
 stop "$kam_pid"
 run 11 renew --force

@@ -131,6 +131,44 @@ START_TEST(preflight_keeps_its_table)
 }
 END_TEST
 
+/* What a server says of itself at preflight, and what is known of such ones. */
+static const struct {
+	const char	*what;
+	struct ctlpeer_script script;
+	bool		 is_unsafe, leaks;
+	const char	*allocator;
+} natures[] = {
+	{ "5.6.3 as Debian starts it", { .version = NULL }, true, true, "qm" },
+	{ "5.6.3 with fm", { .allocator = "fm" }, true, false, "fm" },
+	{ "5.8.7", { .version = "kamailio 5.8.7 (x86_64/Linux) " }, true, true, "qm" },
+	{ "6.0.5", { .version = "kamailio 6.0.5 (x86_64/Linux) " }, false, true, "qm" },
+	{ "6.1.4", { .version = "kamailio 6.1.4 (x86_64/Linux) " }, false, false, "qm" },
+	{ "no arguments", { .lacks = "core.arg" }, true, true, NULL },
+};
+
+START_TEST(preflight_tells_what_a_server_is)
+{
+	const char *what = natures[_i].what;
+	struct hook_facts f;
+	struct hook_conf conf;
+	struct err e;
+
+	ctlpeer_start(&peer, &natures[_i].script, WIRE_UNIX);
+	conf = conf_of(peer.rpc);
+	ck_assert_msg(hook_kamailio.preflight(&conf, &f, &e) == 0, "%s: %s", what, e.text);
+	ck_assert_msg(f.unsafe_reload == natures[_i].is_unsafe, "%s: unsafe_reload", what);
+	ck_assert_msg(f.leaks_memory == natures[_i].leaks, "%s: leaks_memory", what);
+	ck_assert_int_eq(f.threads_mode, -1);
+	ck_assert_int_eq(f.low_memory, 0x580000);
+	ck_assert_str_eq(f.tls_config, "/etc/kamailio/tls.cfg");
+	ck_assert_str_eq(f.tls_certificate, "/etc/kamailio/cert.pem");
+	ck_assert_ptr_null(f.tls_private_key);
+	ck_assert_pstr_eq(f.allocator, natures[_i].allocator);
+	ck_assert_pstr_eq(f.config_dir, f.allocator != NULL ? "/nonexistent/kamailio" : NULL);
+	pack_clear(&hook_facts_pack, &f);
+}
+END_TEST
+
 START_TEST(facts_are_those_of_the_server)
 {
 	const struct ctlpeer_script s = { .connections = 3 };
@@ -514,6 +552,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, preflight_keeps_its_table, 0, NITEMS(preflights));
+	tcase_add_loop_test(tc, preflight_tells_what_a_server_is, 0, NITEMS(natures));
 	tcase_add_loop_test(tc, facts_are_those_of_the_server, WIRE_UNIX, WIRE_UDP + 1);
 	tcase_add_loop_test(tc, a_reload_works_on_every_transport, WIRE_UNIX, WIRE_UDP + 1);
 	tcase_add_test(tc, the_list_of_many_connections_is_not_asked_for);

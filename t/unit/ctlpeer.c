@@ -75,6 +75,18 @@ put_methods(struct buf *b, const struct ctlpeer_script *s)
 	}
 }
 
+static void
+put_arguments(struct buf *b, const struct ctlpeer_script *s)
+{
+	put_value(b, BINRPC_STR, "/usr/sbin/kamailio");
+	put_value(b, BINRPC_STR, "-f");
+	put_value(b, BINRPC_STR, "/nonexistent/kamailio/kamailio.cfg");
+	if (s->allocator != NULL) {
+		put_value(b, BINRPC_STR, "-x");
+		put_value(b, BINRPC_STR, s->allocator);
+	}
+}
+
 /* All but tls.reload. */
 static void
 put_answer(struct buf *b, const struct run *run, const char *method)
@@ -91,8 +103,12 @@ put_answer(struct buf *b, const struct run *run, const char *method)
 		buf_u8(b, 0x03);
 		put_value(b, BINRPC_NAME, "config");
 		put_value(b, BINRPC_STR, s->no_config ? "<null string>" : "/etc/kamailio/tls.cfg");
+		put_value(b, BINRPC_NAME, "certificate");
+		put_value(b, BINRPC_STR, "/etc/kamailio/cert.pem");
 		put_member(b, "low_mem_threshold1", 0x580000, false);
 		buf_u8(b, 0x83);
+	} else if (strcmp(method, "core.arg") == 0) {
+		put_arguments(b, s);
 	} else if (strcmp(method, "core.uptime") == 0) {
 		buf_u8(b, 0x03);
 		put_member(b, "uptime", 3, false);

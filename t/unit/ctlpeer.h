@@ -35,6 +35,7 @@ struct ctlpeer_script {
 	const char	*version;	/* NULL: that of 5.6.3 */
 	const char	*lacks;		/* a method that it does not know */
 	bool		 no_config;
+	const char	*allocator;	/* on its command line; NULL: none */
 	int64_t		 free_kib;	/* 0: plenty */
 	bool		 doubles;	/* core.shmmem as in 5.7 and newer */
 	int64_t		 connections;	/* of tls.info and tls.list */
