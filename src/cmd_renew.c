@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cmd.h"
 #include "index.h"
+#include "rehearsal.h"
 #include "starter.h"
 #include "version.h"
 
@@ -60,14 +61,22 @@ enum outcome
 cmd_run(const struct cmd_options *options, struct msg_setup *setup)
 {
 	struct starter_in in = { .setup = setup, .level = cmd_log_level(options->level) };
+	struct rehearsal *ca = NULL;
+	struct err e = ERR_NONE;
 	enum outcome outcome;
 
 	if (cmd_config(options, setup) == -1)
 		return OUT_USAGE;
+	if (setup->dry_run && rehearsal_begin(&setup->config, &setup->certs, &ca, &e) == -1) {
+		report_error("start", &e);
+		pack_clear(&config_pack, &setup->config);
+		return e.class;
+	}
 	if (setup->jobs > 0)
 		setup->config.jobs = setup->jobs;
 	in.target = strcmp(setup->config.log, "syslog") == 0 ? LOG_TO_SYSLOG : LOG_TO_STDERR;
 	outcome = starter_run(&in);
+	rehearsal_end(ca);
 	pack_clear(&config_pack, &setup->config);
 	return outcome;
 }

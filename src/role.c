@@ -28,8 +28,8 @@ role_name(enum role r)
 }
 
 /* Beside the running program in the build tree, below libexec once installed. */
-static int
-find_program(enum role r, char path[PATH_MAX], struct err *e)
+int
+role_find_program(const char *name, char path[ROLE_PATH_MAX], struct err *e)
 {
 	static const char *const places[] = { "", "../libexec/kamcert/" };
 	char self[PATH_MAX], *slash;
@@ -38,18 +38,17 @@ find_program(enum role r, char path[PATH_MAX], struct err *e)
 	int len;
 
 	if ((n = readlink("/proc/self/exe", self, sizeof self - 1)) == -1)
-		return err_sys(e, OUT_HOLD, "role %s: /proc/self/exe", role_name(r));
+		return err_sys(e, OUT_HOLD, "kamcert-%s: /proc/self/exe", name);
 	self[n] = '\0';
 	if ((slash = strrchr(self, '/')) == NULL)
-		return err_set(e, OUT_HOLD, "role %s: own path %s is not absolute", role_name(r), self);
+		return err_set(e, OUT_HOLD, "kamcert-%s: own path %s is not absolute", name, self);
 	slash[1] = '\0';
 	for (i = 0; i < NITEMS(places); i++) {
-		len = snprintf(path, PATH_MAX, "%s%skamcert-%s", self, places[i], role_name(r));
-		if (len > 0 && len < PATH_MAX && access(path, X_OK) == 0)
+		len = snprintf(path, ROLE_PATH_MAX, "%s%skamcert-%s", self, places[i], name);
+		if (len > 0 && len < ROLE_PATH_MAX && access(path, X_OK) == 0)
 			return 0;
 	}
-	err_set(e, OUT_HOLD, "role %s: no program kamcert-%s in %s or ../libexec/kamcert",
-	    role_name(r), role_name(r), self);
+	err_set(e, OUT_HOLD, "no program kamcert-%s in %s or ../libexec/kamcert", name, self);
 	return err_hint(e, "install kamcert completely: its programs belong together");
 }
 
@@ -85,10 +84,10 @@ int
 role_spawn(enum role r, enum log_level level, enum log_target target, pid_t *pid, int *fd,
     struct err *e)
 {
-	char path[PATH_MAX], level_text[16], target_text[16];
+	char path[ROLE_PATH_MAX], level_text[16], target_text[16];
 	int pair[2];
 
-	if (find_program(r, path, e) == -1)
+	if (role_find_program(role_name(r), path, e) == -1)
 		return -1;
 	snprintf(level_text, sizeof level_text, "%d", (int)level);
 	snprintf(target_text, sizeof target_text, "%d", (int)target);

@@ -28,6 +28,10 @@ enum role {
 
 const char	*role_name(enum role);
 
+/* The path of kamcert-NAME: beside this program, or in ../libexec/kamcert. HOLD if it is in neither. */
+#define ROLE_PATH_MAX 4096
+MUST_CHECK int	role_find_program(const char *name, char path[ROLE_PATH_MAX], struct err *e);
+
 /* Starts the program. *fd is our end of the channel, the caller's to close. */
 MUST_CHECK int	role_spawn(enum role, enum log_level, enum log_target, pid_t *pid, int *fd,
 		    struct err *e);

@@ -28,6 +28,13 @@ run 0 renew --dry-run
 [ ! -e "$state" ] || fail "the rehearsal made a state folder"
 ok "rehearsed on a fresh machine"
 
+sed -i '/staging/d' "$conf"
+run 0 renew --dry-run
+says 'rehearsed'
+[ ! -e "$state" ] || fail "the rehearsal made a state folder"
+ls -d /tmp/kamcert-rehearsal.* 2>/dev/null && fail "the rehearsal left its folder"
+ok "without a staging CA it brings its own"
+
 stop "$kam_pid"
 run 11 renew --dry-run
 says "$kam/run/ctl"
