@@ -518,13 +518,14 @@ on_socket(void *arg, unsigned events)
 	int rc = 0;
 
 	c->busy = true;
-	if ((events & LOOP_WRITE) != 0 && (rc = write_queue(c, &e)) == 1)
-		rc = loop_fd_set(c->watch, LOOP_READ, &e);
+	/* first of all what is there: a peer that is gone may have said its last word before */
 	while (rc != -1 && (events & (LOOP_READ | LOOP_HANGUP)) != 0) {
 		if ((rc = read_some(c, &e)) != 1)
 			break;
 		rc = dispatch(c, &e);
 	}
+	if (rc != -1 && (events & LOOP_WRITE) != 0 && (rc = write_queue(c, &e)) == 1)
+		rc = loop_fd_set(c->watch, LOOP_READ, &e);
 	if (rc == -1 && !c->gone)
 		end_channel(c, &e);
 	c->busy = false;

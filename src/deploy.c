@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "instance.h"
 #include "keeper.h"
+#include "ledger.h"
 #include "verify.h"
 
 /* Calls ask() for one hook after the other; a hook that waits is asked again. */
@@ -36,8 +37,14 @@ each_hook(struct job *j, enum job_progress (*ask)(struct instance *, struct job 
 enum job_progress
 deploy_preflight(struct job *j, struct err *e)
 {
-	enum job_progress p = each_hook(j, instance_preflight, e);
+	enum job_progress p;
 
+	if (j->keeper->no_answer.class != OUT_OK &&
+	    (j->kind == JOB_ISSUE || j->kind == JOB_REHEARSE)) {
+		*e = j->keeper->no_answer;
+		return JOB_FAILED;
+	}
+	p = each_hook(j, instance_preflight, e);
 	if (p == JOB_FAILED && j->state.health == INSTALL_EMPTY && e->hint[0] == '\0')
 		err_hint(e, "a server that needs the certificate to start: kamcert renew --no-hooks, "
 		    "start it, then kamcert reload");
@@ -270,20 +277,28 @@ deploy_back_verify(struct job *j, struct err *e)
 
 /* --- record --- */
 
+bool
+deploy_is_seen(const struct cert_conf *conf)
+{
+	const struct hook_conf *h = conf->hooks.v;
+	size_t i;
+
+	for (i = 0; i < conf->hooks.n; i++)
+		if (h[i].verify.n > 0)
+			return true;
+	return false;
+}
+
 /* Only what was seen in handshakes is called proven. */
 static const char *
 how_far(const struct job *j)
 {
-	const struct hook_conf *h = j->conf->hooks.v;
-	size_t i;
-
 	if (j->keeper->setup.no_hooks)
 		return "installed; the hooks are still to be run";
 	if (j->conf->hooks.n == 0)
 		return "installed; no hook is configured";
-	for (i = 0; i < j->conf->hooks.n; i++)
-		if (h[i].verify.n > 0)
-			return "proven to be served";
+	if (deploy_is_seen(j->conf))
+		return "proven to be served";
 	return "installed, and the hooks were run; no listener to look at is configured";
 }
 
@@ -296,8 +311,9 @@ describe(const struct job *j, char *text, size_t size)
 	if (j->err.class != OUT_OK) {
 		if (j->err.class == OUT_ROLLBACK) {
 			text_clean(old, sizeof old, span_str(j->err.text));
-			snprintf(text, size, "version %lld is served again: %.700s",
-			    (long long)j->version, old);
+			snprintf(text, size, "version %lld is %s again: %.700s",
+			    (long long)j->version,
+			    deploy_is_seen(j->conf) ? "served" : "active", old);
 		} else
 			snprintf(text, size, "%s", j->err.text);
 		return;
@@ -365,6 +381,10 @@ record_outcome(struct job *j, const struct record_time *now, struct err *e)
 	if (record_end(&j->record, now, job_step_name(j->failed_at), j->version, &j->err,
 	    random) == -1)
 		return err_nomem(e);
+	if (j->record.asked > time_add(now->wall, LEDGER_WAIT_MAX))
+		j->record.asked = time_add(now->wall, LEDGER_WAIT_MAX);
+	if (j->err.class == OUT_ALARM && j->failed_at >= STEP_SWITCH)
+		j->record.reload_tries = time_add(j->record.reload_tries, 1);
 	if (j->spent && j->order_url == NULL)
 		record_unspend(&j->record);
 	if (j->err.class != OUT_OK && j->failed_at == STEP_PREFLIGHT) {

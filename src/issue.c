@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "keeper.h"
 #include "rehearse.h"
-#include "solve_token.h"
 
 /* --- account --- */
 
@@ -146,6 +145,8 @@ ask_for_order(struct job *j, struct err *e)
 	task.todo.thumbprint = (char *)(uintptr_t)account_thumbprint(j->account);
 	task.todo.names = j->conf->names;
 	task.todo.order = j->order_url;
+	task.todo.profile = j->conf->profile;
+	task.todo.profile_required = j->conf->profile_required;
 	if (j->state.version != 0 && strcmp(j->state.active.ca, j->ca->name) == 0)
 		task.todo.cert_id = j->state.active.ari_id;
 	if (collect_challenges(j, &task.todo.challenges, e) == 0 &&
@@ -238,110 +239,6 @@ issue_on_sign(void *arg, struct message *m)
 	}
 	answer(arg, m->id, MSG_SIGNED, &out, &e);
 	buf_clear(&jws);
-}
-
-/* --- challenges --- */
-
-/* Challenges that are being put up for one question of net's. */
-struct solving {
-	struct keeper	*keeper;
-	uint64_t	 id;
-	size_t		 open;
-	struct err	 err;
-};
-
-static const struct challenge_conf *
-solver_of(const struct job *j, const char *type)
-{
-	const struct challenge_conf *c = j->conf->challenges.v;
-	size_t i;
-
-	for (i = 0; type != NULL && i < j->conf->challenges.n; i++)
-		if (strcmp(c[i].type, type) == 0)
-			return &c[i];
-	return NULL;
-}
-
-static void
-on_put(void *arg, struct message *m)
-{
-	struct solving *s = arg;
-
-	if (m->type != MSG_DONE && s->err.class == OUT_OK)
-		(void)message_error(m, &s->err);
-	if (--s->open > 0)
-		return;
-	answer(s->keeper, s->id, MSG_DONE, NULL, &s->err);
-	free(s);
-}
-
-static int
-put_up(struct job *j, const struct acme_challenge *c, struct solving *s, struct err *e)
-{
-	const struct challenge_conf *conf = solver_of(j, c->type);
-	struct msg_put put = { c->token, c->key_auth, conf != NULL ? conf->webroot : NULL };
-	struct channel *ch;
-
-	if (conf == NULL || c->token == NULL || c->key_auth == NULL)
-		return err_set(e, OUT_HOLD, "challenge %s for %s: not configured",
-		    c->type != NULL ? c->type : "?", c->name != NULL ? c->name : "?");
-	if (solve_token_check(c->token, c->key_auth, e) == -1)
-		return -1;
-	if (keeper_role(j->keeper, ROLE_ANSWER, &ch, e) == -1 ||
-	    channel_call(ch, MSG_PUT, &put, -1, on_put, s, e) == -1)
-		return -1;
-	s->open++;
-	return 0;
-}
-
-void
-issue_on_solve(void *arg, struct message *m)
-{
-	const struct msg_solve *body = m->body;
-	const struct acme_challenge *c = body->challenges.v;
-	struct job *j = keeper_job(arg, body->job);
-	struct err e = ERR_NONE;
-	struct solving *s;
-	size_t i;
-
-	if (j == NULL || (s = calloc(1, sizeof *s)) == NULL) {
-		err_set(&e, OUT_RETRY, "solve: no such task, or no memory");
-		answer(arg, m->id, MSG_DONE, NULL, &e);
-		return;
-	}
-	s->keeper = arg;
-	s->id = m->id;
-	for (i = 0; i < body->challenges.n && s->err.class == OUT_OK; i++)
-		if (put_up(j, &c[i], s, &e) == -1)
-			s->err = e;
-	if (s->open == 0) {	/* else on_put() answers */
-		answer(arg, m->id, MSG_DONE, NULL, &s->err);
-		free(s);
-	}
-}
-
-void
-issue_on_unsolve(void *arg, struct message *m)
-{
-	const struct msg_solve *body = m->body;
-	const struct acme_challenge *c = body->challenges.v;
-	struct job *j = keeper_job(arg, body->job);
-	const struct challenge_conf *conf;
-	struct msg_drop drop;
-	struct channel *ch;
-	struct err e = ERR_NONE;
-	size_t i;
-
-	for (i = 0; j != NULL && i < body->challenges.n; i++) {
-		if ((conf = solver_of(j, c[i].type)) == NULL || c[i].token == NULL)
-			continue;
-		drop.token = c[i].token;
-		drop.webroot = conf->webroot;
-		if (keeper_role(arg, ROLE_ANSWER, &ch, &e) == -1 ||
-		    channel_send(ch, MSG_DROP, 0, &drop, -1, &e) == -1)
-			log_warn(KV_S("cert", j->conf->name), KV_S("event", "challenge left"),
-			    KV_S("error", e.text));
-	}
 }
 
 /* --- finalize --- */

@@ -26,7 +26,7 @@ static void
 report_run(struct keeper *k, const char *step, const struct err *why)
 {
 	struct report r = {
-		.kind = REPORT_RESULT,
+		.kind = why->class == OUT_FINDING ? REPORT_FINDING : REPORT_RESULT,
 		.step = (char *)(uintptr_t)step,
 		.outcome = why->class,
 		.text = (char *)(uintptr_t)why->text,
@@ -92,8 +92,8 @@ handlers_of(enum role r)
 	static const struct handler net[] = {
 		{ MSG_STEP, issue_on_step },
 		{ MSG_SIGN, issue_on_sign },
-		{ MSG_SOLVE, issue_on_solve },
-		{ MSG_UNSOLVE, issue_on_unsolve },
+		{ MSG_SOLVE, solve_on_solve },
+		{ MSG_UNSOLVE, solve_on_unsolve },
 		{ MSG_CSR, issue_on_csr },
 		{ MSG_CHAIN, issue_on_chain },
 	};
@@ -125,6 +125,23 @@ begin_jobs(struct keeper *k)
 	keeper_step(k);
 }
 
+/* Without the challenge port, all is done that needs none. */
+static void
+note_missing(struct keeper *k, enum role r, struct err *why)
+{
+	if (k->setup.command == CMD_CHECK) {
+		why->class = OUT_FINDING;
+		if (k->worst < why->class)
+			k->worst = why->class;
+		report_run(k, r == ROLE_ANSWER ? "challenge" : "start", why);
+	} else if (r == ROLE_ANSWER) {
+		k->no_answer = *why;
+	} else {
+		report_run(k, "start", why);
+		finish(k, why->class);
+	}
+}
+
 static void
 on_started(void *arg, struct message *m)
 {
@@ -135,22 +152,13 @@ on_started(void *arg, struct message *m)
 
 	free(start);
 	k->starting--;
-	if (m->type != MSG_STARTED) {
+	if (m->type != MSG_STARTED)
 		(void)message_error(m, &e);
-		if (k->setup.command != CMD_CHECK) {
-			report_run(k, "start", &e);
-			finish(k, e.class);
-			return;
-		}
-		e.class = k->worst = OUT_FINDING;
-		report_run(k, "challenge", &e);
-	} else if (channel_new(k->loop, m->fd, handlers_of(r), k, &k->roles[r], &e) == -1) {
-		report_run(k, "start", &e);
-		finish(k, e.class);
-		return;
-	} else
+	else if (channel_new(k->loop, m->fd, handlers_of(r), k, &k->roles[r], &e) == 0)
 		m->fd = -1;
-	if (k->starting == 0)
+	if (e.class != OUT_OK)
+		note_missing(k, r, &e);
+	if (k->starting == 0 && !k->finished)
 		begin_jobs(k);
 }
 
@@ -235,6 +243,9 @@ finish(struct keeper *k, enum outcome outcome)
 	struct msg_end body = { .outcome = outcome };
 	struct err e = ERR_NONE;
 
+	if (k->finished)
+		return;
+	k->finished = true;
 	if (channel_send(k->starter, MSG_END, 0, &body, -1, &e) == -1)
 		role_leave(k->loop, &e);
 }
@@ -284,6 +295,8 @@ keeper_step(struct keeper *k)
 	for (i = 0; i < k->njobs; i++)
 		if (!job_has_ended(k->jobs[i]))
 			return;
+	if (!solve_has_ended(k))
+		return;
 	k->running = false;
 	for (i = 0; i < k->njobs; i++)
 		if (k->jobs[i]->err.class > k->worst)
@@ -334,9 +347,16 @@ on_stop(void *arg, struct message *m UNUSED)
 
 	k->stopping = true;
 	err_set(&why, OUT_RETRY, "stopped by a signal");
+	if (k->setup.command == CMD_CHECK) {	/* nothing is under way that must be ended well */
+		report_run(k, "check", &why);
+		finish(k, why.class);
+		return;
+	}
 	for (i = 0; i < k->njobs; i++)
 		if (k->jobs[i]->at < STEP_SWITCH)
 			job_fail(k->jobs[i], &why);
+		else
+			renewal_stop(k->jobs[i]);
 	if (!errands_have_ended(k) && k->worst < why.class)
 		k->worst = why.class;
 	keeper_step(k);
@@ -368,9 +388,11 @@ stop(void *arg)
 
 	for (i = 0; i < ROLE_COUNT; i++)
 		channel_free(k->roles[i]);
+	solve_free(k);
 	for (i = 0; i < k->njobs; i++)
 		job_free(k->jobs[i]);
 	free(k->jobs);
+	free(k->due);
 	instances_free(k);
 	errands_free(k);
 	accounts_free(k);

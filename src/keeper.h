@@ -33,9 +33,13 @@ struct keeper {
 	size_t			 orders;		/* that net has */
 	struct index_due	*due;			/* one for each certificate of the configuration */
 	size_t			 starting;		/* roles whose channel has not come */
+	struct solve_record	*records;		/* that are in the DNS for challenges: solve.c */
+	struct solving		*solving;		/* questions of net's that are being met */
 	bool			 running;		/* the jobs have begun */
 	bool			 stepping;		/* keeper_step() is at work */
 	bool			 stopping;		/* no new steps before the switch */
+	bool			 finished;		/* the starter was told the outcome */
+	struct err		 no_answer;		/* class OK: challenges can be met */
 	enum outcome		 worst;
 };
 
@@ -57,13 +61,18 @@ MUST_CHECK int	plan_jobs(struct keeper *, struct err *e);
 /* Writes index and reports how the run ended. */
 void	plan_end(struct keeper *);
 
-/* What net asks while an order is under way (issue.c). */
+/* What net asks while an order is under way (issue.c; solve.c for challenges). */
 void	issue_on_step(void *keeper, struct message *);
 void	issue_on_sign(void *keeper, struct message *);
-void	issue_on_solve(void *keeper, struct message *);
-void	issue_on_unsolve(void *keeper, struct message *);
 void	issue_on_csr(void *keeper, struct message *);
 void	issue_on_chain(void *keeper, struct message *);
+
+void	solve_on_solve(void *keeper, struct message *);
+void	solve_on_unsolve(void *keeper, struct message *);
+
+/* Takes out of the DNS what is left there. True once nothing is; else keeper_step() is called then. */
+bool	solve_has_ended(struct keeper *);
+void	solve_free(struct keeper *);
 
 /* Is what the CA last said about the renewal time of what is installed too old? */
 bool	renewal_is_wanted(const struct job *);
@@ -84,6 +93,12 @@ enum job_progress	deploy_back_switch(struct job *, struct err *e);
 enum job_progress	deploy_back_reload(struct job *, struct err *e);
 enum job_progress	deploy_back_verify(struct job *, struct err *e);
 enum job_progress	deploy_record(struct job *, struct err *e);
+/* A run that is to end does not wait for an answer that only the next one needs. */
+void	renewal_stop(struct job *);
+
+/* Is there a listener in whose handshakes a deployment is seen? */
+bool	deploy_is_seen(const struct cert_conf *);
+
 /* Has control look whether a hook's listeners serve this version; a look only, for JOB_LOOK. */
 MUST_CHECK int		deploy_ask_verify(struct job *, const struct hook_conf *, int64_t version,
 			    channel_answer *, struct err *e);

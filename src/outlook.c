@@ -98,6 +98,7 @@ outlook_facts(const struct cert_conf *conf, const struct ca_conf *ca,
 	f->jitter = (int)r->jitter;
 	f->asked = r->asked;
 	f->paused = r->paused;
+	f->reload_tries = r->reload_tries;
 	free_at = is_on_loopback(ca) ? 0 : record_budget(r, &now, &conf->names,
 	    f->not_after - f->not_before, NULL);
 	if (free_at > f->asked)

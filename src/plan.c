@@ -11,6 +11,16 @@
 #include "outlook.h"
 #include "status.h"
 
+static struct index_due *
+index_row(struct keeper *k, const struct cert_conf *conf)
+{
+	struct index_due *row = k->due;
+
+	while (row->name != conf->name)
+		row++;
+	return row;
+}
+
 /* --- reports --- */
 
 static void
@@ -29,6 +39,8 @@ report_result(struct job *j, enum outcome outcome, const char *text, const char 
 	keeper_report(j->keeper, &r);
 	if (outcome > j->keeper->worst)
 		j->keeper->worst = outcome;
+	if (outcome != OUT_OK)	/* to be told again by the next run, not to become "nothing due" */
+		index_row(j->keeper, j->conf)->next = 0;
 }
 
 /* It would be time, but something says not yet: the last outcome stands. */
@@ -80,8 +92,12 @@ choose_renew(struct job *j, const struct due_facts *facts)
 	const struct msg_setup *setup = &j->keeper->setup;
 	struct due due = due_of(facts);
 
-	if (j->state.pending == PENDING_BACK)
+	if (j->state.pending == PENDING_BACK && (due.at <= facts->now || setup->force))
 		return choose_pending(j);
+	if (j->state.pending == PENDING_BACK) {
+		report_held(j, &due);
+		return NOTHING;
+	}
 	if (setup->force) {
 		if (facts->asked > facts->now) {
 			due.at = facts->asked;
@@ -276,7 +292,6 @@ plan_next(struct keeper *k, struct job *j)
 {
 	struct due_facts facts;
 	struct err e = ERR_NONE;
-	size_t i;
 
 	install_state_clear(&j->state);
 	if (install_look(j->folder, clock_wall(), &j->state, &e) == -1 ||
@@ -285,10 +300,8 @@ plan_next(struct keeper *k, struct job *j)
 		    KV_S("error", e.text));
 		facts.now = 0;
 	}
-	for (i = 0; i < k->setup.config.certs.n; i++)
-		if (k->due[i].name == j->conf->name)
-			k->due[i].next = e.class == OUT_OK && j->err.class == OUT_OK ?
-			    next_look(j, &facts) : 0;
+	index_row(k, j->conf)->next = e.class == OUT_OK && j->err.class == OUT_OK ?
+	    next_look(j, &facts) : 0;
 }
 
 void

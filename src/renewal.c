@@ -77,10 +77,12 @@ on_window(void *arg, struct message *m)
 		(void)message_error(m, &e);
 		j->record.ari_check = clock_wall() + ASK_AGAIN;
 	}
-	if (e.class == OUT_OK && record_save(j->folder, &j->record, &e) == 0)
-		err_clear(&e);
 	if (e.class != OUT_OK)
 		log_warn(KV_S("cert", j->conf->name), KV_S("event", "no renewal information"),
+		    KV_S("error", e.text));
+	err_clear(&e);
+	if (record_save(j->folder, &j->record, &e) == -1)
+		log_warn(KV_S("cert", j->conf->name), KV_S("event", "renewal time not stored"),
 		    KV_S("error", e.text));
 	job_wake(j);
 }
@@ -138,4 +140,14 @@ renewal_ask_after(struct job *j, struct err *e)
 		j->record.ari_check = 0;
 	}
 	return renewal_ask(j, e);
+}
+
+void
+renewal_stop(struct job *j)
+{
+	if (j->at != STEP_ASK_AFTER || !j->asked)
+		return;
+	j->asked = false;
+	j->told = true;
+	job_wake(j);
 }

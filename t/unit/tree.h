@@ -36,15 +36,21 @@ remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
 }
 
 static inline void
-tree_start(void)
+tree_start_in(const char *parent)
 {
-	(void)snprintf(top, sizeof(top), "/tmp/kamcert-check-XXXXXX");
+	(void)snprintf(top, sizeof(top), "%s/kamcert-check-XXXXXX", parent);
 	ck_assert_ptr_nonnull(mkdtemp(top));
 	ck_assert_int_eq(chmod(top, 0755), 0);
 	at = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(at, 0);
 	err_clear(&e);
 	(void)umask(022);
+}
+
+static inline void
+tree_start(void)
+{
+	tree_start_in("/tmp");
 }
 
 static inline void

@@ -1,0 +1,176 @@
+/*
+ * fakes: everything around the keeper, so that the real program can be led
+ * through any scenario: its starter, and net, answer and control roles on
+ * the other end of their channels, all in the test's process on one loop.
+ *
+ * The world (state folder, orders at the CA, certificates that the server has
+ * loaded) stays from run to run; what a run is to be like is said in `script`
+ * before it, and what was seen is in `seen` behind it.
+ */
+#ifndef KAMCERT_T_UNIT_FAKES_H
+#define KAMCERT_T_UNIT_FAKES_H
+
+#include "acme/acme.h"
+#include "install.h"
+#include "message.h"
+#include "role.h"
+#include "status.h"
+
+#define FAKE_LOOPBACK	"127.0.0.1:14000"	/* a CA that no budget binds */
+#define FAKE_PUBLIC	"ca.example.net"
+#define FAKE_TOKEN	"abcdefghijklmnopqrstuvwxyz012345"
+#define FAKE_CERTS	3			/* a.example.com, b.example.com, ... */
+
+enum fake_chain {
+	CHAIN_GOOD,
+	CHAIN_WRONG_KEY,
+	CHAIN_WRONG_NAME,
+	CHAIN_EXPIRED,
+	CHAIN_NO_ISSUER,
+	CHAIN_HTML,
+	CHAIN_EMPTY,
+	CHAIN_KEY_INSIDE,	/* a sound chain with a private key before it */
+	CHAIN_KINDS
+};
+
+enum fake_reload {
+	RELOAD_OK,
+	RELOAD_REFUSED,
+	RELOAD_FAILED,
+	RELOAD_LOST,		/* no answer that can be trusted, but it has loaded */
+	RELOAD_LOST_OLD,	/* and it has not */
+	RELOAD_LIES,		/* says that it has, and has not */
+	RELOAD_DIES,		/* control ends instead of an answer */
+};
+
+/* Where net is in an order; each is passed once. */
+enum fake_net_step { NET_TASK, NET_SIGNED, NET_SOLVED, NET_CSR, NET_OFFERED, NET_TAKEN, NET_STEPS };
+
+struct fake_task {
+	enum fake_net_step probed;
+	uint64_t	 id;		/* of MSG_TASK, for the answer */
+	int64_t		 job;
+	int64_t		 kind;		/* enum acme_kind */
+	char		*order;		/* URL */
+	char		*name;		/* the first one asked for */
+	struct blob	 csr;
+	size_t		 chain;		/* that is offered */
+};
+
+struct script {
+	struct msg_setup	 setup;		/* command and flags; the configuration is filled in */
+	size_t			 certs;		/* how many are configured; 0: one */
+	const char		*host;		/* of the CA; NULL: FAKE_LOOPBACK */
+	const char		*key;		/* type; NULL: ecdsa-p256 */
+	bool			 bare;		/* no hook at all */
+	bool			 program;	/* an operator's program besides the server */
+
+	enum role		 missing;	/* the starter cannot start it; 0: all are there */
+	enum outcome		 preflight;
+	enum fake_reload	 reload[4];	/* one after the other */
+	int			 verdict[8];	/* 0: what the server has loaded; else enum verify_verdict */
+	enum outcome		 program_result;
+	enum fake_chain		 chain[4];
+	size_t			 chains;	/* 0: one */
+	bool			 mute_net;	/* takes tasks and never says anything */
+	int64_t			 ask_again;	/* after how long for renewal information */
+
+	bool			 net_dies;
+	enum fake_net_step	 net_dies_at;
+	/* Called at each step of an order and of renewal information; true: it sees to the rest. */
+	bool			(*hostile)(struct fake_task *, enum fake_net_step);
+	/* Called with each message to control; says true if it has answered. */
+	bool			(*liar)(struct message *);
+
+	unsigned		 kill_at;	/* the keeper, when its n-th message has come; 0: never */
+	unsigned		 stop_at;	/* MSG_STOP then */
+};
+
+struct seen {
+	char		 trace[4096];	/* the keeper's messages in their order, see fakes.c */
+	unsigned	 messages;
+	unsigned	 drops, reloads, verifies;
+	unsigned	 rows;
+	struct status	 row;		/* the last one, but for its texts: numbers only */
+	unsigned	 findings, bad_findings;
+	bool		 killed;
+	bool		 ended;		/* MSG_END came */
+	int64_t		 outcome;
+	char		 last[1024];	/* text of the last result that is not OK, else of the last */
+	char		 order[256];	/* URL in the last task for an order; "" none */
+	char		 directory[256];	/* of the CA in the last task */
+	struct blob	 public_key;	/* in the last CSR */
+	struct blob	 new_key;	/* JWK in the last inner JWS of a rollover */
+	unsigned	 probe;		/* enum message_type: the answer to fake_probe() */
+	unsigned	 exit_status;	/* as from waitpid(), unless it was killed */
+};
+
+extern struct script script;
+extern struct seen seen;
+
+/* Fixture: a fresh folder, CA and server. */
+void	fake_start(void);
+void	fake_finish(void);
+
+/* Forgets script, keeps the world. */
+void	fake_reset(void);
+
+/* Runs the keeper with script until it has ended; fails the test if it hangs or fails. */
+void	fake_run(enum command);
+
+/* The same, and the outcome has to be this one. */
+void	fake_run_to(enum command, enum outcome);
+
+/* Goes on with the order where a hostile net stopped it. */
+void	fake_go_on(struct fake_task *, enum fake_net_step);
+
+/* The answer to a task. */
+void	fake_answer(struct fake_task *, enum message_type, const void *body);
+
+/* Asks for something that is none of net's business, then goes on. */
+void	fake_probe(struct fake_task *, enum fake_net_step, enum message_type, const void *body);
+
+/* For structs that lend their texts. */
+char	*fake_text(const char *);
+
+/* A message to the keeper; nothing if its channel has ended. */
+void	fake_send(enum role, enum message_type, uint64_t id, const void *body);
+void	fake_refuse(enum role, uint64_t id, enum outcome, const char *text);
+
+/* The channels to the keeper; NULL when they have ended. */
+struct channel	*fake_channel(enum role);
+
+/* Certificates that the CA has issued so far. */
+unsigned	 fake_issued(void);
+
+/* A line out of the private key that CHAIN_KEY_INSIDE gives away. */
+const char	*fake_ca_secret(void);
+
+/* What is in the store now: numbers only. */
+struct fake_state {
+	enum install_health	 health;
+	enum install_pending	 pending;
+	enum journal_state	 journal;
+	int64_t			 version, from, to;
+	int64_t			 failures, outcome, asked;	/* of the record */
+	size_t			 issues;		/* that count for the budget */
+	bool			 has_order;
+	char			 key_type[32];
+};
+struct fake_state	 fake_look(size_t cert);
+
+/* Fails unless the active version is whole, fits together and leads to our root. */
+void	fake_check_active(size_t cert);
+
+/* Does the server serve what is active? */
+bool	fake_is_served(size_t cert);
+
+/* Does any file below the store contain this? */
+bool	fake_store_has(const char *text);
+
+/* Path of something in the state folder. */
+const char *fake_path(const char *name);
+
+const char *fake_url(const char *path);
+
+#endif

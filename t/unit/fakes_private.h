@@ -1,0 +1,26 @@
+/*
+ * fakes_private: what the files of fakes share.
+ */
+#ifndef KAMCERT_T_UNIT_FAKES_PRIVATE_H
+#define KAMCERT_T_UNIT_FAKES_PRIVATE_H
+
+#include <check.h>
+
+#include "channel.h"
+#include "fakes.h"
+
+/* Names of the certificates, and path of the roots that vouch for them. */
+extern const char *const fake_certs[FAKE_CERTS];
+const char *fake_roots(void);
+
+/* A message of the keeper has come. True if nothing shall follow, because the keeper was killed. */
+bool	 fake_comes(const char *word);
+
+void	 fake_die(enum role);
+
+void	 fake_net_start(const char *roots);
+void	 fake_net_end(void);		/* of a run */
+void	 fake_net_finish(void);
+void	 fake_net_on_task(void *, struct message *);
+
+#endif
