@@ -64,7 +64,7 @@ job_step_name(enum job_step s)
 bool
 job_has_ended(const struct job *j)
 {
-	return j->at == STEP_END && (!j->task_open || j->keeper->stopping);
+	return j->at == STEP_END && (!j->task_open || j->given_up || j->keeper->stopping);
 }
 
 /* To look, nothing needs to be there: what is missing was never installed. */
@@ -111,6 +111,7 @@ job_free(struct job *j)
 {
 	if (j == NULL)
 		return;
+	loop_timer_del(j->deadline);
 	key_free(j->key);
 	chain_free(j->chain);
 	free(j->order_url);

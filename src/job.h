@@ -20,6 +20,7 @@
 
 struct keeper;
 struct account;
+struct loop_timer;
 
 enum job_kind {
 	JOB_ASK,	/* renewal information; becomes JOB_ISSUE if that says so */
@@ -85,6 +86,8 @@ struct job {
 	int64_t			 ca_time;
 	uint64_t		 chain_asked;	/* net waits for this answer; 0: it does not */
 	bool			 task_open;	/* net has the order */
+	struct loop_timer	*deadline;	/* of the order */
+	bool			 given_up;	/* it took too long: net's answer is not waited for */
 	bool			 spent;		/* the budget was charged for it */
 	int64_t			 trouble;	/* enum acme_trouble */
 
