@@ -1,12 +1,16 @@
 /*
  * answer: the role that faces whoever connects to the challenge port. It
  * holds tokens and their key authorizations while these are pending, on
- * sockets and in document roots that the starter opened for it.
+ * sockets and in document roots that the starter opened for it; and it asks
+ * the DNS whether a record of a challenge is there yet: replies from anywhere
+ * are read where neither a key nor the CA's word can be reached.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns.h"
 #include "role.h"
+#include "solve_alpn.h"
 #include "solve_listen.h"
 #include "solve_webroot.h"
 
@@ -20,7 +24,16 @@ struct answer {
 	struct loop		*loop;
 	struct channel		*keeper;
 	struct solve_listen	*listener;
+	struct solve_alpn	*alpn;
 	struct webroot		*roots;
+	struct dns		*dns;
+};
+
+/* A question that the DNS is asked for the keeper. */
+struct asked {
+	struct answer	*answer;
+	uint64_t	 id;
+	bool		 find;
 };
 
 static void
@@ -29,7 +42,8 @@ on_listen(void *arg, struct message *m)
 	struct answer *a = arg;
 	struct err e = ERR_NONE;
 
-	if (solve_listen_socket(a->listener, m->fd, &e) == 0)
+	if ((m->type == MSG_LISTEN ? solve_listen_socket(a->listener, m->fd, &e) :
+	    solve_alpn_socket(a->alpn, m->fd, &e)) == 0)
 		m->fd = -1;
 	else
 		log_error(KV_S("event", "socket refused"), KV_S("error", e.text));
@@ -81,12 +95,15 @@ on_put(void *arg, struct message *m)
 {
 	struct answer *a = arg;
 	const struct msg_put *body = m->body;
+	const struct solve_alpn_in alpn = { body->token, body->key_authorization, body->tls_name };
 	struct solve_webroot *root;
 	struct err e = ERR_NONE;
 	int rc;
 
 	if (body->token == NULL || body->key_authorization == NULL)
 		rc = err_set(&e, OUT_HOLD, "challenge: token or key authorization is missing");
+	else if (body->tls_name != NULL)
+		rc = solve_alpn_put(a->alpn, &alpn, &e);
 	else if (body->webroot == NULL)
 		rc = solve_listen_put(a->listener, body->token, body->key_authorization, &e);
 	else if ((root = find_root(a, body->webroot)) == NULL)
@@ -108,10 +125,57 @@ on_drop(void *arg, struct message *m)
 
 	if (body->token == NULL)
 		return;
-	if (body->webroot == NULL)
+	if (body->tls)
+		solve_alpn_drop(a->alpn, body->token);
+	else if (body->webroot == NULL)
 		solve_listen_drop(a->listener, body->token);
 	else if ((root = find_root(a, body->webroot)) != NULL)
 		solve_webroot_drop(root, body->token);
+}
+
+static void
+on_dns(void *arg, const char *name, const struct err *why)
+{
+	struct asked *q = arg;
+	struct msg_found found = { .name = (char *)(uintptr_t)name };
+	struct channel *keeper = q->answer->keeper;
+	struct err e = *why;
+
+	if (e.class == OUT_OK && !q->find)
+		channel_done(keeper, q->id);
+	else if (e.class != OUT_OK ||
+	    channel_send(keeper, MSG_FOUND, q->id, &found, -1, &e) == -1)
+		channel_fail(keeper, q->id, &e);
+	free(q);
+}
+
+static void
+on_question(void *arg, struct message *m)
+{
+	struct answer *a = arg;
+	const struct msg_dns *body = m->body;
+	const struct dns_question question = {
+		.name = body->name,
+		.value = body->value,
+		.seconds = body->seconds,
+		.resolver = body->resolver,
+	};
+	struct err e = ERR_NONE;
+	struct asked *q;
+
+	if (body->name == NULL || (m->type == MSG_AWAIT && body->value == NULL)) {
+		err_set(&e, OUT_HOLD, "dns: name or value is missing");
+	} else if ((q = calloc(1, sizeof *q)) == NULL) {
+		err_nomem(&e);
+	} else {
+		q->answer = a;
+		q->id = m->id;
+		q->find = m->type == MSG_FIND;
+		if ((q->find ? dns_find : dns_await)(a->dns, &question, on_dns, q, &e) == 0)
+			return;
+		free(q);
+	}
+	channel_fail(a->keeper, m->id, &e);
 }
 
 static void
@@ -129,7 +193,8 @@ start(void *arg, struct loop *loop, struct channel *keeper, struct err *e)
 
 	a->loop = loop;
 	a->keeper = keeper;
-	return (a->listener = solve_listen_new(loop, e)) == NULL ? -1 : 0;
+	return (a->listener = solve_listen_new(loop, e)) == NULL ||
+	    (a->alpn = solve_alpn_new(loop, e)) == NULL || (a->dns = dns_new(loop, e)) == NULL ? -1 : 0;
 }
 
 /* Whatever was put up comes down, however the run ended. */
@@ -140,6 +205,8 @@ stop(void *arg)
 	struct webroot *r;
 
 	solve_listen_free(a->listener);
+	solve_alpn_free(a->alpn);
+	dns_free(a->dns);
 	while ((r = a->roots) != NULL) {
 		a->roots = r->next;
 		root_free(r);
@@ -151,9 +218,12 @@ main(int argc, char **argv)
 {
 	static const struct handler table[] = {
 		{ MSG_LISTEN, on_listen },
+		{ MSG_LISTEN_TLS, on_listen },
 		{ MSG_WEBROOT, on_webroot },
 		{ MSG_PUT, on_put },
 		{ MSG_DROP, on_drop },
+		{ MSG_FIND, on_question },
+		{ MSG_AWAIT, on_question },
 	};
 	static const struct handlers handlers = { table, NITEMS(table), on_end };
 	struct answer answer = { 0 };

@@ -14,6 +14,7 @@
 #include "hooks/hook.h"
 
 #define CONFIG_DEFAULT_RENEW	-1	/* renew-before not set: the rule of due.h decides */
+#define CONFIG_NO_PROPAGATION	-1	/* the CA is told without a look at the DNS */
 
 struct ca_conf {
 	char		*name;
@@ -29,11 +30,16 @@ struct ca_conf {
 	char		*eab_alg;	/* HS256, HS384, HS512 */
 };
 
+#define CHALLENGE_ALPN	"tls-alpn-01"
+
 struct challenge_conf {
 	char		*type;		/* "http-01", ... */
 	struct strs	 listen;	/* [address]:port for the listener */
 	char		*webroot;	/* or a document root, or */
-	struct strs	 program;	/* an operator's program */
+	struct strs	 program;	/* dns-01: an operator's program with its arguments */
+	char		*user;		/* that it is run as; NULL: as we are */
+	int64_t		 propagation;	/* seconds for all name servers, or CONFIG_NO_PROPAGATION */
+	char		*resolver;	/* "address:port"; NULL: the system's, and port 53 */
 };
 
 struct cert_conf {
@@ -41,6 +47,8 @@ struct cert_conf {
 	struct strs	 names;		/* canonical host names, at least one, no doubles */
 	struct strs	 key;		/* "ecdsa-p256", ... at least one */
 	struct strs	 ca;		/* names of ca sections in order of preference */
+	char		*profile;	/* that the CA is asked for; NULL: its default */
+	bool		 profile_required;	/* else left out where the CA lacks it */
 	int64_t		 renew_before;	/* seconds, or CONFIG_DEFAULT_RENEW */
 	struct strs	 window;	/* "02:00-05:00", empty: always */
 	struct list	 challenges;	/* struct challenge_conf, at least one */

@@ -12,6 +12,7 @@
 #include "config_parts.h"
 #include "due.h"
 #include "hooks/wire.h"
+#include "idn.h"
 
 #define WORD_MAX_OCTETS	1024	/* of a value that is only looked at as text */
 #define JOBS_MAX	200
@@ -211,8 +212,9 @@ take_host(struct reader *r UNUSED, void *field, const char *value, struct err *e
 	return store_once(field, host, e);
 }
 
+/* A name that a CA has given to something. */
 static int
-take_kid(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+take_word(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
 	if (!is_visible(value))
 		return want(e, "1 to 1024 visible ASCII characters", value);
@@ -229,18 +231,18 @@ take_alg(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 
 /* --- certificate --- */
 
+/* Addresses in the one form that inet_ntop() writes: RFC 8738 section 3. */
 static int
 take_name(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
+	uint8_t addr[sizeof(struct in6_addr)];
+	int family = strchr(value, ':') != NULL ? AF_INET6 : AF_INET;
 	char host[HOST_MAX + 1];
 
-	if (is_address(value))
-		return want(e, "a host name, not an address", value);
-	if (text_host(value, HOST_WILDCARD, host, e) == -1)
-		return err_in(e, "want a host name");
-	if (host[0] == '*')
-		return want(e, "a name without wildcard (it would need a dns-01 challenge, "
-		    "which is not offered yet)", value);
+	if (inet_pton(family, value, addr) == 1)
+		return store_once(field, inet_ntop(family, addr, host, sizeof(host)), e);
+	if (idn_host(value, HOST_WILDCARD, host, e) == -1)
+		return err_in(e, "want a host name or address");
 	return store_once(field, host, e);
 }
 
@@ -298,8 +300,8 @@ take_window(struct reader *r UNUSED, void *field, const char *value, struct err 
 /* --- challenge, hook --- */
 
 /* "address:port", IPv6 in brackets. */
-static int
-take_listen(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+static bool
+is_endpoint(const char *value)
 {
 	const char *colon = strrchr(value, ':');
 	size_t n = colon != NULL ? (size_t)(colon - value) : 0;
@@ -310,10 +312,35 @@ take_listen(struct reader *r UNUSED, void *field, const char *value, struct err 
 
 	if (n > 0 && n - (brackets ? 2 : 0) < sizeof(host))
 		memcpy(host, value + (brackets ? 1 : 0), n - (brackets ? 2 : 0));
-	if (inet_pton(brackets ? AF_INET6 : AF_INET, host, addr) != 1 ||
-	    text_number(span_str(colon + 1), &port) == -1 || port < 1 || port > 65535)
+	return inet_pton(brackets ? AF_INET6 : AF_INET, host, addr) == 1 &&
+	    text_number(span_str(colon + 1), &port) == 0 && port >= 1 && port <= 65535;
+}
+
+static int
+take_listen(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	if (!is_endpoint(value))
 		return want(e, "address:port such as [::]:80", value);
 	return store_once(field, value, e);
+}
+
+static int
+take_resolver(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	if (!is_endpoint(value))
+		return want(e, "address:port such as 127.0.0.1:53", value);
+	return store(field, value, e);
+}
+
+static int
+take_propagation(struct reader *r, void *field, const char *value, struct err *e)
+{
+	if (strcmp(value, "none") == 0) {
+		*(int64_t *)field = CONFIG_NO_PROPAGATION;
+		return 0;
+	}
+	return take_limit(r, field, value, e) == 0 ? 0 :
+	    want(e, "\"none\", or a time such as 60s, from 1s to 10m", value);
 }
 
 /* Stored in the one form that all ways of writing it lead to. */
@@ -365,6 +392,10 @@ static const struct section hook_section = {
 static const struct option challenge_options[] = {
 	{ "listen", OPTION_MANY, ROW(challenge_conf, listen), take_listen, NULL },
 	{ "webroot", OPTION_ONE, ROW(challenge_conf, webroot), take_path, NULL },
+	{ "program", OPTION_MANY, ROW(challenge_conf, program), take_command, NULL },
+	{ "user", OPTION_ONE, ROW(challenge_conf, user), take_user, NULL },
+	{ "propagation", OPTION_ONE, ROW(challenge_conf, propagation), take_propagation, NULL },
+	{ "resolver", OPTION_ONE, ROW(challenge_conf, resolver), take_resolver, NULL },
 };
 
 static const struct section challenge_section = {
@@ -376,6 +407,8 @@ static const struct option certificate_options[] = {
 	{ "names", OPTION_MANY, ROW(cert_conf, names), take_name, NULL },
 	{ "key", OPTION_MANY, ROW(cert_conf, key), take_key, NULL },
 	{ "ca", OPTION_MANY, ROW(cert_conf, ca), take_ca, NULL },
+	{ "profile", OPTION_ONE, ROW(cert_conf, profile), take_word, NULL },
+	{ "profile-required", OPTION_ONE, ROW(cert_conf, profile_required), take_bool, NULL },
 	{ "renew-before", OPTION_ONE, ROW(cert_conf, renew_before), take_renew, NULL },
 	{ "window", OPTION_MANY, ROW(cert_conf, window), take_window, NULL },
 	{ "user", OPTION_ONE, ROW(cert_conf, user), take_user, NULL },
@@ -397,7 +430,7 @@ static const struct option ca_options[] = {
 	{ "ca-file", OPTION_ONE, ROW(ca_conf, ca_file), take_path, NULL },
 	{ "trust-bundle", OPTION_ONE, ROW(ca_conf, trust_bundle), take_path, NULL },
 	{ "hosts", OPTION_MANY, ROW(ca_conf, hosts), take_host, NULL },
-	{ "eab-kid", OPTION_ONE, ROW(ca_conf, eab_kid), take_kid, NULL },
+	{ "eab-kid", OPTION_ONE, ROW(ca_conf, eab_kid), take_word, NULL },
 	{ "eab-key-file", OPTION_ONE, ROW(ca_conf, eab_key_file), take_path, NULL },
 	{ "eab-alg", OPTION_ONE, ROW(ca_conf, eab_alg), take_alg, NULL },
 };

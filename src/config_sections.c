@@ -5,6 +5,7 @@
  * A section in which something was told already is not searched for what it
  * lacks: that would be a second message for one fault.
  */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,14 +24,12 @@
 #define DEFAULT_JOBS	4
 #define DEFAULT_LOG	"stderr"
 #define DEFAULT_KEY	"ecdsa-p256"
-#define DEFAULT_LISTEN	"[::]:80"
 #define DEFAULT_USER	"kamailio"
 #define DEFAULT_VERIFY	"sips:127.0.0.1:5061"
 #define DEFAULT_SETTLE	15
 #define KAMAILIO_LIMIT	10
 #define PROGRAM_LIMIT	MINUTE
-
-static const char *const challenge_types[] = { "http-01" };
+#define PROPAGATION	(2 * MINUTE)
 
 /* --- defaults; without memory they are noted as missing by the reader --- */
 
@@ -147,17 +146,35 @@ finish_ca(struct reader *r, const char *title, const struct mark *m)
 
 /* --- challenge --- */
 
+enum challenge_option { HAS_LISTENER = 1, HAS_WEBROOT = 2, HAS_PROGRAM = 4 };
+
+static const struct challenge_type {
+	const char	*name;
+	unsigned	 options;
+	const char	*listen;	/* default */
+} challenge_types[] = {
+	{ "http-01", HAS_LISTENER | HAS_WEBROOT, "[::]:80" },
+	{ "dns-01", HAS_PROGRAM, NULL },
+	{ CHALLENGE_ALPN, HAS_LISTENER, "[::]:443" },
+};
+
+static const struct challenge_type *
+challenge_type(const char *name)
+{
+	for (size_t i = 0; i < NITEMS(challenge_types); i++)
+		if (strcmp(challenge_types[i].name, name) == 0)
+			return &challenge_types[i];
+	return NULL;
+}
+
 static void
-check_challenge_type(struct reader *r, const char *title, struct place at)
+refuse_challenge_type(struct reader *r, const char *title, struct place at)
 {
 	struct buf list;
 
-	for (size_t i = 0; i < NITEMS(challenge_types); i++)
-		if (strcmp(challenge_types[i], title) == 0)
-			return;
 	buf_init(&list, ERR_TEXT_MAX);
 	for (size_t i = 0; i < NITEMS(challenge_types); i++)
-		buf_printf(&list, "%s%s", i > 0 ? ", " : "", challenge_types[i]);
+		buf_printf(&list, "%s%s", i > 0 ? ", " : "", challenge_types[i].name);
 	config_tell(r, at, "challenge \"%s\": want one of the types that are offered: %s", title,
 	    buf_cstr(&list));
 	buf_clear(&list);
@@ -174,26 +191,62 @@ has_challenge(const struct cert_conf *cert, const char *type)
 	return false;
 }
 
+/* An option that another type has. */
 static void
-fill_challenge(struct reader *r, struct challenge_conf *c, const char *type)
+check_challenge_options(struct reader *r, const struct challenge_conf *c,
+    const struct challenge_type *type, struct place at)
 {
-	default_text(r, &c->type, type);
-	if (c->webroot == NULL)
-		default_list(r, &c->listen, DEFAULT_LISTEN);
+	const struct {
+		const char	*name;
+		bool		 given;
+		unsigned	 of;
+	} rows[] = {
+		{ "listen", c->listen.n > 0, HAS_LISTENER },
+		{ "webroot", c->webroot != NULL, HAS_WEBROOT },
+		{ "program", c->program.n > 0, HAS_PROGRAM },
+		{ "user", c->user != NULL, HAS_PROGRAM },
+		{ "propagation", c->propagation != 0, HAS_PROGRAM },
+		{ "resolver", c->resolver != NULL, HAS_PROGRAM },
+	};
+
+	for (size_t i = 0; i < NITEMS(rows); i++)
+		if (rows[i].given && (type->options & rows[i].of) == 0)
+			config_tell(r, at, "challenge \"%s\": %s: this type has no such option",
+			    type->name, rows[i].name);
+	if (c->listen.n > 0 && c->webroot != NULL && (type->options & HAS_WEBROOT) != 0)
+		config_tell(r, at, "challenge \"%s\": want listen or webroot, have both",
+		    type->name);
+}
+
+static void
+fill_challenge(struct reader *r, struct challenge_conf *c, const struct challenge_type *type)
+{
+	default_text(r, &c->type, type->name);
+	if ((type->options & HAS_LISTENER) != 0 && c->webroot == NULL)
+		default_list(r, &c->listen, type->listen);
+	if ((type->options & HAS_PROGRAM) != 0)
+		default_number(&c->propagation, PROPAGATION);
 }
 
 void
 finish_challenge(struct reader *r, const char *title, const struct mark *m)
 {
+	const struct challenge_type *type = challenge_type(title);
 	struct challenge_conf *c = &r->challenge;
 
-	check_challenge_type(r, title, m->at);
 	if (has_challenge(&r->cert, title))
 		config_tell(r, m->at, "challenge \"%s\": want one of each type in a certificate, "
 		    "have a second one", title);
-	if (c->listen.n > 0 && c->webroot != NULL)
-		config_tell(r, m->at, "challenge \"%s\": want listen or webroot, have both", title);
-	fill_challenge(r, c, title);
+	if (type == NULL) {
+		refuse_challenge_type(r, title, m->at);
+		pack_clear(&challenge_conf_pack, c);
+		return;
+	}
+	check_challenge_options(r, c, type, m->at);
+	if ((type->options & HAS_PROGRAM) != 0 && c->program.n == 0 && !m->spoiled)
+		config_tell(r, m->at, "challenge \"%s\": want a program, "
+		    "{ \"/path/of/program\", \"argument\", ... }", title);
+	fill_challenge(r, c, type);
 	if (c->type != NULL)
 		move_to(r, &r->cert.challenges, c, &challenge_conf_pack);
 }
@@ -266,6 +319,30 @@ check_keys(struct reader *r, const struct cert_conf *c, struct place at)
 		    c->key.n);
 }
 
+static bool
+is_address(const char *name)
+{
+	uint8_t addr[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, name, addr) == 1 || inet_pton(AF_INET6, name, addr) == 1;
+}
+
+/* A wildcard is proven in the DNS alone; an address never is: RFC 8738 section 7. */
+static void
+check_proofs(struct reader *r, const struct cert_conf *c, struct place at)
+{
+	for (size_t i = 0; i < c->names.n; i++) {
+		const char *name = c->names.v[i];
+
+		if (name[0] == '*' && !has_challenge(c, "dns-01"))
+			config_tell(r, at, "certificate \"%s\": names: want a challenge "
+			    "\"dns-01\" for \"%s\": nothing else proves a wildcard", c->name, name);
+		if (is_address(name) && c->challenges.n == 1 && has_challenge(c, "dns-01"))
+			config_tell(r, at, "certificate \"%s\": names: want another challenge than "
+			    "\"dns-01\" for \"%s\": it proves no address", c->name, name);
+	}
+}
+
 static void
 fill_names(struct reader *r, struct cert_conf *c, const struct mark *m)
 {
@@ -290,7 +367,7 @@ fill_certificate(struct reader *r, struct cert_conf *c)
 	default_list(r, &c->key, DEFAULT_KEY);
 	default_number(&c->renew_before, CONFIG_DEFAULT_RENEW);
 	if (c->challenges.n == 0) {
-		fill_challenge(r, &challenge, challenge_types[0]);
+		fill_challenge(r, &challenge, &challenge_types[0]);
 		move_to(r, &c->challenges, &challenge, &challenge_conf_pack);
 	}
 	/* Debian's Kamailio, where there is one; without, nobody needs to be told */
@@ -312,7 +389,12 @@ finish_certificate(struct reader *r, const char *title, const struct mark *m)
 		return;
 	fill_names(r, c, m);
 	check_keys(r, c, m->at);
+	if (c->profile_required && c->profile == NULL && !m->spoiled)
+		config_tell(r, m->at, "certificate \"%s\": profile-required: want a profile as well",
+		    c->name);
 	fill_certificate(r, c);
+	if (!m->spoiled)
+		check_proofs(r, c, m->at);
 	move_to(r, &r->cfg->certs, c, &cert_conf_pack);
 }
 

@@ -14,6 +14,8 @@
 #include "keeper.h"
 #include "rehearse.h"
 
+#define ORDER_MS	(15 * 60 * 1000)	/* for all of an order */
+
 /* --- account --- */
 
 enum job_progress
@@ -115,6 +117,8 @@ on_result(void *arg, struct message *m)
 	struct err e = ERR_NONE;
 
 	j->task_open = false;
+	loop_timer_del(j->deadline);
+	j->deadline = NULL;
 	j->keeper->orders--;
 	j->chain_asked = 0;
 	if (m->type == MSG_RESULT) {
@@ -172,6 +176,20 @@ spend(struct job *j, struct err *e)
 	return record_save(j->folder, &j->record, e);
 }
 
+/* Every operation ends (FAULTS V5), also when net does not say that it has. */
+static void
+on_deadline(void *arg)
+{
+	struct job *j = arg;
+	struct err e = ERR_NONE;
+
+	j->deadline = NULL;
+	j->given_up = true;
+	err_set(&e, OUT_RETRY, "the order took longer than %d minutes", ORDER_MS / 60000);
+	if (j->at == STEP_ORDER || j->at == STEP_CHAIN)
+		job_fail(j, &e);
+}
+
 enum job_progress
 issue_order(struct job *j, struct err *e)
 {
@@ -188,7 +206,8 @@ issue_order(struct job *j, struct err *e)
 		return JOB_FAILED;
 	j->task_open = true;
 	j->keeper->orders++;
-	return JOB_WAIT;
+	j->deadline = loop_timer_add(j->keeper->loop, clock_boot_ms() + ORDER_MS, on_deadline, j, e);
+	return j->deadline == NULL ? JOB_FAILED : JOB_WAIT;
 }
 
 void

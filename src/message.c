@@ -40,10 +40,20 @@ const struct pack status_pack = PACK(status, STR(status, name), STRS(status, nam
 static const struct pack webroot_pack = PACK(msg_webroot, STR(msg_webroot, path));
 
 static const struct pack put_pack = PACK(msg_put, STR(msg_put, token),
-	STR(msg_put, key_authorization), STR(msg_put, webroot));
+	STR(msg_put, key_authorization), STR(msg_put, webroot),
+	STR(msg_put, tls_name));
 
 static const struct pack drop_pack = PACK(msg_drop, STR(msg_drop, token),
-	STR(msg_drop, webroot));
+	STR(msg_drop, webroot), FLAG(msg_drop, tls));
+
+static const struct pack record_msg_pack = PACK(msg_record, STR(msg_record, cert),
+	I64(msg_record, challenge), FLAG(msg_record, present), STR(msg_record, name),
+	STR(msg_record, domain), STR(msg_record, value));
+
+static const struct pack dns_pack = PACK(msg_dns, STR(msg_dns, name), STR(msg_dns, resolver),
+	STR(msg_dns, value), I64(msg_dns, seconds));
+
+static const struct pack found_pack = PACK(msg_found, STR(msg_found, name));
 
 static const struct pack task_pack = PACK(msg_task, I64(msg_task, job), STR(msg_task, name),
 	IN(msg_task, ca, acme_ca_pack), STR(msg_task, ca_file), I64(msg_task, hold_until),
@@ -83,13 +93,18 @@ static const struct message_info infos[MSG_TYPES] = {
 	[MSG_START]	= { "start", &start_pack, false, false },
 	[MSG_STARTED]	= { "started", NULL, true, true },
 	[MSG_RUN]	= { "run", &run_pack, false, false },
+	[MSG_RECORD]	= { "record", &record_msg_pack, false, false },
 	[MSG_REPORT]	= { "report", &report_pack, false, false },
 	[MSG_STATUS]	= { "status", &status_pack, false, false },
 	[MSG_END]	= { "end", &end_pack, false, false },
 	[MSG_LISTEN]	= { "listen", NULL, false, true },
+	[MSG_LISTEN_TLS] = { "listen-tls", NULL, false, true },
 	[MSG_WEBROOT]	= { "webroot", &webroot_pack, false, true },
 	[MSG_PUT]	= { "put", &put_pack, false, false },
 	[MSG_DROP]	= { "drop", &drop_pack, false, false },
+	[MSG_FIND]	= { "find", &dns_pack, false, false },
+	[MSG_FOUND]	= { "found", &found_pack, true, false },
+	[MSG_AWAIT]	= { "await", &dns_pack, false, false },
 	[MSG_TASK]	= { "task", &task_pack, false, false },
 	[MSG_RESULT]	= { "result", &acme_result_pack, true, false },
 	[MSG_STEP]	= { "step", &step_pack, false, false },

@@ -26,17 +26,22 @@ enum message_type {
 	MSG_START,		/* struct msg_start; answered by MSG_STARTED with the role's channel */
 	MSG_STARTED,
 	MSG_RUN,		/* struct msg_run: an operator's program of the configuration */
+	MSG_RECORD,		/* struct msg_record: the same for a challenge in the DNS */
 	MSG_REPORT,		/* struct report */
 	MSG_STATUS,		/* struct status: a row */
 	MSG_END,		/* struct msg_end: the run is over */
 
 	/* starter -> answer, on the channel that the keeper gets afterwards */
-	MSG_LISTEN,		/* a listening socket */
+	MSG_LISTEN,		/* a listening socket for http-01 */
+	MSG_LISTEN_TLS,		/* and for tls-alpn-01 */
 	MSG_WEBROOT,		/* struct msg_webroot, and the directory */
 
 	/* keeper -> answer */
 	MSG_PUT,		/* struct msg_put: a challenge is pending */
 	MSG_DROP,		/* struct msg_drop: it no longer is */
+	MSG_FIND,		/* struct msg_dns: where do its CNAMEs lead? MSG_FOUND */
+	MSG_FOUND,		/* struct msg_found */
+	MSG_AWAIT,		/* struct msg_dns: until all name servers show it */
 
 	/* keeper -> net */
 	MSG_TASK,		/* struct msg_task; answered by MSG_RESULT, asks in between */
@@ -118,6 +123,15 @@ struct msg_run {
 	struct hook_event	 event;
 };
 
+struct msg_record {
+	char	*cert;
+	int64_t	 challenge;	/* index among the certificate's challenges */
+	bool	 present;	/* else it is to be taken out */
+	char	*name;		/* of the TXT record */
+	char	*domain;	/* that is proven by it, without "*." */
+	char	*value;
+};
+
 struct msg_end {
 	int64_t	 outcome;
 };
@@ -130,11 +144,24 @@ struct msg_put {
 	char	*token;
 	char	*key_authorization;
 	char	*webroot;	/* NULL: the listener answers */
+	char	*tls_name;	/* that is proven, for tls-alpn-01; NULL: it is http-01 */
 };
 
 struct msg_drop {
 	char	*token;
 	char	*webroot;
+	bool	 tls;
+};
+
+struct msg_dns {
+	char	*name;
+	char	*resolver;	/* "address:port", NULL: the system's */
+	char	*value;		/* MSG_AWAIT: of a TXT record */
+	int64_t	 seconds;	/* MSG_AWAIT: that it may take */
+};
+
+struct msg_found {
+	char	*name;
 };
 
 /* What the net role is told: a CA, and a piece of work there. Nothing secret. */

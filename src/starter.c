@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,9 +15,11 @@
 #include "listen.h"
 #include "report.h"
 #include "role.h"
+#include "solve_program.h"
 
 #define STOP_MS	30000	/* after a signal: verify and rollback may take as long */
-#define LEAVE_MS 5000	/* roles end when their channels do */
+#define LISTEN_KEY_MAX 128
+#define LEAVE_MS 4000	/* roles end when their channels do; all within 5 s (FAULTS P02) */
 
 struct child {
 	struct starter		*starter;
@@ -31,6 +34,7 @@ struct starter {
 	struct channel		*keeper;
 	struct child		 children[ROLE_COUNT];
 	struct loop_timer	*deadline;
+	struct run		*runs;		/* hooks that are under way */
 	bool			 stopping;
 	bool			 ended;		/* the keeper told the outcome */
 	enum outcome		 outcome;
@@ -38,9 +42,11 @@ struct starter {
 
 /* A program that runs for the keeper. */
 struct run {
+	struct run		*next;		/* of a hook */
 	struct starter		*starter;
 	uint64_t		 id;
-	const struct hook_conf	*conf;
+	const struct hook_conf	*conf;		/* NULL: of a challenge */
+	struct program		*program;	/* of a hook */
 };
 
 static void
@@ -121,19 +127,23 @@ static int
 send_listeners(struct channel *answer, const struct challenge_conf *conf, struct strs *open,
     struct err *e)
 {
+	bool tls = strcmp(conf->type, CHALLENGE_ALPN) == 0;
+	char key[LISTEN_KEY_MAX];
 	size_t i;
 	int fd, rc;
 
 	for (i = 0; i < conf->listen.n; i++) {
-		if (strs_has(open, conf->listen.v[i]))
+		/* Two types on one port are two sockets, and an error in words. */
+		snprintf(key, sizeof key, "%s%s", tls ? "tls " : "", conf->listen.v[i]);
+		if (strs_has(open, key))
 			continue;
 		if (listen_open(conf->listen.v[i], &fd, e) == -1)
 			return -1;
-		rc = channel_send(answer, MSG_LISTEN, 0, NULL, fd, e);
+		rc = channel_send(answer, tls ? MSG_LISTEN_TLS : MSG_LISTEN, 0, NULL, fd, e);
 		close(fd);
 		if (rc == -1)
 			return -1;
-		if (strs_add(open, conf->listen.v[i]) == -1)
+		if (strs_add(open, key) == -1)
 			return err_nomem(e);
 	}
 	return 0;
@@ -180,7 +190,9 @@ equip_answer(struct starter *s, const struct strs *certs, int *fd, struct err *e
 		cert = config_cert(&s->in->setup->config, certs->v[i]);
 		for (j = 0; cert != NULL && j < cert->challenges.n && rc == 0; j++) {
 			conf = (const struct challenge_conf *)cert->challenges.v + j;
-			rc = send_listeners(answer, conf, &open, e);
+			rc = conf->program.n > 0 ? program_check(&conf->program, e) : 0;
+			if (rc == 0)
+				rc = send_listeners(answer, conf, &open, e);
 			if (rc == 0)
 				rc = send_webroot(answer, conf, &open, e);
 		}
@@ -216,6 +228,29 @@ on_start(void *arg, struct message *m)
 }
 
 static void
+forget_run(struct run *run)
+{
+	struct run **where;
+
+	for (where = &run->starter->runs; *where != NULL; where = &(*where)->next)
+		if (*where == run) {
+			*where = run->next;
+			break;
+		}
+	free(run);
+}
+
+/* No hook outlives the run that it belongs to. */
+static void
+stop_runs(struct starter *s)
+{
+	while (s->runs != NULL) {
+		program_stop(s->runs->program);
+		forget_run(s->runs);
+	}
+}
+
+static void
 on_program(void *arg, const struct program_result *result)
 {
 	struct run *run = arg;
@@ -228,7 +263,7 @@ on_program(void *arg, const struct program_result *result)
 		channel_done(s->keeper, run->id);
 	else
 		channel_fail(s->keeper, run->id, &e);
-	free(run);
+	forget_run(run);
 }
 
 static int
@@ -248,8 +283,12 @@ start_program(struct run *run, const struct hook_event *event, struct err *e)
 	in.input = buf_span(&input);
 	if (!buf_ok(&input))
 		err_nomem(e);
-	else if (program_start(run->starter->loop, &in, on_program, run, e) != NULL)
+	else if ((run->program = program_start(run->starter->loop, &in, on_program, run,
+	    e)) != NULL) {
+		run->next = run->starter->runs;
+		run->starter->runs = run;
 		rc = 0;
+	}
 	buf_clear(&input);
 	return rc;
 }
@@ -275,6 +314,46 @@ on_run(void *arg, struct message *m)
 		run->id = m->id;
 		run->conf = (const struct hook_conf *)cert->hooks.v + body->hook;
 		if (start_program(run, &body->event, &e) == 0)
+			return;
+		free(run);
+	}
+	channel_fail(s->keeper, m->id, &e);
+}
+
+static void
+on_record_done(void *arg, const struct err *why)
+{
+	struct run *run = arg;
+
+	if (run->starter->keeper == NULL)
+		;
+	else if (why->class == OUT_OK)
+		channel_done(run->starter->keeper, run->id);
+	else
+		channel_fail(run->starter->keeper, run->id, why);
+	free(run);
+}
+
+static void
+on_record(void *arg, struct message *m)
+{
+	struct starter *s = arg;
+	const struct msg_record *body = m->body;
+	const struct cert_conf *cert = body->cert == NULL ? NULL :
+	    config_cert(&s->in->setup->config, body->cert);
+	struct err e = ERR_NONE;
+	struct run *run;
+
+	if (cert == NULL || body->challenge < 0 || (size_t)body->challenge >= cert->challenges.n)
+		err_set(&e, OUT_HOLD, "record: the configuration has no such challenge");
+	else if ((run = calloc(1, sizeof *run)) == NULL)
+		err_nomem(&e);
+	else {
+		run->starter = s;
+		run->id = m->id;
+		if (solve_program_start(s->loop,
+		    (const struct challenge_conf *)cert->challenges.v + body->challenge, body,
+		    on_record_done, run, &e) == 0)
 			return;
 		free(run);
 	}
@@ -381,6 +460,7 @@ starter_run(const struct starter_in *in)
 	static const struct handler table[] = {
 		{ MSG_START, on_start },
 		{ MSG_RUN, on_run },
+		{ MSG_RECORD, on_record },
 		{ MSG_PREFLIGHT, on_preflight },
 		{ MSG_REPORT, on_report },
 		{ MSG_STATUS, on_status },
@@ -390,12 +470,15 @@ starter_run(const struct starter_in *in)
 	struct starter s = { .in = in };
 	struct err e = ERR_NONE;
 
-	if (begin(&s, &handlers, &e) == 0 && loop_run(s.loop, &e) == 0 && !s.ended)
+	if (begin(&s, &handlers, &e) == 0 && loop_run(s.loop, &e) == 0 && !s.ended) {
 		err_set(&e, OUT_RETRY, "the keeper ended before it told an outcome");
+		err_hint(&e, "the next run finishes or takes back what this one began");
+	}
 	if (!s.ended) {
 		report_error("start", &e);
 		s.outcome = e.class;
 	}
+	stop_runs(&s);
 	kill_children(&s);
 	channel_free(s.keeper);
 	loop_free(s.loop);

@@ -76,10 +76,13 @@ START_TEST(every_option_arrives)
 	    " contact = { \"mailto:a@example.com\", 'mailto:b+c@example.com' }\n agree-tos = yes\n"
 	    " ca-file = /a.pem\n trust-bundle = /b.pem\n hosts = { A.example.com, localhost, ::1 }\n"
 	    " eab-kid = \"kid\\\"1\" eab-key-file = /c.key eab-alg = HS512 }\n"
-	    "certificate phones {\n names = { SIP.example.com } names += { \"b.example.com\" }\n"
-	    " key = { rsa-2048, }\n ca = test\n renew-before = 1d12h\n"
+	    "certificate phones {\n names = { SIP.example.com } names += { \"b.example.com\", \"*.B\xc3\xbc" "cher.example\", 192.0.2.1,\n"
+	    "  \"2001:DB8::0:1\" }\n"
+	    " key = { rsa-2048, }\n ca = test\n renew-before = 1d12h\n profile = shortlived profile-required = yes"
 	    " window = { 02:00-05:00, 23:30-00:30 }\n user = root group = \"voip\"\n"
 	    " challenge http-01 { webroot = /srv/www }\n"
+	    " challenge dns-01 { program = { /bin/dns, x } user = dns propagation = 90s\n"
+	    "  resolver = \"[::1]:5353\" }\n"
 	    " hook kamailio { rpc = unixs:/a/b user = sip verify = { sips:a.example.com:5061,\n"
 	    "  \"wss:[::1]:443\" } timeout = 2s settle = 1m }\n"
 	    " hook program { command = { /bin/x, \"\", 'a \\'b\\' \\c' } user = nobody timeout = 5m } }\n");
@@ -99,17 +102,24 @@ START_TEST(every_option_arrives)
 	ck_assert_str_eq(ca->eab_alg, "HS512");
 	c = config_cert(&cfg, "phones");
 	ck_assert_ptr_nonnull(c);
-	expect_strs(&c->names, "sip.example.com b.example.com");
+	expect_strs(&c->names, "sip.example.com b.example.com *.xn--bcher-kva.example 192.0.2.1 "
+	    "2001:db8::1");
 	expect_strs(&c->key, "rsa-2048");
 	expect_strs(&c->ca, "test");
 	expect_strs(&c->window, "02:00-05:00 23:30-00:30");
 	ck_assert_int_eq(c->renew_before, DAY + 12 * HOUR);
+	ck_assert_str_eq(c->profile, "shortlived");
+	ck_assert(c->profile_required);
 	ck_assert_str_eq(c->user, "root");
 	ck_assert_str_eq(c->group, "voip");
 	ck_assert_str_eq(ca->eab_kid, "kid\"1");
 	ch = c->challenges.v;
 	ck_assert_str_eq(ch->webroot, "/srv/www");
 	ck_assert_uint_eq(ch->listen.n, 0);
+	expect_strs(&ch[1].program, "/bin/dns x");
+	ck_assert_str_eq(ch[1].user, "dns");
+	ck_assert_int_eq(ch[1].propagation, 90);
+	ck_assert_str_eq(ch[1].resolver, "[::1]:5353");
 	ck_assert_str_eq(hook_of(c, 0)->rpc, "unix:/a/b");
 	ck_assert_str_eq(hook_of(c, 0)->user, "sip");
 	expect_strs(&hook_of(c, 0)->verify, "sips:a.example.com:5061 wss:[::1]:443");

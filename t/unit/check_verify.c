@@ -340,6 +340,31 @@ START_TEST(every_worker_is_met_for_every_name)
 }
 END_TEST
 
+START_TEST(an_address_is_not_sent_as_a_name)
+{
+	const struct tlspeer_script script = { .serves = "n" };
+	struct tlspeer sv = { 0 };
+	struct verify_out out;
+	struct verify_in in;
+	struct err e;
+
+	start(&sv, &script);
+	in_init(&in, true);
+	in_add(&in, "sips", sv.port);
+	strs_clear(&in.names);
+	ck_assert_int_eq(strs_add(&in.names, "192.0.2.1"), 0);
+	ck_assert_int_eq(strs_add(&in.names, "2001:db8::1"), 0);
+	ck_assert_int_eq(verify_run(&in, &out, &e), 0);
+	ck_assert_int_eq(out.verdict, VERIFY_NEW);
+	ck_assert_int_eq(sv.tale->connections, 8);
+	for (int i = 0; i < sv.tale->names; i++)
+		ck_assert_str_eq(sv.tale->sni[i], "");
+	pack_clear(&verify_out_pack, &out);
+	pack_clear(&verify_in_pack, &in);
+	tlspeer_stop(&sv);
+}
+END_TEST
+
 START_TEST(handshakes_are_rationed)
 {
 	static const struct {
@@ -503,6 +528,7 @@ main(void)
 	tcase_add_test(tc, a_late_change_is_waited_for);
 	tcase_add_test(tc, the_time_to_settle_is_used_up);
 	tcase_add_test(tc, every_worker_is_met_for_every_name);
+	tcase_add_test(tc, an_address_is_not_sent_as_a_name);
 	tcase_add_loop_test(tc, handshakes_are_rationed, 0, 10);
 	tcase_add_test(tc, looking_is_one_handshake_and_says_nothing);
 	tcase_add_test(tc, a_listener_that_is_down_is_tried_once);

@@ -1,0 +1,480 @@
+/*
+ * solve: the keeper has the challenges of an order put up, and taken down:
+ * those that answer serves, and records in the DNS.
+ *
+ * A record is the work of an operator's program, which the starter runs. For
+ * the records of one order that happens one by one: where do CNAMEs lead
+ * (answer), present (starter); then answer watches the name servers, for all
+ * of them at once. What was presented is on the keeper's list until the
+ * program has taken it out again, whatever becomes of the order.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keeper.h"
+#include "solve_token.h"
+
+#define DNS_PREFIX	"_acme-challenge."	/* RFC 8555 section 8.4 */
+#define FULL_NAME_MAX	(sizeof(DNS_PREFIX) + 256)
+
+/* A record that is in the DNS, or may be. */
+struct solve_record {
+	struct solve_record	*next;
+	struct keeper		*keeper;
+	const struct cert_conf	*cert;
+	int64_t			 job;
+	int64_t			 challenge;	/* index in the configuration */
+	char			*name;
+	char			*domain;
+	char			*value;
+	bool			 busy;		/* the program is at it */
+	bool			 leaving;
+	bool			 cleaning;	/* busy with the second call */
+};
+
+/* Challenges that are being put up for one question of net's. */
+struct solving {
+	struct solving		*next;
+	struct keeper		*keeper;
+	uint64_t		 id;
+	int64_t			 job;
+	struct list		 challenges;	/* struct acme_challenge */
+	size_t			 at;		/* of those in the DNS, the one that is being put up */
+	struct solve_record	*record;	/* that the program is at */
+	size_t			 open;		/* answers that are missing */
+	struct err		 err;
+};
+
+static void	next_record(struct solving *);
+
+static const struct challenge_conf *
+solver_of(const struct job *j, const char *type)
+{
+	const struct challenge_conf *c = j->conf->challenges.v;
+	size_t i;
+
+	for (i = 0; type != NULL && i < j->conf->challenges.n; i++)
+		if (strcmp(c[i].type, type) == 0)
+			return &c[i];
+	return NULL;
+}
+
+static const struct challenge_conf *
+conf_of(const struct solve_record *r)
+{
+	return (const struct challenge_conf *)r->cert->challenges.v + r->challenge;
+}
+
+/* --- records on their way out --- */
+
+static void
+record_free(struct solve_record *r)
+{
+	free(r->name);
+	free(r->domain);
+	free(r->value);
+	free(r);
+}
+
+static void
+forget(struct solve_record *r)
+{
+	struct solve_record **at = &r->keeper->records;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	record_free(r);
+}
+
+static int
+run_program(struct solve_record *r, bool present, channel_answer *cb, void *arg, struct err *e)
+{
+	struct msg_record body = {
+		.cert = r->cert->name,
+		.challenge = r->challenge,
+		.present = present,
+		.name = r->name,
+		.domain = r->domain,
+		.value = r->value,
+	};
+
+	return channel_call(r->keeper->starter, MSG_RECORD, &body, -1, cb, arg, e);
+}
+
+/* Nothing depends on it, but somebody should know. */
+static void
+report_left(struct solve_record *r, const struct err *why)
+{
+	struct report note = { .kind = REPORT_NOTE, .cert = r->cert->name, .ms = -1 };
+	char text[FULL_NAME_MAX + ERR_TEXT_MAX];
+
+	snprintf(text, sizeof text, "left in the DNS: TXT record of %s: %s", r->name, why->text);
+	note.step = (char *)(uintptr_t)"challenge";
+	note.text = text;
+	keeper_report(r->keeper, &note);
+}
+
+static void	clean(struct keeper *);
+
+static void
+on_cleaned(void *arg, struct message *m)
+{
+	struct solve_record *r = arg;
+	struct keeper *k = r->keeper;
+	struct err e = ERR_NONE;
+
+	if (m->type != MSG_DONE) {
+		(void)message_error(m, &e);
+		report_left(r, &e);
+	}
+	forget(r);
+	clean(k);
+	keeper_step(k);
+}
+
+/* One by one, so that a program need not be ready for itself. */
+static void
+clean(struct keeper *k)
+{
+	struct solve_record *r, *next;
+	struct err e = ERR_NONE;
+
+	for (r = k->records; r != NULL; r = r->next)
+		if (r->cleaning)
+			return;
+	for (r = k->records; r != NULL; r = next) {
+		next = r->next;
+		if (!r->leaving || r->busy)
+			continue;
+		if (run_program(r, false, on_cleaned, r, &e) == 0) {
+			r->busy = r->cleaning = true;
+			return;
+		}
+		report_left(r, &e);
+		forget(r);
+	}
+}
+
+static void
+let_go(struct keeper *k, int64_t job)
+{
+	struct solve_record *r;
+
+	for (r = k->records; r != NULL; r = r->next)
+		if (r->job == job)
+			r->leaving = true;
+	clean(k);
+}
+
+bool
+solve_has_ended(struct keeper *k)
+{
+	struct solve_record *r;
+	struct solving *s;
+
+	for (s = k->solving; s != NULL; s = s->next)
+		if (s->err.class == OUT_OK)
+			err_set(&s->err, OUT_RETRY, "the run has ended");
+	for (r = k->records; r != NULL; r = r->next)
+		r->leaving = true;
+	clean(k);
+	return k->records == NULL;
+}
+
+/* --- what answer serves --- */
+
+static void
+take_down(struct keeper *k, const struct job *j, const struct list *challenges)
+{
+	const struct acme_challenge *c = challenges->v;
+	const struct challenge_conf *conf;
+	struct msg_drop drop;
+	struct channel *ch;
+	struct err e = ERR_NONE;
+	size_t i;
+
+	for (i = 0; i < challenges->n; i++) {
+		conf = solver_of(j, c[i].type);
+		if (conf == NULL || conf->program.n > 0 || c[i].token == NULL)
+			continue;
+		drop.token = c[i].token;
+		drop.webroot = conf->webroot;
+		drop.tls = strcmp(conf->type, CHALLENGE_ALPN) == 0;
+		if (keeper_role(k, ROLE_ANSWER, &ch, &e) == -1 ||
+		    channel_send(ch, MSG_DROP, 0, &drop, -1, &e) == -1)
+			log_warn(KV_S("cert", j->conf->name), KV_S("event", "challenge left"),
+			    KV_S("error", e.text));
+	}
+}
+
+/* --- the end of a question --- */
+
+static void
+solving_free(struct solving *s)
+{
+	struct solving **at = &s->keeper->solving;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	pack_clear(message_info(MSG_SOLVE)->pack, &(struct msg_solve){ 0, s->challenges });
+	free(s);
+}
+
+static void
+tell_net(struct keeper *k, uint64_t id, const struct err *why)
+{
+	struct channel *net = k->roles[ROLE_NET];
+
+	if (net == NULL)
+		return;
+	if (why->class == OUT_OK)
+		channel_done(net, id);
+	else
+		channel_fail(net, id, why);
+}
+
+/* When the last answer is there. Of a question that failed, nothing stays up. */
+static void
+release(struct solving *s)
+{
+	struct keeper *k = s->keeper;
+	struct job *j = keeper_job(k, s->job);
+
+	if (--s->open > 0)
+		return;
+	if (s->err.class != OUT_OK && j != NULL) {
+		take_down(k, j, &s->challenges);
+		let_go(k, s->job);
+	}
+	tell_net(k, s->id, &s->err);
+	solving_free(s);
+}
+
+/* An answer that only says done, or why not. */
+static void
+on_answer(void *arg, struct message *m)
+{
+	struct solving *s = arg;
+
+	if (m->type != MSG_DONE && s->err.class == OUT_OK)
+		(void)message_error(m, &s->err);
+	release(s);
+}
+
+static int
+put_up(struct solving *s, const struct job *j, const struct acme_challenge *c, struct err *e)
+{
+	const struct challenge_conf *conf = solver_of(j, c->type);
+	struct msg_put put = { .token = c->token, .key_authorization = c->key_auth };
+	struct channel *ch;
+
+	if (conf == NULL || c->token == NULL || c->key_auth == NULL)
+		return err_set(e, OUT_HOLD, "challenge %s for %s: not configured",
+		    c->type != NULL ? c->type : "?", c->name != NULL ? c->name : "?");
+	if (solve_token_check(c->token, c->key_auth, e) == -1)
+		return -1;
+	if (conf->program.n > 0)
+		return 0;	/* comes later, in its turn */
+	put.webroot = conf->webroot;
+	if (strcmp(c->type, CHALLENGE_ALPN) == 0)
+		put.tls_name = c->name;
+	if (keeper_role(j->keeper, ROLE_ANSWER, &ch, e) == -1 ||
+	    channel_call(ch, MSG_PUT, &put, -1, on_answer, s, e) == -1)
+		return -1;
+	s->open++;
+	return 0;
+}
+
+/* --- records on their way in --- */
+
+static int
+set_value(struct solve_record *r, const char *key_auth, struct err *e)
+{
+	uint8_t digest[SHA256_LEN];
+	struct buf b;
+
+	if (sha256(span_str(key_auth), digest) == -1)
+		return err_set(e, OUT_RETRY, "no SHA-256");
+	buf_init(&b, 2 * SHA256_LEN);
+	buf_base64url(&b, span_of(digest, sizeof digest));
+	r->value = buf_ok(&b) ? strdup(buf_cstr(&b)) : NULL;
+	buf_clear(&b);
+	return r->value != NULL ? 0 : err_nomem(e);
+}
+
+static struct solve_record *
+add_record(struct solving *s, const char *name, struct err *e)
+{
+	const struct acme_challenge *c = (const struct acme_challenge *)s->challenges.v + s->at;
+	struct job *j = keeper_job(s->keeper, s->job);
+	struct solve_record *r = calloc(1, sizeof *r);
+
+	if (r == NULL || (r->name = strdup(name)) == NULL ||
+	    (r->domain = strdup(c->name)) == NULL || set_value(r, c->key_auth, e) == -1) {
+		err_nomem(e);
+		if (r != NULL)
+			record_free(r);
+		return NULL;
+	}
+	r->keeper = s->keeper;
+	r->cert = j->conf;
+	r->job = s->job;
+	r->challenge = solver_of(j, c->type) - (const struct challenge_conf *)j->conf->challenges.v;
+	r->next = s->keeper->records;
+	s->keeper->records = r;
+	return r;
+}
+
+static void
+on_presented(void *arg, struct message *m)
+{
+	struct solving *s = arg;
+
+	s->record->busy = false;
+	s->record = NULL;
+	if (m->type != MSG_DONE && s->err.class == OUT_OK)
+		(void)message_error(m, &s->err);
+	s->at++;
+	clean(s->keeper);	/* the run may have ended meanwhile */
+	next_record(s);
+}
+
+static void
+on_found(void *arg, struct message *m)
+{
+	struct solving *s = arg;
+	const struct msg_found *found = m->body;
+	struct err e = ERR_NONE;
+
+	if (m->type != MSG_FOUND || found->name == NULL)
+		(void)message_error(m, &e);
+	else if (s->err.class != OUT_OK)
+		e = s->err;
+	else if ((s->record = add_record(s, found->name, &e)) != NULL) {
+		if (run_program(s->record, true, on_presented, s, &e) == 0) {
+			s->record->busy = true;
+			return;
+		}
+		forget(s->record);
+		s->record = NULL;
+	}
+	s->err = e;
+	next_record(s);
+}
+
+static int
+find_name(struct solving *s, const struct challenge_conf *conf, const char *domain, struct err *e)
+{
+	char name[FULL_NAME_MAX];
+	struct msg_dns body = { .name = name, .resolver = conf->resolver };
+	struct channel *ch;
+
+	snprintf(name, sizeof name, DNS_PREFIX "%s", domain);
+	return keeper_role(s->keeper, ROLE_ANSWER, &ch, e) == -1 ? -1 :
+	    channel_call(ch, MSG_FIND, &body, -1, on_found, s, e);
+}
+
+/* Until the name servers show them all: an early look of the CA's would be a failed one. */
+static int
+watch(struct solving *s, const struct solve_record *r, struct err *e)
+{
+	const struct challenge_conf *conf = conf_of(r);
+	struct msg_dns body = {
+		.name = r->name,
+		.resolver = conf->resolver,
+		.value = r->value,
+		.seconds = conf->propagation,
+	};
+	struct channel *ch;
+
+	if (conf->propagation == CONFIG_NO_PROPAGATION)
+		return 0;
+	if (keeper_role(s->keeper, ROLE_ANSWER, &ch, e) == -1 ||
+	    channel_call(ch, MSG_AWAIT, &body, -1, on_answer, s, e) == -1)
+		return -1;
+	s->open++;
+	return 0;
+}
+
+static void
+watch_all(struct solving *s)
+{
+	const struct solve_record *r;
+	struct err e = ERR_NONE;
+
+	for (r = s->keeper->records; r != NULL && s->err.class == OUT_OK; r = r->next)
+		if (r->job == s->job && !r->leaving && watch(s, r, &e) == -1)
+			s->err = e;
+	release(s);
+}
+
+static void
+next_record(struct solving *s)
+{
+	const struct acme_challenge *c = s->challenges.v;
+	const struct job *j = keeper_job(s->keeper, s->job);
+	const struct challenge_conf *conf;
+
+	for (; s->err.class == OUT_OK && s->at < s->challenges.n; s->at++) {
+		conf = solver_of(j, c[s->at].type);
+		if (conf->program.n > 0 && find_name(s, conf, c[s->at].name, &s->err) == 0)
+			return;
+	}
+	watch_all(s);
+}
+
+/* --- questions --- */
+
+void
+solve_on_solve(void *arg, struct message *m)
+{
+	struct keeper *k = arg;
+	struct msg_solve *body = m->body;
+	const struct acme_challenge *c = body->challenges.v;
+	struct job *j = keeper_job(k, body->job);
+	struct err e = ERR_NONE;
+	struct solving *s;
+	size_t i;
+
+	if (j == NULL || (s = calloc(1, sizeof *s)) == NULL) {
+		err_set(&e, OUT_RETRY, "solve: no such task, or no memory");
+		tell_net(k, m->id, &e);
+		return;
+	}
+	s->keeper = k;
+	s->id = m->id;
+	s->job = body->job;
+	s->challenges = body->challenges;
+	memset(&body->challenges, 0, sizeof body->challenges);
+	s->next = k->solving;
+	k->solving = s;
+	s->open = 1;
+	for (i = 0; i < s->challenges.n && s->err.class == OUT_OK; i++)
+		if (put_up(s, j, &c[i], &e) == -1)
+			s->err = e;
+	next_record(s);
+}
+
+void
+solve_on_unsolve(void *arg, struct message *m)
+{
+	const struct msg_solve *body = m->body;
+	struct job *j = keeper_job(arg, body->job);
+
+	if (j == NULL)
+		return;
+	take_down(arg, j, &body->challenges);
+	let_go(arg, body->job);
+}
+
+void
+solve_free(struct keeper *k)
+{
+	while (k->solving != NULL)
+		solving_free(k->solving);
+	while (k->records != NULL)
+		forget(k->records);
+}
