@@ -1,0 +1,405 @@
+/*
+ * faults_http: answers that stand in for the work (AT_REQUEST), and finished
+ * bodies that are bent (AT_BODY).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "responder/responder.h"
+
+enum request_kind {
+	REQ_PROBLEM,	/* number: status; text: type */
+	REQ_RETRY,	/* 429; text: Retry-After */
+	REQ_RETRY_DATE,	/* number: which form of date */
+	REQ_503,
+	REQ_STATUS,	/* number: status; text: body or NULL */
+	REQ_REDIRECT,	/* text: where to, %s is oneself */
+	REQ_TEXT,	/* problem text: number is which */
+};
+
+enum body_kind {
+	BODY_APPEND, BODY_CUT, BODY_DUPLICATE_KEY, BODY_NUL, BODY_BAD_UTF8, BODY_HTML, BODY_TYPE,
+	BODY_REPLACE,	/* text: the whole body */
+	BODY_URL,	/* text: what takes the place of "https://HOST" in each URL, number 1: of all of it */
+	BODY_SHAPE,	/* each text value becomes this JSON */
+	BODY_UNKNOWN, BODY_NESTED, BODY_TINY, BODY_KEYS, BODY_BOMB, BODY_DATE, BODY_EMPTY,
+};
+
+const struct fault fault_table_http[] = {
+	{ "rate-limited", "A05", AT_REQUEST, REQ_RETRY, 0, "3600", "429, Retry-After in seconds" },
+	{ "rate-limited-date", "A06", AT_REQUEST, REQ_RETRY_DATE, 0, NULL, "429, Retry-After as a date" },
+	{ "rate-limited-date-850", "A06", AT_REQUEST, REQ_RETRY_DATE, 1, NULL, "... by RFC 850" },
+	{ "rate-limited-date-asctime", "A06", AT_REQUEST, REQ_RETRY_DATE, 2, NULL, "... as asctime()" },
+	{ "retry-after-missing", "A07", AT_REQUEST, REQ_RETRY, 0, NULL, "429 without Retry-After" },
+	{ "retry-after-zero", "A07", AT_REQUEST, REQ_RETRY, 0, "0", "429, Retry-After: 0" },
+	{ "retry-after-negative", "A07", AT_REQUEST, REQ_RETRY, 0, "-5", "429, Retry-After: -5" },
+	{ "retry-after-text", "A07", AT_REQUEST, REQ_RETRY, 0, "soon", "429, Retry-After: soon" },
+	{ "retry-after-huge", "A07", AT_REQUEST, REQ_RETRY, 0, "1000000000000000000", "429, 10^18 seconds" },
+	{ "retry-after-9999", "A07", AT_REQUEST, REQ_RETRY, 0, "Fri, 31 Dec 9999 23:59:59 GMT",
+	    "429 until the year 9999" },
+	{ "unavailable", "A08", AT_REQUEST, REQ_503, 0, "120", "503 with Retry-After" },
+	{ "status-500", "A09", AT_REQUEST, REQ_STATUS, 500, NULL, "500 without a body" },
+	{ "status-500-body", "A09", AT_REQUEST, REQ_STATUS, 500, "<h1>Internal error</h1>", "500 with HTML" },
+	{ "status-502", "A09", AT_REQUEST, REQ_STATUS, 502, NULL, "502 without a body" },
+	{ "status-502-body", "A09", AT_REQUEST, REQ_STATUS, 502, "<h1>Bad gateway</h1>", "502 with HTML" },
+	{ "status-504", "A09", AT_REQUEST, REQ_STATUS, 504, NULL, "504 without a body" },
+	{ "status-504-body", "A09", AT_REQUEST, REQ_STATUS, 504, "{\"detail\":", "504 with half a JSON" },
+	{ "redirect-loop", "A17", AT_REQUEST, REQ_REDIRECT, 307, "%s", "to itself" },
+	{ "redirect-http", "A17", AT_REQUEST, REQ_REDIRECT, 307, "http://127.0.0.1/", "to http" },
+	{ "redirect-host", "A17", AT_REQUEST, REQ_REDIRECT, 308, "https://192.0.2.1/", "to another host" },
+	{ "redirect-file", "A17", AT_REQUEST, REQ_REDIRECT, 302, "file:///etc/passwd", "to a file" },
+	{ "bad-csr", "A36", AT_REQUEST, REQ_PROBLEM, 400, "badCSR", "the CSR is refused" },
+	{ "order-not-ready", "A36", AT_REQUEST, REQ_PROBLEM, 403, "orderNotReady", "the order is not ready" },
+	{ "bad-public-key", "A36", AT_REQUEST, REQ_PROBLEM, 400, "badPublicKey", "the key is refused" },
+	{ "forbidden", "A36", AT_REQUEST, REQ_PROBLEM, 403, "unauthorized", "403, unauthorized" },
+	{ "account-unknown", "A37", AT_REQUEST, REQ_PROBLEM, 400, "accountDoesNotExist", "no such account" },
+	{ "account-deactivated", "A37", AT_REQUEST, REQ_PROBLEM, 401, "unauthorized", "401, deactivated" },
+	{ "terms-changed", "A38", AT_REQUEST, REQ_PROBLEM, 403, "userActionRequired", "new terms" },
+	{ "eab-required", "A39", AT_REQUEST, REQ_PROBLEM, 403, "externalAccountRequired", "EAB is missing" },
+	{ "eab-used", "A39", AT_REQUEST, REQ_PROBLEM, 403, "unauthorized", "the EAB key is used up" },
+	{ "already-replaced", "A43", AT_REQUEST, REQ_PROBLEM, 409, "alreadyReplaced", "409 to a renewal" },
+	{ "paused", "A44", AT_REQUEST, REQ_PROBLEM, 429, "rateLimited", "the name is paused, with a link" },
+	{ "rejected", "A44", AT_REQUEST, REQ_PROBLEM, 400, "rejectedIdentifier", "the name is refused" },
+	{ "compound", "A32", AT_REQUEST, REQ_PROBLEM, 403, "compound", "a problem with sub-problems" },
+	{ "problem-escapes", "A45", AT_REQUEST, REQ_TEXT, 0, NULL, "terminal escapes in the detail" },
+	{ "problem-newlines", "A45", AT_REQUEST, REQ_TEXT, 1, NULL, "line breaks in the detail" },
+	{ "problem-1m", "A45", AT_REQUEST, REQ_TEXT, 2, NULL, "200 KB of detail" },
+	{ "problem-utf8", "A45", AT_REQUEST, REQ_TEXT, 3, NULL, "bad UTF-8 in the detail" },
+	{ "problem-format", "A45", AT_REQUEST, REQ_TEXT, 4, NULL, "format directives in the detail" },
+
+	{ "json-cut", "A10", AT_BODY, BODY_CUT, 0, NULL, "half a document" },
+	{ "json-trailing", "A10", AT_BODY, BODY_APPEND, 0, "}garbage", "something after the document" },
+	{ "json-duplicate", "A10", AT_BODY, BODY_DUPLICATE_KEY, 0, NULL, "a key twice" },
+	{ "json-nul", "A10", AT_BODY, BODY_NUL, 0, NULL, "a NUL in each URL" },
+	{ "json-utf8", "A10", AT_BODY, BODY_BAD_UTF8, 0, NULL, "bad UTF-8" },
+	{ "html", "A11", AT_BODY, BODY_HTML, 0, NULL, "HTML with status 200" },
+	{ "type-none", "A11", AT_BODY, BODY_TYPE, 0, NULL, "no Content-Type" },
+	{ "type-wrong", "A11", AT_BODY, BODY_TYPE, 0, "text/plain", "Content-Type: text/plain" },
+	{ "type-parameters", "A11", AT_BODY, BODY_TYPE, 0, "application/json; charset=utf-8", "with parameters" },
+	{ "shape-number", "A12", AT_BODY, BODY_SHAPE, 0, "42", "numbers for texts" },
+	{ "shape-null", "A12", AT_BODY, BODY_SHAPE, 0, "null", "null for texts" },
+	{ "shape-array", "A12", AT_BODY, BODY_SHAPE, 0, "[]", "arrays for texts" },
+	{ "json-array", "A12", AT_BODY, BODY_REPLACE, 0, "[]", "an array for the object" },
+	{ "json-empty-object", "A12", AT_BODY, BODY_REPLACE, 0, "{}", "all keys are missing" },
+	{ "json-unknown", "A12", AT_BODY, BODY_UNKNOWN, 0, NULL, "unknown keys" },
+	{ "json-nested", "A13", AT_BODY, BODY_NESTED, 200000, NULL, "200 000 nested arrays" },
+	{ "json-tiny", "A13", AT_BODY, BODY_TINY, 1048576, NULL, "1 MiB of tiny objects" },
+	{ "json-keys", "A13", AT_BODY, BODY_KEYS, 1000000, NULL, "10^6 keys" },
+	{ "bomb", "A14", AT_BODY, BODY_BOMB, 0, NULL, "a compressed body that was not asked for" },
+	{ "url-http", "A18", AT_BODY, BODY_URL, 0, "http://127.0.0.1", "http URLs" },
+	{ "url-file", "A18", AT_BODY, BODY_URL, 1, "file:///etc/passwd", "file URLs" },
+	{ "url-ftp", "A18", AT_BODY, BODY_URL, 1, "ftp://127.0.0.1/x", "ftp URLs" },
+	{ "url-gopher", "A18", AT_BODY, BODY_URL, 1, "gopher://127.0.0.1/x", "gopher URLs" },
+	{ "url-data", "A18", AT_BODY, BODY_URL, 1, "data:,x", "data URLs" },
+	{ "url-javascript", "A18", AT_BODY, BODY_URL, 1, "javascript:alert(1)", "javascript URLs" },
+	{ "url-unix", "A18", AT_BODY, BODY_URL, 1, "unix:///run/x", "unix URLs" },
+	{ "url-bare", "A18", AT_BODY, BODY_URL, 1, "//127.0.0.1/x", "URLs without a scheme" },
+	{ "url-host", "A19", AT_BODY, BODY_URL, 0, "https://192.0.2.1", "another host" },
+	{ "url-loopback", "A19", AT_BODY, BODY_URL, 0, "https://127.0.0.2", "another loopback address" },
+	{ "url-link-local", "A19", AT_BODY, BODY_URL, 0, "https://169.254.169.254", "link-local" },
+	{ "url-private", "A19", AT_BODY, BODY_URL, 0, "https://10.0.0.1", "a private address" },
+	{ "date-12h", "A25 T05", AT_BODY, BODY_DATE, 12 * 3600, NULL, "Date is 12 hours ahead" },
+	{ "body-empty", "A10", AT_BODY, BODY_EMPTY, 0, NULL, "an empty body" },
+	{ NULL, NULL, AT_BODY, 0, 0, NULL, NULL },
+};
+
+/* --- AT_REQUEST --- */
+
+static void
+put_problem_body(struct call *c, int status, const char *type, const char *detail)
+{
+	struct json_out j;
+	char urn[96];
+
+	snprintf(urn, sizeof(urn), "urn:ietf:params:acme:error:%s", type);
+	c->reply->status = status;
+	c->reply->type = "application/problem+json";
+	json_begin(&j, &c->reply->body);
+	json_put_object(&j, NULL);
+	json_put_str(&j, "type", urn);
+	json_put_raw(&j, "detail", span_str(detail));
+	json_put_int(&j, "status", status);
+	if (strcmp(type, "compound") == 0)
+		json_put_raw(&j, "subproblems", span_str("[{\"type\":\"urn:ietf:params:acme:error:dns\","
+		    "\"detail\":\"no such name\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.example\"}}]"));
+	json_object_end(&j);
+}
+
+static void
+put_problem_kind(struct call *c, const struct fault *f)
+{
+	char detail[128];
+
+	snprintf(detail, sizeof(detail), "\"fault %s\"", f->name);
+	if (strcmp(f->name, "paused") == 0)
+		reply_header(c->reply, "Link", "<https://kamcert.invalid/unpause>;rel=\"help\"");
+	if (strcmp(f->name, "terms-changed") == 0)
+		reply_header(c->reply, "Link", "<%s/terms>;rel=\"terms-of-service\"", c->base);
+	put_problem_body(c, f->number, f->text, detail);
+}
+
+/* An hour from now in the three forms of RFC 9110 section 5.6.7. */
+static void
+put_retry_date(struct call *c, int form)
+{
+	static const char *const days[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday",
+		"Friday", "Saturday" };
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	const char *mon;
+	struct tm t;
+
+	text_utc(c->now + HOUR, &t);
+	mon = months + 3 * t.tm_mon;
+	if (form == 0)
+		reply_header(c->reply, "Retry-After", "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+		    days[t.tm_wday], t.tm_mday, mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+	else if (form == 1)
+		reply_header(c->reply, "Retry-After", "%s, %02d-%.3s-%02d %02d:%02d:%02d GMT",
+		    days[t.tm_wday], t.tm_mday, mon, t.tm_year % 100, t.tm_hour, t.tm_min, t.tm_sec);
+	else
+		reply_header(c->reply, "Retry-After", "%.3s %.3s %2d %02d:%02d:%02d %04d",
+		    days[t.tm_wday], mon, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, t.tm_year + 1900);
+}
+
+static void
+put_hostile_text(struct call *c, int which)
+{
+	static const char *const rows[] = {
+		"\"\\u001b[2J\\u001b]0;owned\\u0007 and \\u009b31m\"",
+		"\"first\\nkamcert: all is well\\r\\nlevel=info fake=line\"", NULL,
+		"\"\xff\xfe\xc0\xaf\"", "\"%s%s%s%n%n %1000000d\"",
+	};
+	struct buf b;
+
+	if (rows[which] != NULL) {
+		put_problem_body(c, 403, "unauthorized", rows[which]);
+		return;
+	}
+	buf_init(&b, 256 * 1024);
+	buf_u8(&b, '"');
+	while (b.n < 200 * 1024 && buf_ok(&b))
+		buf_str(&b, "and on ");
+	buf_u8(&b, '"');
+	put_problem_body(c, 403, "unauthorized", buf_cstr(&b));
+	buf_clear(&b);
+}
+
+void
+fault_reply(struct call *c, const struct fault *f)
+{
+	char self[HTTP_PATH_MAX + sizeof(c->base)];
+
+	switch ((enum request_kind)f->kind) {
+	case REQ_PROBLEM:
+		put_problem_kind(c, f);
+		return;
+	case REQ_RETRY:
+	case REQ_503:
+		if (f->text != NULL)
+			reply_header(c->reply, "Retry-After", "%s", f->text);
+		if (f->kind == REQ_503)
+			c->reply->status = 503;
+		else
+			put_problem_body(c, 429, "rateLimited", "\"too many requests\"");
+		return;
+	case REQ_RETRY_DATE:
+		put_retry_date(c, f->number);
+		put_problem_body(c, 429, "rateLimited", "\"too many requests\"");
+		return;
+	case REQ_STATUS:
+		c->reply->status = f->number;
+		c->reply->type = f->text != NULL ? "text/html" : NULL;
+		buf_str(&c->reply->body, f->text != NULL ? f->text : "");
+		return;
+	case REQ_REDIRECT:
+		snprintf(self, sizeof(self), "%s%s", c->base, c->req->path);
+		c->reply->status = f->number;
+		reply_header(c->reply, "Location", "%s", strcmp(f->text, "%s") == 0 ? self : f->text);
+		return;
+	case REQ_TEXT:
+		put_hostile_text(c, f->number);
+		return;
+	}
+}
+
+/* --- AT_BODY --- */
+
+/* The body with each "https://HOST..." text replaced, in part or as a whole. */
+static void
+replace_urls(struct call *c, const char *with, bool whole)
+{
+	struct span body = buf_span(&c->reply->body);
+	size_t n = strlen(c->base), i = 0, end;
+	struct buf out;
+
+	buf_init(&out, 16 * 1024 * 1024);
+	while (i < body.n) {
+		if (body.n - i < n || memcmp(body.p + i, c->base, n) != 0) {
+			buf_u8(&out, body.p[i++]);
+			continue;
+		}
+		end = i + n;
+		while (whole && end < body.n && body.p[end] != '"')
+			end++;
+		buf_str(&out, with);
+		i = end;
+	}
+	buf_clear(&c->reply->body);
+	c->reply->body = out;
+}
+
+/* Each text that is a value becomes something else; keys stay. */
+static void
+replace_values(struct buf *body, const char *with)
+{
+	struct span in = buf_span(body);
+	struct buf out;
+	size_t i = 0, end;
+
+	buf_init(&out, 16 * 1024 * 1024);
+	while (i < in.n) {
+		if (in.p[i] != '"') {
+			buf_u8(&out, in.p[i++]);
+			continue;
+		}
+		for (end = i + 1; end < in.n && in.p[end] != '"'; end++)
+			if (in.p[end] == '\\')
+				end++;
+		end = end < in.n ? end + 1 : in.n;
+		if (end < in.n && in.p[end] == ':')
+			buf_put(&out, span_of(in.p + i, end - i));
+		else
+			buf_str(&out, with);
+		i = end;
+	}
+	buf_clear(body);
+	*body = out;
+}
+
+static void
+put_before(struct buf *body, const char *members)
+{
+	struct span in = buf_span(body);
+	struct buf out;
+
+	if (in.n < 2 || in.p[0] != '{')
+		return;
+	buf_init(&out, 16 * 1024 * 1024);
+	buf_str(&out, "{");
+	buf_str(&out, members);
+	buf_put(&out, span_of(in.p + 1, in.n - 1));
+	buf_clear(body);
+	*body = out;
+}
+
+static void
+fill(struct buf *body, const struct fault *f)
+{
+	buf_reset(body);
+	if (f->kind == BODY_NESTED) {
+		for (int i = 0; i < f->number; i++)
+			buf_u8(body, '[');
+		return;
+	}
+	buf_str(body, f->kind == BODY_KEYS ? "{" : "[");
+	if (f->kind == BODY_KEYS)
+		for (int i = 0; i < f->number; i++)
+			buf_printf(body, "\"%x\":0,", (unsigned)i);
+	else
+		while (body->n < (size_t)f->number && buf_ok(body))
+			buf_str(body, "{},");
+	buf_str(body, f->kind == BODY_KEYS ? "\"z\":0}" : "{}]");
+}
+
+static void
+put_html(struct reply *r)
+{
+	buf_reset(&r->body);
+	r->status = 200;
+	r->type = "text/html";
+	buf_str(&r->body, "<!DOCTYPE html><html><body>Sign in to this network</body></html>");
+}
+
+/* gzip of nothing much, said to be the body. */
+static void
+put_bomb(struct reply *r)
+{
+	static const uint8_t head[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3 };
+
+	buf_reset(&r->body);
+	reply_header(r, "Content-Encoding", "gzip");
+	buf_put(&r->body, span_of(head, sizeof(head)));
+	for (int i = 0; i < 10000; i++)
+		buf_str(&r->body, "\xec\xc1\x01\x01");
+}
+
+static void
+put_other_date(struct call *c, int by)
+{
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct tm t;
+
+	text_utc(c->now + by, &t);
+	reply_header(c->reply, "Date", "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.tm_wday,
+	    t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+void
+fault_body(struct call *c, const struct fault *f)
+{
+	struct buf *body = &c->reply->body;
+
+	switch ((enum body_kind)f->kind) {
+	case BODY_APPEND:
+		buf_str(body, f->text);
+		break;
+	case BODY_CUT:
+		body->n /= 2;
+		break;
+	case BODY_EMPTY:
+		buf_reset(body);
+		break;
+	case BODY_DUPLICATE_KEY:
+		put_before(body, "\"status\":\"pending\",\"newNonce\":\"x\",\"status\":\"valid\",");
+		break;
+	case BODY_UNKNOWN:
+		put_before(body, "\"x-new\":{\"a\":[1,2,{}]},\"x-null\":null,");
+		break;
+	case BODY_NUL:
+		replace_urls(c, "https://127.0.0.1\\u0000.example", false);
+		break;
+	case BODY_BAD_UTF8:
+		put_before(body, "\"x\":\"\xff\xfe\",");
+		break;
+	case BODY_HTML:
+		put_html(c->reply);
+		break;
+	case BODY_TYPE:
+		c->reply->type = f->text;
+		break;
+	case BODY_REPLACE:
+		buf_reset(body);
+		buf_str(body, f->text);
+		break;
+	case BODY_URL:
+		replace_urls(c, f->text, f->number == 1);
+		break;
+	case BODY_SHAPE:
+		replace_values(body, f->text);
+		break;
+	case BODY_NESTED:
+	case BODY_TINY:
+	case BODY_KEYS:
+		fill(body, f);
+		break;
+	case BODY_BOMB:
+		put_bomb(c->reply);
+		break;
+	case BODY_DATE:
+		put_other_date(c, f->number);
+		break;
+	}
+}

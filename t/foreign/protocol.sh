@@ -1,0 +1,22 @@
+#!/bin/bash
+# What no client does by itself: pre-authorization, lists of orders, addresses, dns-persist-01,
+# revocation by others, refusals; with the ACME library that certbot is made of.
+. "$(dirname "$0")/../integration/lib.sh"
+
+python=/usr/bin/python3
+if ! "$python" -c 'import acme, josepy' 2>/dev/null; then
+	echo "python3-acme is missing; etc/setup installs it"
+	[ -z "${CI-}${KAMCERT_CI-}" ] || fail "python3-acme is missing"
+	exit 77
+fi
+start_responder --page 2 --profile short=10m --block blocked.example.org \
+    --rate-limit failures=2/3600 --rate-limit name-set=3/3600
+export REQUESTS_CA_BUNDLE=$work/server.pem
+while read -r line; do
+	case $line in
+	"ok: "*) ok "${line#ok: }" ;;
+	*) echo "$line" >>"$out" ;;
+	esac
+done < <(timeout 120 "$python" "$top/t/foreign/protocol.py" "$directory" "$control" "$addr" \
+    "$http_port" 2>&1 || echo "exit code $?")
+[ ! -s "$out" ] || fail "the protocol's checks"

@@ -1,0 +1,642 @@
+/*
+ * check_responder: the test CA's rules: HTTP, JWS, requests for certificates,
+ * judgement of challenges, nonces, limits, fault rules.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+
+#include "base/clock.h"
+#include "responder/responder.h"
+
+/* --- HTTP --- */
+
+#define POST_HEAD "POST /x HTTP/1.1\r\nHost: a\r\n"
+
+static const struct {
+	const char		*what;
+	const char		*in;
+	enum http_result	 result;
+	int			 status;
+} requests[] = {
+	{ "a request", "GET /dir HTTP/1.1\r\nHost: a:1\r\n\r\n", HTTP_WHOLE, 0 },
+	{ "a request with a body", POST_HEAD "Content-Length: 2\r\n\r\nab", HTTP_WHOLE, 0 },
+	{ "the body is not all there", POST_HEAD "Content-Length: 3\r\n\r\nab", HTTP_MORE, 0 },
+	{ "the head is not all there", "GET / HTTP/1.1\r\nHost: a\r\n", HTTP_MORE, 0 },
+	{ "nothing", "", HTTP_MORE, 0 },
+	{ "a bare LF", "GET / HTTP/1.1\nHost: a\r\n\r\n", HTTP_BAD, 400 },
+	{ "HTTP/1.0", "GET / HTTP/1.0\r\nHost: a\r\n\r\n", HTTP_BAD, 505 },
+	{ "HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP_BAD, 505 },
+	{ "no Host", "GET / HTTP/1.1\r\n\r\n", HTTP_BAD, 400 },
+	{ "Host twice", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", HTTP_BAD, 400 },
+	{ "an absolute target", "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_BAD, 400 },
+	{ "a space before the colon", "GET / HTTP/1.1\r\nHost : a\r\n\r\n", HTTP_BAD, 400 },
+	{ "a folded line", "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", HTTP_BAD, 400 },
+	{ "a line without colon", "GET / HTTP/1.1\r\nHost: a\r\nxyz\r\n\r\n", HTTP_BAD, 400 },
+	{ "a method too long", "PROPPATCH / HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_BAD, 501 },
+	{ "a transfer coding", POST_HEAD "Transfer-Encoding: chunked\r\n\r\n", HTTP_BAD, 501 },
+	{ "POST without length", POST_HEAD "\r\n", HTTP_BAD, 411 },
+	{ "two lengths", POST_HEAD "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", HTTP_BAD, 400 },
+	{ "a negative length", POST_HEAD "Content-Length: -1\r\n\r\n", HTTP_BAD, 400 },
+	{ "a body too long", POST_HEAD "Content-Length: 300000\r\n\r\n", HTTP_BAD, 413 },
+	{ "a length beyond all numbers", POST_HEAD "Content-Length: 99999999999999999999\r\n\r\n", HTTP_BAD, 400 },
+	{ "a TLS hello", "\x16\x03\x01\x02\r\n\r\n", HTTP_BAD, 400 },
+};
+
+START_TEST(requests_are_read_strictly)
+{
+	struct http_request req;
+	int status;
+	enum http_result got = http_read_request(span_str(requests[_i].in), &req, &status);
+
+	ck_assert_msg(got == requests[_i].result, "%s: got %d, want %d", requests[_i].what, got,
+	    requests[_i].result);
+	if (got == HTTP_BAD)
+		ck_assert_msg(status == requests[_i].status, "%s: got %d, want %d", requests[_i].what,
+		    status, requests[_i].status);
+}
+END_TEST
+
+START_TEST(a_head_without_end_is_refused)
+{
+	struct http_request req;
+	char text[HTTP_HEAD_MAX + 2];
+	int status;
+
+	memset(text, 'a', sizeof(text));
+	ck_assert_int_eq(http_read_request(span_of(text, sizeof(text)), &req, &status), HTTP_BAD);
+	ck_assert_int_eq(status, 431);
+}
+END_TEST
+
+static const struct {
+	const char		*what;
+	const char		*in;
+	bool			 eof;
+	enum http_result	 result;
+	const char		*body;
+} answers[] = {
+	{ "with a length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc", false, HTTP_WHOLE, "ab" },
+	{ "until the end", "HTTP/1.1 200 OK\r\n\r\nabc", true, HTTP_WHOLE, "abc" },
+	{ "not yet", "HTTP/1.1 200 OK\r\n\r\nabc", false, HTTP_MORE, NULL },
+	{ "cut", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", true, HTTP_BAD, NULL },
+	{ "in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n",
+	    false, HTTP_WHOLE, "abc" },
+	{ "in cut chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", true, HTTP_BAD, NULL },
+	{ "no HTTP", "SIP/2.0 200 OK\r\n\r\n", true, HTTP_BAD, NULL },
+};
+
+START_TEST(answers_are_read_whole)
+{
+	struct http_answer a;
+	struct buf scratch;
+	enum http_result got;
+
+	buf_init(&scratch, 1024);
+	got = http_read_answer(span_str(answers[_i].in), answers[_i].eof, &scratch, &a);
+	ck_assert_msg(got == answers[_i].result, "%s: got %d, want %d", answers[_i].what, got,
+	    answers[_i].result);
+	if (got == HTTP_WHOLE)
+		ck_assert_msg(span_is(a.body, answers[_i].body), "%s: got %.*s", answers[_i].what,
+		    (int)a.body.n, (const char *)a.body.p);
+	buf_clear(&scratch);
+}
+END_TEST
+
+/* --- JWS --- */
+
+/* RFC 7515 appendix A.3 (ES256) and A.2 (RS256) keys; the thumbprint is RFC 7638 section 3.1's. */
+static const char rfc7638_key[] = "{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4"
+    "cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6"
+    "Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bF"
+    "TWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw\",\"e\":\"AQAB\","
+    "\"alg\":\"RS256\",\"kid\":\"2011-04-29\"}";
+
+START_TEST(thumbprints_are_those_of_rfc_7638)
+{
+	uint8_t thumb[SHA256_LEN];
+	struct json_doc *doc;
+	struct problem p;
+	struct buf text;
+	EVP_PKEY *key;
+	struct err e;
+
+	ck_assert_ptr_nonnull(doc = json_parse(span_str(rfc7638_key), &e));
+	ck_assert_int_eq(jwk_read(json_root(doc), &key, thumb, &p), 0);
+	buf_init(&text, 64);
+	buf_base64url(&text, span_of(thumb, sizeof(thumb)));
+	ck_assert_str_eq(buf_cstr(&text), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+	buf_clear(&text);
+	EVP_PKEY_free(key);
+	json_free(doc);
+}
+END_TEST
+
+#define EC_KEY "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"," \
+    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""
+
+static const struct {
+	const char	*what;
+	const char	*key;
+	const char	*problem;	/* NULL: it is taken */
+} keys[] = {
+	{ "P-256", "{" EC_KEY "}", NULL },
+	{ "a private key", "{" EC_KEY ",\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}", "malformed" },
+	{ "no point of the curve", "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+	    "\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}", "badPublicKey" },
+	{ "an x too short", "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AQAB\",\"y\":\"AQAB\"}", "badPublicKey" },
+	{ "P-521", "{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AQAB\",\"y\":\"AQAB\"}", "badPublicKey" },
+	{ "Ed25519", "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+	    "badPublicKey" },
+	{ "a short RSA key", "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "badPublicKey" },
+	{ "no kind", "{\"x\":\"AQAB\"}", "malformed" },
+};
+
+START_TEST(keys_are_read_strictly)
+{
+	uint8_t thumb[SHA256_LEN];
+	struct problem p = { .type = NULL };
+	struct json_doc *doc;
+	EVP_PKEY *key;
+	struct err e;
+	int rc;
+
+	ck_assert_ptr_nonnull(doc = json_parse(span_str(keys[_i].key), &e));
+	rc = jwk_read(json_root(doc), &key, thumb, &p);
+	ck_assert_msg((rc == 0) == (keys[_i].problem == NULL), "%s: got %d %s", keys[_i].what, rc, p.detail);
+	if (keys[_i].problem != NULL)
+		ck_assert_msg(strcmp(p.type, keys[_i].problem) == 0, "%s: got %s, want %s",
+		    keys[_i].what, p.type, keys[_i].problem);
+	EVP_PKEY_free(key);
+	json_free(doc);
+}
+END_TEST
+
+/* A JWS with this header and payload, and a signature over it by key. */
+static void
+sign(EVP_PKEY *key, const char *header, const char *payload, const char *more, struct buf *out)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	const uint8_t *at;
+	struct buf input;
+	uint8_t der[128], raw[64];
+	size_t n = sizeof(der);
+	ECDSA_SIG *sig;
+
+	buf_init(&input, 65536);
+	buf_init(out, 65536);
+	buf_base64url(&input, span_str(header));
+	buf_u8(&input, '.');
+	buf_base64url(&input, span_str(payload));
+	ck_assert_int_eq(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key), 1);
+	ck_assert_int_eq(EVP_DigestSign(ctx, der, &n, input.p, input.n), 1);
+	at = der;
+	ck_assert_ptr_nonnull(sig = d2i_ECDSA_SIG(NULL, &at, (long)n));
+	ck_assert_int_eq(BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, 32), 32);
+	ck_assert_int_eq(BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + 32, 32), 32);
+	ECDSA_SIG_free(sig);
+	EVP_MD_CTX_free(ctx);
+	buf_str(out, "{\"protected\":\"");
+	buf_base64url(out, span_str(header));
+	buf_str(out, "\",\"payload\":\"");
+	buf_base64url(out, span_str(payload));
+	buf_str(out, "\",\"signature\":\"");
+	buf_base64url(out, span_of(raw, sizeof(raw)));
+	buf_printf(out, "\"%s}", more);
+	ck_assert(buf_ok(out));
+	buf_clear(&input);
+}
+
+#define HEADER "\"alg\":\"ES256\",\"nonce\":\"n\",\"url\":\"https://a/\""
+
+static const struct {
+	const char	*what;
+	const char	*header;
+	const char	*payload;
+	const char	*more;		/* members behind the three */
+	const char	*problem;	/* NULL: it is taken */
+} jwses[] = {
+	{ "kid", "{" HEADER ",\"kid\":\"k\"}", "{}", "", NULL },
+	{ "an empty payload", "{" HEADER ",\"kid\":\"k\"}", "", "", NULL },
+	{ "kid and jwk", "{" HEADER ",\"kid\":\"k\",\"jwk\":{" EC_KEY "}}", "{}", "", "malformed" },
+	{ "neither", "{" HEADER "}", "{}", "", "malformed" },
+	{ "an unprotected header", "{" HEADER ",\"kid\":\"k\"}", "{}", ",\"header\":{}", "malformed" },
+	{ "several signatures", "{" HEADER ",\"kid\":\"k\"}", "{}", ",\"signatures\":[]", "malformed" },
+	{ "critical members", "{" HEADER ",\"kid\":\"k\",\"crit\":[\"b64\"]}", "{}", "", "malformed" },
+	{ "no url", "{\"alg\":\"ES256\",\"nonce\":\"n\",\"kid\":\"k\"}", "{}", "", "malformed" },
+	{ "no alg", "{\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}", "", "malformed" },
+	{ "alg none", "{\"alg\":\"none\",\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}", "",
+	    "badSignatureAlgorithm" },
+	{ "a MAC", "{\"alg\":\"HS256\",\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}", "",
+	    "badSignatureAlgorithm" },
+	{ "an alg of another key", "{\"alg\":\"RS256\",\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}", "",
+	    "malformed" },
+	{ "a payload that is no JSON", "{" HEADER ",\"kid\":\"k\"}", "{", "", "malformed" },
+};
+
+START_TEST(signed_requests_are_read_strictly)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	struct problem p = { .type = "" };
+	struct jws j;
+	struct buf text;
+	int rc;
+
+	sign(key, jwses[_i].header, jwses[_i].payload, jwses[_i].more, &text);
+	jws_init(&j);
+	rc = jws_read(buf_span(&text), &j, &p);
+	if (rc == 0)
+		rc = jws_verify(&j, key, &p);
+	ck_assert_msg((rc == 0) == (jwses[_i].problem == NULL), "%s: got %d %s", jwses[_i].what, rc, p.detail);
+	if (jwses[_i].problem != NULL)
+		ck_assert_msg(strcmp(p.type, jwses[_i].problem) == 0, "%s: got %s, want %s",
+		    jwses[_i].what, p.type, jwses[_i].problem);
+	jws_clear(&j);
+	buf_clear(&text);
+	EVP_PKEY_free(key);
+}
+END_TEST
+
+START_TEST(a_signature_by_another_key_is_refused)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
+	struct problem p;
+	struct jws j;
+	struct buf text;
+
+	sign(key, jwses[0].header, "{}", "", &text);
+	jws_init(&j);
+	ck_assert_int_eq(jws_read(buf_span(&text), &j, &p), 0);
+	ck_assert_int_eq(jws_verify(&j, key, &p), 0);
+	ck_assert_int_eq(jws_verify(&j, other, &p), -1);
+	j.signing.p[j.signing.n - 1] ^= 1;
+	ck_assert_int_eq(jws_verify(&j, key, &p), -1);
+	jws_clear(&j);
+	buf_clear(&text);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(other);
+}
+END_TEST
+
+/* --- identifiers and CSRs --- */
+
+static const struct {
+	const char	*type, *value;
+	const char	*canonical;	/* NULL: refused */
+} idents[] = {
+	{ "dns", "Example.ORG", "example.org" },
+	{ "dns", "*.example.org", "example.org" },
+	{ "dns", "*.*.example.org", NULL },
+	{ "dns", "a_b.example.org", NULL },
+	{ "dns", "example.org.", NULL },
+	{ "dns", "127.0.0.1", NULL },
+	{ "dns", "localhost", NULL },
+	{ "ip", "127.0.0.1", "127.0.0.1" },
+	{ "ip", "127.0.0.01", NULL },
+	{ "ip", "2001:db8::1", "2001:db8::1" },
+	{ "ip", "2001:DB8::1", NULL },
+	{ "ip", "2001:db8:0::1", NULL },
+	{ "email", "a@example.org", NULL },
+};
+
+START_TEST(identifiers_are_canonical)
+{
+	struct problem p;
+	struct ident i;
+	int rc = ident_read(idents[_i].type, idents[_i].value, &i, &p);
+
+	ck_assert_msg((rc == 0) == (idents[_i].canonical != NULL), "%s: got %d", idents[_i].value, rc);
+	if (rc == 0) {
+		ck_assert_str_eq(i.value, idents[_i].canonical);
+		free(i.value);
+	}
+}
+END_TEST
+
+static const struct {
+	const char	*what;
+	const char	*names;		/* subjectAltName, NULL for none */
+	const char	*cn;
+	bool		 own_key;	/* the account's */
+	bool		 ok;
+} csrs[] = {
+	{ "all names", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1", NULL, false, true },
+	{ "in upper case", "DNS:A.example,DNS:*.b.EXAMPLE,IP:127.0.0.1", "a.Example", false, true },
+	{ "a name of the order in the subject", "DNS:*.b.example,IP:127.0.0.1", "a.example", false, true },
+	{ "one is missing", "DNS:a.example,DNS:*.b.example", NULL, false, false },
+	{ "one too much", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1,DNS:c.example", NULL, false, false },
+	{ "the wildcard's parent", "DNS:a.example,DNS:b.example,IP:127.0.0.1", NULL, false, false },
+	{ "a foreign subject", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1", "c.example", false, false },
+	{ "an address as a name", "DNS:a.example,DNS:*.b.example,DNS:127.0.0.1", NULL, false, false },
+	{ "an e-mail address", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1,email:a@b.example", NULL, false, false },
+	{ "no names", NULL, NULL, false, false },
+	{ "the account's key", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1", NULL, true, false },
+};
+
+static struct span
+make_csr(EVP_PKEY *key, const char *names, const char *cn)
+{
+	X509_REQ *req = X509_REQ_new();
+	STACK_OF(X509_EXTENSION) *exts = sk_X509_EXTENSION_new_null();
+	uint8_t *der = NULL;
+	int n;
+
+	if (cn != NULL)
+		X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC,
+		    (const uint8_t *)cn, -1, -1, 0);
+	if (names != NULL) {
+		sk_X509_EXTENSION_push(exts, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names));
+		X509_REQ_add_extensions(req, exts);
+	}
+	X509_REQ_set_pubkey(req, key);
+	ck_assert_int_gt(X509_REQ_sign(req, key, EVP_sha256()), 0);
+	n = i2d_X509_REQ(req, &der);
+	ck_assert_int_gt(n, 0);
+	sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+	X509_REQ_free(req);
+	return span_of(der, (size_t)n);
+}
+
+START_TEST(requests_for_certificates_fit_their_order)
+{
+	char a[] = "a.example", b[] = "b.example", ip[] = "127.0.0.1";
+	struct authz az[3] = { { .ident = { IDENT_DNS, false, a } }, { .ident = { IDENT_DNS, true, b } },
+		{ .ident = { IDENT_IP, false, ip } } };
+	struct authz *list[] = { &az[0], &az[1], &az[2] };
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	struct account account = { .key = EVP_EC_gen("P-256") };
+	struct order o = { .account = &account, .authz = list, .nauthz = 3 };
+	struct span der = make_csr(csrs[_i].own_key ? account.key : key, csrs[_i].names, csrs[_i].cn);
+	struct problem p = { .type = "" };
+	struct csr csr;
+	int rc = csr_check(der, &o, &csr, &p);
+
+	ck_assert_msg((rc == 0) == csrs[_i].ok, "%s: got %d %s", csrs[_i].what, rc, p.detail);
+	if (rc == 0)
+		csr_clear(&csr);
+	else
+		ck_assert_str_eq(p.type, "badCSR");
+	/* One octet of the signature changed, or one too much. */
+	((uint8_t *)der.p)[der.n - 1] ^= 1;
+	ck_assert_int_eq(csr_check(der, &o, &csr, &p), -1);
+	ck_assert_int_eq(csr_check(span_of(der.p, der.n - 1), &o, &csr, &p), -1);
+	OPENSSL_free((void *)der.p);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(account.key);
+}
+END_TEST
+
+/* --- challenges --- */
+
+static struct ident host = { IDENT_DNS, false, (char *)"a.example" };
+static struct ident star = { IDENT_DNS, true, (char *)"a.example" };
+
+static const struct {
+	const char	*what;
+	int		 status;
+	const char	*body;
+	bool		 ok;
+} webs[] = {
+	{ "the key authorization", 200, "tok.thumb", true },
+	{ "with a line end", 200, "tok.thumb\r\n", true },
+	{ "another token", 200, "tok2.thumb", false },
+	{ "more behind it", 200, "tok.thumb x", false },
+	{ "nothing", 200, "", false },
+	{ "not found", 404, "tok.thumb", false },
+};
+
+START_TEST(http_01_wants_the_key_authorization)
+{
+	struct va_ask ask = { CHAL_HTTP, &host, "tok", "thumb", "https://ca/1" };
+	struct http_answer a = { .status = webs[_i].status, .body = span_str(webs[_i].body) };
+	struct problem p;
+
+	ck_assert_msg((va_judge_http(&ask, &a, &p) == 0) == webs[_i].ok, "%s", webs[_i].what);
+}
+END_TEST
+
+START_TEST(dns_01_wants_its_digest_among_the_records)
+{
+	/* SHA-256 of "tok.thumb". */
+	struct va_ask ask = { CHAL_DNS, &host, "tok", "thumb", "https://ca/1" };
+	struct va_answer a = { .ntext = 2, .text = { (char *)"other", NULL } };
+	uint8_t digest[SHA256_LEN];
+	struct problem p;
+	struct buf b;
+
+	ck_assert_int_eq(sha256(span_str("tok.thumb"), digest), 0);
+	buf_init(&b, 64);
+	buf_base64url(&b, span_of(digest, sizeof(digest)));
+	a.text[1] = (char *)buf_cstr(&b);
+	ck_assert_int_eq(va_judge_dns(&ask, &a, &p), 0);
+	a.ntext = 1;
+	ck_assert_int_eq(va_judge_dns(&ask, &a, &p), -1);
+	buf_clear(&b);
+}
+END_TEST
+
+static const struct {
+	const char	*what;
+	const char	*text;
+	bool		 wildcard;
+	bool		 ok;
+} persists[] = {
+	{ "issuer and account", VA_ISSUER "; accounturi=https://ca/1", false, true },
+	{ "not the account", VA_ISSUER "; accounturi=https://ca/2", false, false },
+	{ "no account", VA_ISSUER, false, false },
+	{ "another issuer", "ca.example; accounturi=https://ca/1", false, false },
+	{ "for some time yet", VA_ISSUER ";accounturi=https://ca/1;persistUntil=2000", false, true },
+	{ "no longer", VA_ISSUER ";accounturi=https://ca/1;persistUntil=999", false, false },
+	{ "until nobody knows", VA_ISSUER ";accounturi=https://ca/1;persistUntil=later", false, false },
+	{ "a wildcard without the policy", VA_ISSUER "; accounturi=https://ca/1", true, false },
+	{ "a wildcard with it", VA_ISSUER "; accounturi=https://ca/1; policy=WildCard", true, true },
+	{ "an empty record", "", false, false },
+};
+
+START_TEST(dns_persist_01_wants_issuer_account_and_time)
+{
+	struct va_ask ask = { CHAL_PERSIST, persists[_i].wildcard ? &star : &host, "", "", "https://ca/1" };
+	struct va_answer a = { .ntext = 1, .text = { (char *)persists[_i].text } };
+	struct problem p;
+
+	ck_assert_msg((va_judge_persist(&ask, &a, 1000, &p) == 0) == persists[_i].ok, "%s", persists[_i].what);
+}
+END_TEST
+
+/* --- state --- */
+
+START_TEST(a_nonce_is_good_once)
+{
+	char first[NONCE_TEXT], nonce[NONCE_TEXT];
+	struct options o;
+	struct state *s;
+	struct err e;
+
+	options_init(&o);
+	ck_assert_int_eq(state_new(&o, &s, &e), 0);
+	ck_assert_int_eq(state_nonce(s, first), 0);
+	ck_assert_int_eq(state_nonce(s, nonce), 0);
+	ck_assert_str_ne(first, nonce);
+	ck_assert(state_spend(s, first));
+	ck_assert(!state_spend(s, first));
+	ck_assert(!state_spend(s, ""));
+	ck_assert(!state_spend(s, "AAAA"));
+	nonce[0] ^= 1;
+	ck_assert(!state_spend(s, nonce));
+	nonce[0] ^= 1;
+	ck_assert(state_spend(s, nonce));
+	/* So many later that its place is another's. */
+	ck_assert_int_eq(state_nonce(s, first), 0);
+	for (int i = 0; i < 70000; i++)
+		ck_assert_int_eq(state_nonce(s, nonce), 0);
+	ck_assert(!state_spend(s, first));
+	ck_assert(state_spend(s, nonce));
+	state_free(s);
+	options_clear(&o);
+}
+END_TEST
+
+START_TEST(a_map_keeps_what_it_is_given)
+{
+	struct map m = { NULL, 0, 0 };
+	static int values[1000];
+	char key[16];
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		ck_assert_int_eq(map_put(&m, span_str(key), &values[i]), 0);
+	}
+	for (int i = 0; i < 1000; i += 2) {
+		snprintf(key, sizeof(key), "k%d", i);
+		ck_assert_ptr_eq(map_take(&m, span_str(key)), &values[i]);
+	}
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		ck_assert_ptr_eq(map_get(&m, span_str(key)), i % 2 == 0 ? NULL : &values[i]);
+	}
+	ck_assert_uint_eq(m.n, 500);
+	map_clear(&m, NULL);
+}
+END_TEST
+
+START_TEST(limits_fill_up_steadily)
+{
+	struct strs rates = { NULL, 0 };
+	struct limits *l;
+	int64_t wait;
+	struct err e;
+
+	ck_assert_int_eq(strs_add(&rates, "orders=2/100"), 0);
+	ck_assert_int_eq(limits_new(&rates, &l, &e), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(limits_allow(l, LIMIT_ORDERS, "k", 1000, &wait));
+		limits_count(l, LIMIT_ORDERS, "k", 1000);
+	}
+	ck_assert(!limits_allow(l, LIMIT_ORDERS, "k", 1000, &wait));
+	ck_assert_int_eq(wait, 50);
+	ck_assert(!limits_allow(l, LIMIT_ORDERS, "k", 1049, &wait));
+	ck_assert(limits_allow(l, LIMIT_ORDERS, "k", 1050, &wait));
+	ck_assert(limits_allow(l, LIMIT_ORDERS, "other", 1000, &wait));
+	ck_assert(limits_allow(l, LIMIT_ACCOUNTS, "k", 1000, &wait));
+	limits_forget(l, LIMIT_ORDERS, "k");
+	ck_assert(limits_allow(l, LIMIT_ORDERS, "k", 1000, &wait));
+	limits_free(l);
+	strs_clear(&rates);
+}
+END_TEST
+
+/* --- fault rules --- */
+
+static const struct {
+	const char	*rule;
+	const char	*path;
+	const char	*strikes;	/* x where it does, on occasions in a row; NULL: no rule */
+} rules[] = {
+	{ "bad-csr", "/finalize/1", "xxxx" },
+	{ "bad-csr@2", "/finalize/1", ".x.." },
+	{ "bad-csr@2-", "/finalize/1", ".xxx" },
+	{ "bad-csr@100%", "/finalize/1", "xxxx" },
+	{ "bad-csr:/finalize", "/finalize/1", "xxxx" },
+	{ "bad-csr@3:/finalize", "/finalize/1", "..x." },
+	{ "bad-csr:/new-order", "/finalize/1", "...." },
+	{ "no-such-fault", "/", NULL },
+	{ "bad-csr@", "/", NULL },
+	{ "bad-csr@0", "/", NULL },
+	{ "bad-csr@101%", "/", NULL },
+	{ "bad-csr:finalize", "/", NULL },
+	{ "", "/", NULL },
+};
+
+START_TEST(fault_rules_strike_when_they_say)
+{
+	struct faults *f;
+	struct err e;
+	int rc;
+
+	ck_assert_int_eq(faults_new(&f, &e), 0);
+	rc = faults_add(f, rules[_i].rule, &e);
+	ck_assert_msg((rc == 0) == (rules[_i].strikes != NULL), "%s: got %d", rules[_i].rule, rc);
+	for (const char *c = rules[_i].strikes; c != NULL && *c != '\0'; c++)
+		ck_assert_msg((fault_pick(f, AT_REQUEST, rules[_i].path) != NULL) == (*c == 'x'),
+		    "%s: occasion %d", rules[_i].rule, (int)(c - rules[_i].strikes) + 1);
+	ck_assert_ptr_null(fault_pick(f, AT_BODY, rules[_i].path));
+	faults_free(f);
+}
+END_TEST
+
+/* --- options --- */
+
+static const struct {
+	const char	*address;
+	bool		 ok;
+} addresses[] = {
+	{ "127.0.0.1:0", true }, { "127.9.8.7:1", true }, { "[::1]:443", true }, { "0.0.0.0:1", false },
+	{ "192.0.2.1:1", false }, { "[::]:1", false }, { "[2001:db8::1]:1", false }, { "localhost:1", false },
+	{ "127.0.0.1", false }, { "127.0.0.1:65536", false }, { "", false }, { ":1", false },
+};
+
+START_TEST(only_loopback_is_listened_on)
+{
+	struct sockaddr_storage a;
+	struct err e;
+
+	ck_assert_msg((options_address(addresses[_i].address, &a, &e) == 0) == addresses[_i].ok, "%s",
+	    addresses[_i].address);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("responder");
+	TCase *c = tcase_create("rules");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(c, requests_are_read_strictly, 0, NITEMS(requests));
+	tcase_add_loop_test(c, answers_are_read_whole, 0, NITEMS(answers));
+	tcase_add_loop_test(c, keys_are_read_strictly, 0, NITEMS(keys));
+	tcase_add_loop_test(c, signed_requests_are_read_strictly, 0, NITEMS(jwses));
+	tcase_add_loop_test(c, identifiers_are_canonical, 0, NITEMS(idents));
+	tcase_add_loop_test(c, requests_for_certificates_fit_their_order, 0, NITEMS(csrs));
+	tcase_add_loop_test(c, http_01_wants_the_key_authorization, 0, NITEMS(webs));
+	tcase_add_loop_test(c, dns_persist_01_wants_issuer_account_and_time, 0, NITEMS(persists));
+	tcase_add_loop_test(c, fault_rules_strike_when_they_say, 0, NITEMS(rules));
+	tcase_add_loop_test(c, only_loopback_is_listened_on, 0, NITEMS(addresses));
+	tcase_add_test(c, a_head_without_end_is_refused);
+	tcase_add_test(c, thumbprints_are_those_of_rfc_7638);
+	tcase_add_test(c, a_signature_by_another_key_is_refused);
+	tcase_add_test(c, dns_01_wants_its_digest_among_the_records);
+	tcase_add_test(c, a_nonce_is_good_once);
+	tcase_add_test(c, a_map_keeps_what_it_is_given);
+	tcase_add_test(c, limits_fill_up_steadily);
+	suite_add_tcase(suite, c);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
