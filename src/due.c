@@ -152,12 +152,14 @@ static void
 hold_back(const struct due_facts *f, struct due *d)
 {
 	int64_t wait = due_backoff(f->failures, f->outcome, f->jitter);
+	enum due_held why = is_daily(f->outcome) ? DUE_HELD : DUE_BACKOFF;
 
-	if (f->work == DUE_BACK && f->reload_tries <= DUE_RELOADS)
+	if (f->work == DUE_BACK && f->reload_tries <= DUE_RELOADS) {
 		wait = f->reload_tries > 0 ? DUE_RELOAD : 0;
+		why = DUE_BACKOFF;
+	}
 	if (wait > 0)
-		hold(d, time_add(f->last_failure, wait),
-		    is_daily(f->outcome) ? DUE_HELD : DUE_BACKOFF);
+		hold(d, time_add(f->last_failure, wait), why);
 	d->alarm = f->not_after != 0 && f->failures > 0 &&
 	    time_add(f->now, -DUE_GIVEN_UP) > f->not_after;
 	if (d->alarm && f->work != DUE_BACK)

@@ -19,6 +19,8 @@
 #define GUESS_MAX	(64 * 1024)	/* octets of the configuration that are looked through */
 #define PATH_LEN	(STORE_NAME_MAX + 32)
 #define NAMED_MAX	64		/* names on a command line; more are looked up the slow way */
+#define KEY_FILE	"privkey.pem"
+#define CHAIN_FILE	"fullchain.pem"		/* the longer name of the two */
 #define NANO		INT64_C(1000000000)
 
 /* Which file it is, and which state of it: ctime changes with mode and owner, too. */
@@ -29,8 +31,8 @@ struct ident {
 struct entry {
 	char		*name;
 	int64_t		 next;
-	struct ident	 key;		/* of current/privkey.pem; zero: there is none */
-	struct ident	 chain;		/* of current/fullchain.pem */
+	struct ident	 key;		/* of current/KEY_FILE; zero: there is none */
+	struct ident	 chain;		/* of current/CHAIN_FILE */
 };
 
 struct index {
@@ -108,18 +110,30 @@ is_same(const struct ident *a, const struct ident *b)
 
 /* Zero for a file that is not there; -1 for one that cannot be looked at. */
 static int
-look_at(int certs, const char *name, const char *file, struct ident *out)
+look_at_file(int certs, const char *path, struct ident *out)
 {
-	char path[PATH_LEN];
 	struct stat st;
 
 	*out = (struct ident){ 0 };
-	if (snprintf(path, sizeof(path), "%s/current/%s", name, file) >= (int)sizeof(path))
-		return -1;
 	if (fstatat(certs, path, &st, 0) == -1)
 		return errno == ENOENT ? 0 : -1;
 	*out = ident_of(&st);
 	return 0;
+}
+
+static int
+look_at(int certs, const char *name, struct ident *key, struct ident *chain)
+{
+	char path[PATH_LEN];
+	int n = snprintf(path, sizeof(path), "%s/current/", name);
+
+	if (n < 0 || (size_t)n + sizeof(CHAIN_FILE) > sizeof(path))
+		return -1;
+	memcpy(path + n, KEY_FILE, sizeof(KEY_FILE));
+	if (look_at_file(certs, path, key) == -1)
+		return -1;
+	memcpy(path + n, CHAIN_FILE, sizeof(CHAIN_FILE));
+	return look_at_file(certs, path, chain);
 }
 
 /* --- writing --- */
@@ -151,8 +165,7 @@ add_entries(struct index *x, int certs, const struct index_due *rows, size_t n)
 			return -1;
 		to->next = rows[i].next;
 		/* What cannot be looked at is looked at in every run. */
-		if (look_at(certs, to->name, "privkey.pem", &to->key) == -1 ||
-		    look_at(certs, to->name, "fullchain.pem", &to->chain) == -1)
+		if (look_at(certs, to->name, &to->key, &to->chain) == -1)
 			to->next = 0;
 	}
 	return 0;
@@ -244,31 +257,46 @@ guess_dir(int config, const char *fallback)
 /* --- reading --- */
 
 static int
+parse(struct span octets, struct index *x)
+{
+	struct rd r = rd_of(octets);
+
+	if (pack_read(&index_pack, &r, x) == -1)
+		return -1;
+	if (rd_end(&r) && x->format == INDEX_FORMAT)
+		return 0;
+	pack_clear(&index_pack, x);
+	return -1;
+}
+
+bool
+index_is_sound(struct span octets)
+{
+	struct index x;
+
+	if (parse(octets, &x) == -1)
+		return false;
+	pack_clear(&index_pack, &x);
+	return true;
+}
+
+static int
 read_index(int root, struct index *x)
 {
 	struct err ignored;
-	struct span all, body;
+	struct span octets;
 	struct buf file;
 	struct rd r;
 	int rc = -1;
 
 	*x = (struct index){ 0 };
 	buf_init(&file, INDEX_MAX);
-	if (fs_read(root, STORE_INDEX, INDEX_MAX, &file, &ignored) == -1 || file.n < SUM_LEN)
-		goto out;
-	all = buf_span(&file);
-	body = span_of(all.p, all.n - SUM_LEN);
-	r = rd_of(span_of(all.p + body.n, SUM_LEN));
-	if (rd_u64(&r) != checksum(body))
-		goto out;
-	r = rd_of(body);
-	if (pack_read(&index_pack, &r, x) == -1)
-		goto out;
-	if (rd_end(&r) && x->format == INDEX_FORMAT)
-		rc = 0;
-	else
-		pack_clear(&index_pack, x);
-out:
+	if (fs_read(root, STORE_INDEX, INDEX_MAX, &file, &ignored) == 0 && file.n >= SUM_LEN) {
+		r = rd_of(buf_span(&file));
+		octets = rd_bytes(&r, file.n - SUM_LEN);
+		if (rd_u64(&r) == checksum(octets))
+			rc = parse(octets, x);
+	}
 	buf_clear(&file);
 	return rc;
 }
@@ -303,8 +331,8 @@ entry_rests(const struct entry *c, int certs, int64_t now)
 	struct ident key, chain;
 
 	return c->name != NULL && c->next > now &&
-	    look_at(certs, c->name, "privkey.pem", &key) == 0 && is_same(&key, &c->key) &&
-	    look_at(certs, c->name, "fullchain.pem", &chain) == 0 && is_same(&chain, &c->chain);
+	    look_at(certs, c->name, &key, &chain) == 0 && is_same(&key, &c->key) &&
+	    is_same(&chain, &c->chain);
 }
 
 static bool

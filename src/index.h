@@ -44,4 +44,7 @@ MUST_CHECK int	index_write(struct store *, const struct config *, const struct i
 bool		index_nothing_due(const char *config_path, const char *state_dir,
 		    const struct strs *names, int64_t now);
 
+/* Would these octets, with their checksum behind them, be an index? For those who try any. */
+bool		index_is_sound(struct span octets);
+
 #endif

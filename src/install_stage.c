@@ -56,7 +56,7 @@ discard(int at, const char *name)
 static int
 reserve_one(int dir, int i, off_t size, struct err *e)
 {
-	char name[8];
+	char name[16];
 	int fd, rc = 0;
 
 	(void)snprintf(name, sizeof(name), "%d", i);

@@ -226,7 +226,7 @@ static const struct {
 	  .last_failure = T0, .outcome = OUT_ALARM, NIGHT }, T0, DUE_UNFINISHED, DUE_FREE },
 	{ "the way back, not proven: 10 minutes", { .now = T0, LEAF_90D, .work = DUE_BACK,
 	  .failures = 9, .last_failure = T0, .outcome = OUT_ALARM, .reload_tries = 6 },
-	  T0 + 10 * MINUTE, DUE_UNFINISHED, DUE_HELD },
+	  T0 + 10 * MINUTE, DUE_UNFINISHED, DUE_BACKOFF },
 	{ "the way back, seven times: daily", { .now = T0, LEAF_90D, .work = DUE_BACK,
 	  .failures = 9, .last_failure = T0, .outcome = OUT_ALARM, .reload_tries = 7 }, T0 + DAY,
 	  DUE_UNFINISHED, DUE_HELD },

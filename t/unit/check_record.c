@@ -52,6 +52,7 @@ finish(void)
 	close_all();
 	pack_clear(&record_pack, &rec);
 	strs_clear(&names);
+	clock_use(NULL);
 	tree_finish();
 }
 

@@ -1,15 +1,15 @@
 /*
  * check_store: the state folder: what it is made of, what it refuses, its
- * lock, its sweep; accounts and orders in it.
+ * lock, its sweep.
  */
 #include <sys/wait.h>
 
 #include "listing.h"
-#include "seal.h"
 #include "store.h"
 #include "tree.h"
 
 #define CERT	"sip.example.com"
+#define CERT_DIR "state/certs/sip.example.com"
 
 static struct store *store;
 static struct store_cert *cert;
@@ -71,10 +71,10 @@ START_TEST(no_umask_changes_a_mode)
 	    "state/accounts/ca/account.json 100600\n"
 	    "state/accounts/ca/account.key 100600\n"
 	    "state/certs 040711\n"
-	    "state/certs/" CERT " 040711\n"
-	    "state/certs/" CERT "/order 040700\n"
-	    "state/certs/" CERT "/order/order.json 100600\n"
-	    "state/certs/" CERT "/order/privkey.pem 100600\n"
+	    CERT_DIR " 040711\n"
+	    CERT_DIR "/order 040700\n"
+	    CERT_DIR "/order/order.json 100600\n"
+	    CERT_DIR "/order/privkey.pem 100600\n"
 	    "state/format 100600\n";
 	struct store_account account = { 0 };
 	struct store_order order = { 0 };
@@ -106,7 +106,7 @@ START_TEST(a_folder_is_opened_again_and_again)
 	before = list_tree("state", true);
 	open_cert();
 	ck_assert_str_eq(store_path(store), tree_path("state"));
-	ck_assert_str_eq(store_cert_path(cert), tree_path("state/certs/" CERT));
+	ck_assert_str_eq(store_cert_path(cert), tree_path(CERT_DIR));
 	ck_assert_str_eq(store_cert_name(cert), CERT);
 	ck_assert(store_is_work(store) && store_cert_is_work(cert));
 	close_all();
@@ -313,8 +313,8 @@ END_TEST
 
 static const char *const places[] = {
 	"state", "state/lock", "state/format", "state/certs", "state/accounts",
-	"state/certs/" CERT, "state/certs/" CERT "/order",
-	"state/certs/" CERT "/order/order.json", "state/certs/" CERT "/order/privkey.pem",
+	CERT_DIR, CERT_DIR "/order",
+	CERT_DIR "/order/order.json", CERT_DIR "/order/privkey.pem",
 	"state/accounts/ca", "state/accounts/ca/account.key", "state/accounts/ca/account.json",
 };
 
@@ -363,7 +363,7 @@ START_TEST(what_is_no_folder_or_file_is_refused_and_kept)
 	const char *place = places[_i / NKINDS];
 	enum kind kind = (enum kind)(_i % NKINDS);
 	struct stat before, after;
-	bool folder = is_folder(place) || strcmp(place, "state/certs/" CERT) == 0;
+	bool folder = is_folder(place) || strcmp(place, CERT_DIR) == 0;
 
 	if (kind == FOLDER && folder)
 		return;
@@ -401,7 +401,7 @@ static const struct {
 START_TEST(a_folder_that_others_can_change_is_refused_unwritten)
 {
 	static const char *const where[] = { "state", "state/certs", "state/accounts",
-		"state/certs/" CERT };
+		CERT_DIR };
 	const char *place = where[_i / (int)NITEMS(unsafe)];
 	size_t row = (size_t)_i % NITEMS(unsafe);
 	char *before, *after;
@@ -440,8 +440,8 @@ static const struct {
 
 START_TEST(only_leftovers_of_our_own_are_swept)
 {
-	static const char *const dirs[] = { "state", "state/certs/" CERT,
-		"state/certs/" CERT "/versions", "state/certs/" CERT "/order",
+	static const char *const dirs[] = { "state", CERT_DIR,
+		CERT_DIR "/versions", CERT_DIR "/order",
 		"state/accounts/ca" };
 	const char *name = leftovers[_i].name;
 	char path[PATH_MAX];
@@ -449,8 +449,8 @@ START_TEST(only_leftovers_of_our_own_are_swept)
 
 	open_cert();
 	close_all();
-	tree_dir("state/certs/" CERT "/versions", 0711);
-	tree_dir("state/certs/" CERT "/order", 0700);
+	tree_dir(CERT_DIR "/versions", 0711);
+	tree_dir(CERT_DIR "/order", 0700);
 	tree_dir("state/accounts/ca", 0700);
 	for (size_t i = 0; i < NITEMS(dirs); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
@@ -468,14 +468,14 @@ END_TEST
 
 START_TEST(leftovers_of_every_kind_go_and_what_they_point_at_stays)
 {
-	static const char name[] = "state/certs/" CERT "/.kamcert-0123456789abcdef";
+	static const char name[] = CERT_DIR "/.kamcert-0123456789abcdef";
 
 	open_cert();
 	close_all();
 	if (!tree_kind(name, (enum kind)_i))
 		return;
 	if (_i == FOLDER)
-		tree_file("state/certs/" CERT "/.kamcert-0123456789abcdef/privkey.pem", "secret");
+		tree_file(CERT_DIR "/.kamcert-0123456789abcdef/privkey.pem", "secret");
 	open_cert();
 	ck_assert_int_eq(tree_stat(name).st_mode, 0);
 	if (_i == LINK || _i == HARD)
@@ -506,248 +506,6 @@ START_TEST(names_never_become_paths)
 }
 END_TEST
 
-/* --- accounts (FAULTS L05) --- */
-
-static void
-fill_account(struct store_account *a)
-{
-	*a = (struct store_account){ .created = 1800000000 };
-	ck_assert_int_eq(blob_set(&a->key_pem, span_str("-----KEY-----\n")), 0);
-	a->url = strdup("https://ca.example/acct/1");
-	a->directory = strdup("https://ca.example/dir");
-	ck_assert_int_eq(strs_add(&a->contact, "mailto:voip@example.com"), 0);
-}
-
-static void
-save_account(void)
-{
-	struct store_account a;
-
-	fill_account(&a);
-	open_for(STORE_WORK);
-	ck_assert_msg(store_account_save(store, "ca", &a, &e) == 0, "%s", e.text);
-	close_all();
-	pack_clear(&store_account_pack, &a);
-}
-
-START_TEST(an_account_comes_back_as_it_went)
-{
-	struct store_account a;
-	struct stat before;
-
-	open_for(STORE_WORK);
-	ck_assert_int_eq(store_account_load(store, "ca", &a, &e), -1);
-	ck_assert_int_eq(e.sys, ENOENT);
-	close_all();
-	save_account();
-	before = tree_stat("state/accounts/ca/account.key");
-	open_for(_i == 0 ? STORE_LOOK : STORE_WORK);
-	ck_assert_msg(store_account_load(store, "ca", &a, &e) == 0, "%s", e.text);
-	ck_assert(span_is(blob_span(&a.key_pem), "-----KEY-----\n"));
-	ck_assert_str_eq(a.url, "https://ca.example/acct/1");
-	ck_assert_str_eq(a.directory, "https://ca.example/dir");
-	ck_assert_uint_eq(a.contact.n, 1);
-	ck_assert_str_eq(a.contact.v[0], "mailto:voip@example.com");
-	ck_assert_int_eq(a.created, 1800000000);
-	close_all();
-	/* The same key is not written again. */
-	save_account();
-	ck_assert_uint_eq(before.st_ino, tree_stat("state/accounts/ca/account.key").st_ino);
-	pack_clear(&store_account_pack, &a);
-}
-END_TEST
-
-START_TEST(a_key_without_the_rest_is_an_account_to_be_found_again)
-{
-	struct store_account a;
-
-	save_account();
-	if (_i == 0)
-		ck_assert_int_eq(unlinkat(at, "state/accounts/ca/account.json", 0), 0);
-	else
-		tree_file("state/accounts/ca/account.json", "{\"format\":1}");
-	open_for(STORE_WORK);
-	ck_assert_int_eq(store_account_load(store, "ca", &a, &e), 0);
-	ck_assert(span_is(blob_span(&a.key_pem), "-----KEY-----\n"));
-	ck_assert_ptr_null(a.url);
-	ck_assert_ptr_null(a.directory);
-	pack_clear(&store_account_pack, &a);
-}
-END_TEST
-
-START_TEST(a_lost_key_is_for_the_operator)
-{
-	struct store_account a;
-
-	save_account();
-	ck_assert_int_eq(unlinkat(at, "state/accounts/ca/account.key", 0), 0);
-	if (_i == 1)
-		ck_assert_int_eq(symlinkat("account.json", at, "state/accounts/ca/account.key"), 0);
-	open_for(STORE_WORK);
-	ck_assert_int_eq(store_account_load(store, "ca", &a, &e), -1);
-	ck_assert_int_eq(e.class, OUT_HOLD);
-	ck_assert_int_ne(e.sys, ENOENT);
-	ck_assert(e.hint[0] != '\0');
-	ck_assert_ptr_null(a.url);
-}
-END_TEST
-
-/* --- orders (FAULTS L08) --- */
-
-static void
-save_order(const char *key)
-{
-	struct store_order o = { .created = 1800000000 };
-
-	o.url = strdup("https://ca.example/order/1");
-	o.ca = strdup("ca");
-	o.key_type = strdup("ecdsa-p256");
-	ck_assert_int_eq(strs_add(&o.names, "sip.example.com"), 0);
-	ck_assert_int_eq(strs_add(&o.names, "example.com"), 0);
-	ck_assert_int_eq(blob_set(&o.key_pem, span_str(key)), 0);
-	ck_assert_int_eq(blob_set(&o.csr, span_of("\x30\x00\xff", 3)), 0);
-	open_cert();
-	ck_assert_msg(store_order_save(cert, &o, &e) == 0, "%s", e.text);
-	close_all();
-	pack_clear(&store_order_pack, &o);
-}
-
-START_TEST(an_order_comes_back_as_it_went)
-{
-	struct store_order o;
-
-	open_cert();
-	ck_assert_int_eq(store_order_load(cert, &o, &e), -1);
-	ck_assert_int_eq(e.sys, ENOENT);
-	close_all();
-	save_order("first key");
-	save_order("second key");
-	open_cert();
-	ck_assert_msg(store_order_load(cert, &o, &e) == 0, "%s", e.text);
-	ck_assert_str_eq(o.url, "https://ca.example/order/1");
-	ck_assert_str_eq(o.ca, "ca");
-	ck_assert_str_eq(o.key_type, "ecdsa-p256");
-	ck_assert_uint_eq(o.names.n, 2);
-	ck_assert_str_eq(o.names.v[1], "example.com");
-	ck_assert_int_eq(o.created, 1800000000);
-	ck_assert(span_is(blob_span(&o.key_pem), "second key"));
-	ck_assert(span_eq(blob_span(&o.csr), span_of("\x30\x00\xff", 3)));
-	pack_clear(&store_order_pack, &o);
-	ck_assert_int_eq(store_order_drop(cert, &e), 0);
-	ck_assert_int_eq(store_order_drop(cert, &e), 0);
-	ck_assert_int_eq(store_order_load(cert, &o, &e), -1);
-	ck_assert_int_eq(e.sys, ENOENT);
-	ck_assert_int_eq(tree_stat("state/certs/" CERT "/order").st_mode, 0);
-}
-END_TEST
-
-enum harm { NO_KEY, NO_JSON, OTHER_KEY, EMPTY_JSON, FLIPPED, HARMS };
-
-START_TEST(half_an_order_is_none)
-{
-	static const char key[] = "state/certs/" CERT "/order/privkey.pem";
-	static const char json[] = "state/certs/" CERT "/order/order.json";
-	struct store_order o;
-	char text[4096];
-
-	save_order("key");
-	(void)snprintf(text, sizeof(text), "%s", tree_text(json));
-	text[20] ^= 1;
-	switch ((enum harm)_i) {
-	case NO_KEY:
-		ck_assert_int_eq(unlinkat(at, key, 0), 0);
-		break;
-	case NO_JSON:
-		ck_assert_int_eq(unlinkat(at, json, 0), 0);
-		break;
-	case OTHER_KEY:
-		tree_file(key, "kez");
-		break;
-	case EMPTY_JSON:
-		tree_file(json, "");
-		break;
-	default:
-		tree_file(json, text);
-		break;
-	}
-	open_cert();
-	ck_assert_int_eq(store_order_load(cert, &o, &e), -1);
-	ck_assert_int_eq(e.sys, ENOENT);
-	ck_assert_ptr_null(o.url);
-}
-END_TEST
-
-/* --- sealed files (FAULTS I08) --- */
-
-static void
-seal_sample(struct buf *b)
-{
-	struct strs s = { NULL, 0 };
-	struct json_out o;
-
-	buf_init(b, 4096);
-	ck_assert_int_eq(strs_add(&s, "x"), 0);
-	seal_begin(&o, b);
-	json_put_str(&o, "name", "value \"quoted\" \xc3\xa4");
-	seal_put_strs(&o, "list", &s);
-	ck_assert_int_eq(seal_end(&o, &e), 0);
-	strs_clear(&s);
-}
-
-START_TEST(every_single_bit_counts)
-{
-	struct json_doc *doc;
-	struct buf b;
-
-	seal_sample(&b);
-	ck_assert_ptr_nonnull(doc = seal_open(buf_span(&b), "sample", &e));
-	json_free(doc);
-	for (size_t bit = 0; bit < b.n * 8; bit++) {
-		b.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		ck_assert_msg(seal_open(buf_span(&b), "sample", &e) == NULL, "bit %zu", bit);
-		ck_assert_int_eq(e.class, OUT_HOLD);
-		b.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
-	}
-	for (size_t n = 0; n < b.n; n++)
-		ck_assert_ptr_null(seal_open(span_of(b.p, n), "sample", &e));
-	buf_u8(&b, '\n');
-	ck_assert_ptr_null(seal_open(buf_span(&b), "sample", &e));
-	buf_clear(&b);
-}
-END_TEST
-
-START_TEST(a_sealed_file_of_a_newer_kamcert_is_named)
-{
-	uint8_t digest[SHA256_LEN];
-	struct buf b;
-
-	buf_init(&b, 4096);
-	buf_str(&b, "{\"format\":2");
-	ck_assert_int_eq(sha256(buf_span(&b), digest), 0);
-	buf_str(&b, ",\"sha256\":\"");
-	buf_hex(&b, span_of(digest, sizeof(digest)));
-	buf_str(&b, "\"}\n");
-	ck_assert_ptr_null(seal_open(buf_span(&b), "sample", &e));
-	ck_assert_int_eq(e.class, OUT_HOLD);
-	ck_assert_str_eq(e.text, "sample: want format 1, have 2");
-	buf_clear(&b);
-}
-END_TEST
-
-START_TEST(what_does_not_fit_is_not_sealed)
-{
-	struct json_out o;
-	struct buf b;
-
-	buf_init(&b, 80);
-	seal_begin(&o, &b);
-	json_put_str(&o, "name", "value");
-	ck_assert_int_eq(seal_end(&o, &e), -1);
-	ck_assert_int_eq(e.class, OUT_RETRY);
-	buf_clear(&b);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -775,14 +533,6 @@ main(void)
 	tcase_add_loop_test(t, only_leftovers_of_our_own_are_swept, 0, NITEMS(leftovers));
 	tcase_add_loop_test(t, leftovers_of_every_kind_go_and_what_they_point_at_stays, 0, NKINDS);
 	tcase_add_loop_test(t, names_never_become_paths, 0, NITEMS(bad_names));
-	tcase_add_loop_test(t, an_account_comes_back_as_it_went, 0, 2);
-	tcase_add_loop_test(t, a_key_without_the_rest_is_an_account_to_be_found_again, 0, 2);
-	tcase_add_loop_test(t, a_lost_key_is_for_the_operator, 0, 2);
-	tcase_add_test(t, an_order_comes_back_as_it_went);
-	tcase_add_loop_test(t, half_an_order_is_none, 0, HARMS);
-	tcase_add_test(t, every_single_bit_counts);
-	tcase_add_test(t, a_sealed_file_of_a_newer_kamcert_is_named);
-	tcase_add_test(t, what_does_not_fit_is_not_sealed);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
