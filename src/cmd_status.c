@@ -183,7 +183,7 @@ cmd_status(const struct cmd_options *options, int argc, char **argv)
 		.row = on_row,
 		.arg = &v,
 	};
-	enum outcome outcome;
+	enum outcome outcome, shown;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
@@ -205,5 +205,7 @@ cmd_status(const struct cmd_options *options, int argc, char **argv)
 	outcome = starter_run(&in);
 	pack_clear(&config_pack, &setup.config);
 	strs_clear(&setup.certs);
+	if ((shown = report_shown()) > outcome)
+		outcome = shown;
 	return outcome > v.outcome ? outcome : v.outcome;
 }

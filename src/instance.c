@@ -204,9 +204,7 @@ on_reloaded(void *arg, struct message *m)
 		in->result = HOOK_OK;
 	} else {
 		(void)message_error(m, &in->reload_err);
-		/* a program that was killed may have done its work before */
-		in->result = in->type->in_starter && in->reload_err.class != OUT_RETRY ?
-		    HOOK_REFUSED : HOOK_UNKNOWN;
+		in->result = in->type->in_starter ? HOOK_REFUSED : HOOK_UNKNOWN;
 	}
 	wake_jobs(in->keeper, in->reload_step);
 }
@@ -296,13 +294,6 @@ must_pause(struct instance *in, struct err *e)
 	return in->pause != NULL;
 }
 
-/* Where no listener is looked at, nothing but the answer says that it was done (FAULTS V2). */
-static bool
-verify_decides(const struct job *j)
-{
-	return ((const struct hook_conf *)j->conf->hooks.v)[j->hook].verify.n > 0;
-}
-
 enum job_progress
 instance_reload(struct instance *in, struct job *j, struct err *e)
 {
@@ -318,7 +309,7 @@ instance_reload(struct instance *in, struct job *j, struct err *e)
 	}
 	if (in->reload == ASKED)
 		return JOB_WAIT;
-	if (in->result == HOOK_OK || (in->result == HOOK_UNKNOWN && verify_decides(j)))
+	if (in->result == HOOK_OK || in->result == HOOK_UNKNOWN)
 		return JOB_DONE;
 	*e = in->reload_err;
 	return JOB_FAILED;
@@ -342,11 +333,7 @@ instance_look_once(struct instance *in)
 bool
 instance_kept_old(const struct instance *in)
 {
-	if (in->reload != ANSWERED)
-		return true;
-	/* an operator's program that says no may have come half the way */
-	return !in->type->in_starter &&
-	    (in->result == HOOK_REFUSED || in->result == HOOK_FAILED);
+	return in->reload != ANSWERED || in->result == HOOK_REFUSED || in->result == HOOK_FAILED;
 }
 
 int64_t

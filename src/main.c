@@ -149,10 +149,10 @@ main(int argc, char **argv)
 		case 'h':
 		case OPT_HELP:
 			print_help(stdout);
-			return OUT_OK;
+			return report_shown();
 		case OPT_VERSION:
 			puts("kamcert " VERSION_TEXT);
-			return OUT_OK;
+			return report_shown();
 		default:
 			return cmd_usage(NULL, "wrong option before the command");
 		}

@@ -92,7 +92,9 @@ choose_renew(struct job *j, const struct due_facts *facts)
 	const struct msg_setup *setup = &j->keeper->setup;
 	struct due due = due_of(facts);
 
-	if (j->state.pending == PENDING_BACK && (due.at <= facts->now || setup->force))
+	/* the fault may be gone: a run that somebody starts tries at once (FAULTS V4), up to K11's number */
+	if (j->state.pending == PENDING_BACK && (facts->reload_tries <= DUE_RELOADS ||
+	    due.at <= facts->now || setup->force))
 		return choose_pending(j);
 	if (j->state.pending == PENDING_BACK) {
 		report_held(j, &due);

@@ -60,6 +60,15 @@ report_close(void)
 	fflush(stdout);
 }
 
+enum outcome
+report_shown(void)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return OUT_OK;
+	fputs("kamcert: RETRY: standard output: cannot be written to\n", stderr);
+	return OUT_RETRY;
+}
+
 static void
 print_json(const struct report *r)
 {
@@ -94,8 +103,7 @@ print_plain(FILE *f, const struct report *r)
 {
 	char line[ERR_TEXT_MAX];
 
-	if (r->cert != NULL)
-		fprintf(f, "%s: ", r->cert);
+	fprintf(f, "%s: ", r->cert != NULL ? r->cert : "kamcert");
 	if (r->step != NULL && r->kind != REPORT_RESULT)
 		fprintf(f, "%s: ", r->step);
 	if (r->outcome != OUT_OK)
@@ -112,7 +120,8 @@ print_plain(FILE *f, const struct report *r)
 static bool
 is_wanted(const struct report *r)
 {
-	if (r->outcome != OUT_OK)
+	/* the text of a step that fails comes again with the result */
+	if (r->outcome != OUT_OK && r->kind != REPORT_STEP)
 		return true;
 	switch ((enum report_kind)r->kind) {
 	case REPORT_RESULT:
@@ -162,9 +171,5 @@ report_error(const char *step, const struct err *e)
 		.ms = -1,
 	};
 
-	if (to.form == REPORT_PLAIN) {
-		clear_passing();
-		fputs("kamcert: ", stderr);
-	}
 	report(&r);
 }

@@ -44,6 +44,9 @@ void	report_open(enum report_form, enum report_level);
 void	report(const struct report *);
 void	report_close(void);	/* clears the passing line */
 
+/* For commands that only show something: RETRY, and says so, if standard output did not take it. */
+enum outcome	report_shown(void);
+
 /* An error of the run itself, as a REPORT_RESULT without certificate. */
 void	report_error(const char *step, const struct err *);
 

@@ -3,6 +3,14 @@
 #include "due.h"
 #include "keeper.h"
 
+/* By a deployment, or on the way back from one that failed. */
+static bool
+was_proven(const struct journal *last, int64_t version)
+{
+	return (last->state == JOURNAL_DONE && last->to == version) ||
+	    (last->state == JOURNAL_BACK_DONE && last->from == version);
+}
+
 /* A row that lends everything it shows. */
 static void
 fill(struct status *row, const struct job *j, const struct due *due)
@@ -22,8 +30,7 @@ fill(struct status *row, const struct job *j, const struct due *due)
 	row->held = (char *)(uintptr_t)(due->held == DUE_FREE ? "" : due_held_text(due->held));
 	row->pending = j->state.pending == PENDING_NONE ? 0 : j->state.to;
 	row->problem = j->state.problem;
-	row->served = j->state.journal.state == JOURNAL_DONE &&
-	    j->state.journal.to == j->state.version;
+	row->served = deploy_is_seen(j->conf) && was_proven(&j->state.journal, j->state.version);
 	row->failures = r->failures;
 	row->facts = r->facts;
 	if (r->history.n == 0)

@@ -7,6 +7,7 @@
 
 #include <check.h>
 
+#include "due.h"
 #include "fakes.h"
 #include "verify.h"
 
@@ -204,7 +205,11 @@ START_TEST(a_way_back_that_fails_in_a_later_run_is_still_an_alarm)
 	script.reload[0] = RELOAD_REFUSED;
 	script.verdict[0] = VERIFY_UNREACHABLE;
 	fake_run_to(CMD_RENEW, OUT_ALARM);
-	/* by itself every ten minutes only (FAULTS K11) */
+	for (int i = 0; i < DUE_RELOADS; i++) {
+		fake_run_to(CMD_RENEW, OUT_ALARM);
+		ck_assert_str_eq(seen.trace, "start:control back-reload");
+	}
+	/* no more by itself (FAULTS K11) */
 	fake_run_to(CMD_RENEW, OUT_ALARM);
 	ck_assert_str_eq(seen.trace, "");
 	script.setup.force = true;
