@@ -40,5 +40,5 @@ run 2 rollback "$name" 77
 run 2 rollback other.example.org
 ok "versions and names that are not there are refused"
 
-sipsak -s "sip:anybody@$addr:$sip_port" >/dev/null || fail "sipsak gets no answer"
+sipsak -H "$addr" -s "sip:anybody@$addr:$sip_port" >/dev/null || fail "sipsak gets no answer"
 ok "Kamailio answers SIP"

@@ -42,7 +42,7 @@ spoil() {
 	cat >"$work/filter.new" <<-END
 	#!/bin/sh
 	set -e
-	dir=\$(mktemp -d /tmp/kamcert-filter.XXXXXX)
+	dir=\$(mktemp -d -t kamcert-filter.XXXXXX)
 	trap 'rm -rf "\$dir"' EXIT
 	cd "\$dir"
 	cat >chain.pem

@@ -28,18 +28,18 @@ for i in {1..20}; do
 	END
 done
 start_kamailio
-before=$(reloads)
+before=$(loads)
 run 0 renew --force
-equal 1 "$(($(reloads) - before))" "reloads"
+equal 1 "$(($(loads) - before))" "reloads"
 for i in {1..20}; do
 	equal "$(installed "a$i.example.org")" "$(served "a$i.example.org")" "a$i served"
 	equal 2 "$(version "a$i.example.org")" "version of a$i"
 done
 ok "20 certificates, 29 names: one reload, all served, in $took_ms ms"
 
-before=$(reloads)
+before=$(loads)
 run 0 renew --force a3.example.org a4.example.org
-equal 1 "$(($(reloads) - before))" "reloads"
+equal 1 "$(($(loads) - before))" "reloads"
 equal "2 3 3 2" "$(version a2.example.org) $(version a3.example.org) $(version a4.example.org) \
 $(version a5.example.org)" "versions"
 ok "names on the command line: only those"

@@ -2,8 +2,8 @@
 # lib.sh: what the integration tests and the demo share; sourced, never run.
 #
 # A script gets a private folder $work and a loopback address $addr of its own, so that scripts
-# may run side by side, and starts what it needs with start_pebble, start_kamailio, start_hold,
-# start_proxy. Whatever it started ends with it. Servers run as users without rights when the
+# may run side by side, and starts what it needs with start_pebble, start_responder,
+# start_kamailio, start_hold, start_proxy. Whatever it started ends with it. Servers run as users without rights when the
 # script runs as root. Nothing sleeps for a fixed time: until_ok asks again until a deadline.
 #
 # from outside  top_builddir  where the programs are (default: the source folder)
@@ -137,8 +137,13 @@ finish() {
 		echo "FAILED: a private key in a log"
 		failed=$((failed + 1)) rc=1
 	fi
+	# A role that a sanitizer ends is not always missed by the others.
+	if grep -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$out" "$work"/*.log 2>/dev/null; then
+		echo "FAILED: a sanitizer's finding"
+		failed=$((failed + 1)) rc=1
+	fi
 	[ "$rc" = 0 ] || [ "$failed" != 0 ] || failed=1
-	echo "$passed passed, $failed failed"
+	[ "$((passed + failed))" = 0 ] || echo "$passed passed, $failed failed"
 	if [ -n "${KAMCERT_KEEP-}" ]; then
 		echo "kept: $work"
 	else
@@ -209,6 +214,39 @@ start_pebble() {
 	curl -fsS --cacert "$work/server.pem" -o "$work/roots.pem" "https://$addr:$manage/roots/0"
 }
 
+# start_responder [OPTION...]: our own test CA, with these options, which finds every name at $addr,
+# and looks for http-01 at $http_port and for tls-alpn-01 at $tls_port. Sets $directory, and
+# $control for steering it; roots.pem and server.pem are as with Pebble.
+start_responder() {
+	need curl openssl
+	free_port; http_port=$port
+	free_port; tls_port=$port
+	mkdir -p "$work/ca"
+	# The build folder may be closed to that user.
+	install -m 755 "$build/src/kamcert-responder" "$work/ca/kamcert-responder"
+	[ "$(id -u)" != 0 ] || chown "$ca_user" "$work/ca"
+	: >"$work/responder.log"
+	start responder "$ca_user" "$work/ca/kamcert-responder" --listen "$addr:0" \
+	    --control "$addr:0" --http-port "$http_port" --tls-port "$tls_port" \
+	    --resolve "*=$addr" --roots "$work/ca/roots.pem" --server-cert "$work/ca/server.pem" "$@"
+	responder_pid=$pid
+	until_ok 20 "the responder is ready" grep -q ^directory "$work/responder.log"
+	directory=$(sed -n 's/^directory //p' "$work/responder.log")
+	control=$(sed -n 's/^control //p' "$work/responder.log")
+	cp "$work/ca/roots.pem" "$work/ca/server.pem" "$work"
+}
+
+# faults [RULE...]: the responder misbehaves in this way from now on, and in no other.
+faults() {
+	printf '%s\n' "$@" | curl -fsS --data-binary @- "$control/faults" ||
+	    fail "the responder does not take the faults $*"
+}
+
+# txt NAME TEXT: the responder sees this TXT record; none if TEXT is empty.
+txt() {
+	curl -fsS --data-binary "$1=$2" "$control/txt" || fail "the responder does not take $1"
+}
+
 # start_proxy [FILTER]: a reverse proxy before the CA that logs a line per connection and
 # request to proxy.log, and hands every certificate chain through the program FILTER. Moves
 # $directory to it.
@@ -259,9 +297,10 @@ self_signed() {
 	chmod 644 "$1/privkey.pem"
 }
 
-# start_kamailio: sets $kam_pid; returns when it answers over binrpc and TLS.
+# start_kamailio: sets $kam_pid; returns when it answers over binrpc and TLS. Shared memory is
+# managed by $allocator, if set.
 start_kamailio() {
-	start kamailio "$kam_user" kamailio -f "$kam/kamailio.cfg" -DD -E -x fm -m 64 -M 8 \
+	start kamailio "$kam_user" kamailio -f "$kam/kamailio.cfg" -DD -E -x "${allocator-fm}" -m 64 -M 8 \
 	    -Y "$kam/run" -P "$kam/run/pid" -w "$kam/run"
 	kam_pid=$pid
 	until_ok 20 "Kamailio answers over binrpc" kamailio_answers
@@ -285,9 +324,9 @@ thaw_kamailio() {
 	kill -CONT -- "-$kam_pid"
 }
 
-# reloads: how often Kamailio has loaded its certificates since it started.
-reloads() {
-	grep -c 'TLS configuration reloaded' "$work/kamailio.log" || :
+# loads: how often Kamailio has read its TLS configuration since it started.
+loads() {
+	grep -c 'TLSs<default>: tls_method=' "$work/kamailio.log" || :
 }
 
 # served [NAME]: SHA-256 of the leaf that openssl gets from Kamailio's listener.
@@ -350,13 +389,13 @@ write_ca() {
 # add_cert NAME...: a section with one certificate, called after its first name. Challenge and
 # hook are $challenge and $hook, if set, else http-01 by listener, and the Kamailio that runs.
 add_cert() {
-	local names
+	local names default="listen = \"$addr:$http_port\""
 	names=$(printf ', "%s"' "$@")
 	cat >>"$conf" <<-END
 
 	certificate "$1" {
 	    names = { ${names#, } }
-	    challenge "http-01" { ${challenge:-listen = "$addr:$http_port"} }
+	    challenge "http-01" { ${challenge:-$default} }
 	END
 	if [ -n "${hook-}" ]; then
 		printf '    %s\n}\n' "$hook" >>"$conf"
