@@ -59,23 +59,21 @@ static const char *const allowed[] = {
 static int
 clean_environment(struct err *e)
 {
-	char *kept[NITEMS(allowed)];
-	size_t i, n = 0;
+	char *kept[NITEMS(allowed)] = { NULL };
+	size_t i, lost = 0;
 	char *value;
 
-	for (i = 0; i < NITEMS(allowed); i++) {
-		kept[i] = NULL;
+	for (i = 0; i < NITEMS(allowed); i++)
 		if ((value = getenv(allowed[i])) != NULL && (kept[i] = strdup(value)) == NULL)
-			return err_nomem(e);
-	}
+			lost++;
 	if (clearenv() != 0)
-		return err_sys(e, OUT_HOLD, "start: clear the environment");
+		lost++;
 	for (i = 0; i < NITEMS(allowed); i++) {
 		if (kept[i] != NULL)
-			n += setenv(allowed[i], kept[i], 1) == -1;
+			lost += setenv(allowed[i], kept[i], 1) == -1;
 		free(kept[i]);
 	}
-	return n == 0 ? 0 : err_nomem(e);
+	return lost == 0 ? 0 : err_nomem(e);
 }
 
 int

@@ -51,7 +51,7 @@ current(const struct parser *p)
 static bool
 is_where(const struct tlscfg_profile *p, const char *where)
 {
-	return strcmp(p->where, where) == 0;
+	return p != NULL && strcmp(p->where, where) == 0;
 }
 
 static bool
