@@ -60,7 +60,8 @@ report_held(struct job *j, const struct due *due)
 		snprintf(text, sizeof text, "held back until %s: %s", text_time(due->at, when),
 		    due_held_text(due->held));
 	report_result(j, due->held == DUE_WINDOW ? OUT_OK : outcome == OUT_OK ? OUT_HOLD : outcome,
-	    text, "kamcert status tells what the last run found; renew --force tries at once");
+	    text, due->held == DUE_ASKED ? "kamcert status tells what the last run found" :
+	    "kamcert status tells what the last run found; renew --force tries at once");
 }
 
 /* --- which job --- */
