@@ -110,6 +110,17 @@ call_location(struct call *c, const char *kind, uint32_t id)
 }
 
 void
+call_retry_after(struct call *c, unsigned delay_ms)
+{
+	int64_t s = c->r->o.retry_after;
+
+	if (s == -1)
+		s = delay_ms / 1000;
+	if (s != 0)
+		reply_header(c->reply, "Retry-After", "%jd", (intmax_t)s);
+}
+
+void
 json_put_url(const struct call *c, struct json_out *j, const char *key, const char *kind,
     uint32_t id, const char *tail)
 {

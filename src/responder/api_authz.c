@@ -120,9 +120,8 @@ authz_reply(struct call *c, int status, struct authz *a)
 		json_put_bool(&j, "wildcard", true);
 	put_challenges(c, &j, a, f);
 	json_object_end(&j);
-	if (a->status == ST_PENDING && a->tried_status == ST_PROCESSING && a->tried >= 0 &&
-	    c->r->o.retry_after != 0)
-		reply_header(c->reply, "Retry-After", "%u", c->r->o.retry_after);
+	if (a->status == ST_PENDING && a->tried_status == ST_PROCESSING && a->tried >= 0)
+		call_retry_after(c, c->r->o.validation_delay_ms);
 	if (status == 201)
 		call_location(c, "authz", a->id);
 	return call_json(c, status, &b);
@@ -360,7 +359,7 @@ api_challenge(struct call *c)
 	put_challenge(c, &j, NULL, a, type, NULL);
 	reply_header(c->reply, "Link", "<%s/authz/%.*s>;rel=\"up\"", c->base,
 	    (int)strcspn(c->id, "/"), c->id);
-	if (challenge_status(a, type) == ST_PROCESSING && c->r->o.retry_after != 0)
-		reply_header(c->reply, "Retry-After", "%u", c->r->o.retry_after);
+	if (challenge_status(a, type) == ST_PROCESSING)
+		call_retry_after(c, c->r->o.validation_delay_ms);
 	return call_json(c, 200, &b);
 }

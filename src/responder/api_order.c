@@ -112,8 +112,8 @@ order_reply(struct call *c, int status, struct order *o)
 		json_put_url(c, &j, "certificate", "cert", o->cert->id, "");
 	json_object_end(&j);
 	call_location(c, "order", o->id);
-	if (now == ST_PROCESSING && c->r->o.retry_after != 0)
-		reply_header(c->reply, "Retry-After", "%u", c->r->o.retry_after);
+	if (now == ST_PROCESSING)
+		call_retry_after(c, c->r->o.processing_ms);
 	return call_json(c, status, &b);
 }
 

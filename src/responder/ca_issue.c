@@ -134,6 +134,7 @@ ca_issue(struct ca *ca, const struct ca_ask *ask, struct err *e)
 		.is_ca = is_fault(ask, ISSUE_IS_CA), .sha1 = is_fault(ask, ISSUE_SHA1),
 		.critical = is_fault(ask, ISSUE_CRITICAL),
 		.usage = is_fault(ask, ISSUE_NO_SERVER_AUTH) ? "emailProtection" : "serverAuth",
+		.is_octets = true,
 	};
 	EVP_PKEY *other = NULL;
 	struct cert *c = NULL;

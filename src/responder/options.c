@@ -49,7 +49,7 @@ static const struct {
 	{ { "authz-reuse", 1, NULL, OPT_AUTHZ_REUSE }, "PERCENT", "authorizations used again (0)" },
 	{ { "validation-delay", 1, NULL, OPT_VALIDATION_DELAY }, "MS", "before each validation (0)" },
 	{ { "processing-delay", 1, NULL, OPT_PROCESSING_DELAY }, "MS", "orders stay in processing (0)" },
-	{ { "retry-after", 1, NULL, OPT_RETRY_AFTER }, "SECONDS", "on objects that are worked at (1); 0: no such header" },
+	{ { "retry-after", 1, NULL, OPT_RETRY_AFTER }, "SECONDS", "on objects that are worked at (as long as the delays); 0: no such header" },
 	{ { "page", 1, NULL, OPT_PAGE }, "N", "orders on a page of a list (50)" },
 	{ { "authz-lifetime", 1, NULL, OPT_AUTHZ_LIFETIME }, "SECONDS", "of authorizations (30d)" },
 	{ { "order-lifetime", 1, NULL, OPT_ORDER_LIFETIME }, "SECONDS", "of orders (7d)" },
@@ -82,7 +82,7 @@ options_init(struct options *o)
 	o->chain_length = 2;
 	o->alternates = 1;
 	o->use_rsa = o->use_ecdsa = true;
-	o->retry_after = 1;
+	o->retry_after = -1;
 	o->page = 50;
 	o->authz_lifetime = 30 * DAY;
 	o->order_lifetime = 7 * DAY;
@@ -351,7 +351,7 @@ set_manner(struct options *o, int opt, const char *arg, struct err *e)
 	case OPT_PROCESSING_DELAY:
 		return read_unsigned(arg, 3600000, &o->processing_ms, e);
 	case OPT_RETRY_AFTER:
-		return read_unsigned(arg, 86400, &o->retry_after, e);
+		return read_number(arg, 0, 86400, &o->retry_after, e);
 	case OPT_PAGE:
 		if (read_number(arg, 1, 1000, &n, e) == -1)
 			return -1;

@@ -91,7 +91,7 @@ struct options {
 	unsigned		 authz_reuse;	/* percent */
 	unsigned		 validation_delay_ms;
 	unsigned		 processing_ms;
-	unsigned		 retry_after;	/* seconds, on objects that are worked at */
+	int64_t			 retry_after;	/* seconds, on objects that are worked at; -1: as long as the delays last */
 	unsigned		 page;		/* orders of one page of an orders list */
 	int64_t			 authz_lifetime;
 	int64_t			 order_lifetime;
@@ -545,6 +545,7 @@ struct ca_spec {
 	const char	*crl;		/* URL, or NULL */
 	bool		 sha1;
 	bool		 critical;	/* an extension that nobody knows */
+	bool		 is_octets;	/* wanted as DER: nobody will ask the X509 for its key */
 };
 MUST_CHECK X509	*ca_make(const struct ca_spec *, struct err *e);
 
@@ -676,6 +677,7 @@ bool		call_is_get(const struct call *);	/* POST-as-GET, RFC 8555 section 6.3 */
 int		call_json(struct call *, int status, struct buf *);	/* takes the buffer over */
 void		call_url(const struct call *, const char *kind, uint32_t id, const char *tail, struct buf *);
 void		call_location(struct call *, const char *kind, uint32_t id);
+void		call_retry_after(struct call *, unsigned delay_ms);	/* for what is worked at */
 void		json_put_url(const struct call *, struct json_out *, const char *key, const char *kind,
 		    uint32_t id, const char *tail);
 
