@@ -11,6 +11,9 @@
 static const struct hook_type *const hook_types[] = {
 	&hook_kamailio,
 	&hook_program,
+	&hook_haproxy,
+	&hook_signal,
+	&hook_systemd,
 };
 
 const struct pack hook_conf_pack = PACK(hook_conf,
@@ -19,6 +22,11 @@ const struct pack hook_conf_pack = PACK(hook_conf,
 	{ PACK_STR, offsetof(struct hook_conf, user), NULL },
 	{ PACK_STRS, offsetof(struct hook_conf, verify), NULL },
 	{ PACK_STRS, offsetof(struct hook_conf, command), NULL },
+	{ PACK_STR, offsetof(struct hook_conf, unit), NULL },
+	{ PACK_STR, offsetof(struct hook_conf, action), NULL },
+	{ PACK_STR, offsetof(struct hook_conf, pid_file), NULL },
+	{ PACK_STR, offsetof(struct hook_conf, signal), NULL },
+	{ PACK_STR, offsetof(struct hook_conf, ssl_cert), NULL },
 	{ PACK_I64, offsetof(struct hook_conf, timeout), NULL },
 	{ PACK_I64, offsetof(struct hook_conf, settle), NULL });
 
@@ -92,7 +100,9 @@ hook_same(const struct hook_conf *a, const struct hook_conf *b)
 	size_t i;
 
 	if (!is_same_text(a->type, b->type) || !is_same_text(a->user, b->user) ||
-	    a->command.n != b->command.n)
+	    !is_same_text(a->unit, b->unit) || !is_same_text(a->action, b->action) ||
+	    !is_same_text(a->pid_file, b->pid_file) || !is_same_text(a->signal, b->signal) ||
+	    !is_same_text(a->ssl_cert, b->ssl_cert) || a->command.n != b->command.n)
 		return false;
 	for (i = 0; i < a->command.n; i++) {
 		if (!is_same_text(a->command.v[i], b->command.v[i]))

@@ -2,9 +2,11 @@
  * hook: telling a server that new certificates are in place.
  *
  * A hook type is one file and one row of hook_types[]. It runs in the
- * control role (or, for operators' programs, in the starter), one call after
- * the other, and never sees a key. It says what the server answered; whether
- * the new certificate is really served is for verify to find out.
+ * control role, one call after the other, and never sees a key. One that needs
+ * a key, or the rights to signal or restart foreign processes, runs in the
+ * courier role instead, which does nothing else; operators' programs are run
+ * by the starter. It says what the server answered; whether the new
+ * certificate is really served is for verify to find out.
  */
 #ifndef KAMCERT_HOOKS_HOOK_H
 #define KAMCERT_HOOKS_HOOK_H
@@ -15,10 +17,15 @@
 /* One `hook` section of the configuration. */
 struct hook_conf {
 	char		*type;		/* title of the section: "kamailio", "program", ... */
-	char		*rpc;		/* kamailio: unix:/path, unixd:/path, tcp:host:port, udp:host:port */
+	char		*rpc;		/* where the server is told, in one of the forms of wire.h */
 	char		*user;		/* whose rights the server (or the program) has; NULL: not looked at / kamcert's own */
 	struct strs	 verify;	/* sips:host:port, tls:host:port, wss:host:port: listeners to look at afterwards */
 	struct strs	 command;	/* program: argument vector, [0] an absolute path */
+	char		*unit;		/* systemd: "haproxy.service" */
+	char		*action;	/* systemd: "reload", "restart", "reload-or-restart" */
+	char		*pid_file;	/* signal: absolute path */
+	char		*signal;	/* signal: "HUP", ... */
+	char		*ssl_cert;	/* haproxy: its name for the file; NULL: where kamcert keeps it */
 	int64_t		 timeout;	/* seconds for one call */
 	int64_t		 settle;	/* seconds in which verify must see the new certificate */
 };
@@ -66,6 +73,7 @@ enum hook_result {
 	HOOK_REFUSED,	/* it says that it has not, and keeps the old ones */
 	HOOK_UNKNOWN,	/* no answer that can be trusted: maybe loaded */
 	HOOK_FAILED,	/* it was not asked: nothing has changed */
+	HOOK_DOWN,	/* it does not run any more: the old files must be loaded again */
 };
 
 /* Everything that a program is told, on standard input as one JSON object. */
@@ -77,9 +85,26 @@ struct hook_event {
 
 extern const struct pack hook_event_pack;
 
+#define HOOK_HAS_RPC		(1u << 0)
+#define HOOK_HAS_USER		(1u << 1)
+#define HOOK_HAS_COMMAND	(1u << 2)
+#define HOOK_HAS_UNIT		(1u << 3)
+#define HOOK_HAS_ACTION		(1u << 4)
+#define HOOK_HAS_PID_FILE	(1u << 5)
+#define HOOK_HAS_SIGNAL		(1u << 6)
+#define HOOK_HAS_SSL_CERT	(1u << 7)
+
 struct hook_type {
 	const char	*name;
 	bool		 in_starter;	/* runs an operator's program */
+	bool		 in_courier;	/* needs a key, or rights over other processes */
+	unsigned	 options;	/* HOOK_HAS_... that a section may have */
+	unsigned	 wants;		/* those that it must have, as there is no default */
+	struct hook_conf defaults;	/* of what is not given; verify and command are not looked at */
+	const char	*verify;	/* default, NULL: none */
+
+	/* Judges a section whose defaults are filled in; NULL: nothing more to say. USAGE. */
+	int	(*check)(const struct hook_conf *, struct err *e);
 
 	/* Is everything there, before anything is touched? HOLD or RETRY if not; facts for the record. */
 	int	(*preflight)(const struct hook_conf *, struct hook_facts *, struct err *e);

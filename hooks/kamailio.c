@@ -548,8 +548,13 @@ reload(const struct hook_conf *conf, const struct hook_event *event UNUSED, stru
 	return result;
 }
 
+static char default_rpc[] = CTL_DEFAULT, default_user[] = "kamailio";
+
 const struct hook_type hook_kamailio = {
 	.name = "kamailio",
+	.options = HOOK_HAS_RPC | HOOK_HAS_USER,
+	.defaults = { .rpc = default_rpc, .user = default_user, .timeout = 10 },
+	.verify = "sips:127.0.0.1:5061",
 	.preflight = preflight,
 	.reload = reload,
 	.facts = facts,

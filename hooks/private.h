@@ -9,6 +9,9 @@
 
 extern const struct hook_type hook_kamailio;
 extern const struct hook_type hook_program;
+extern const struct hook_type hook_haproxy;
+extern const struct hook_type hook_signal;
+extern const struct hook_type hook_systemd;
 
 /* Fills in what core.arg tells (n is 0: nothing), and judges the release by it. RETRY without memory. */
 MUST_CHECK int	arguments_judge(const struct span *args, size_t n, struct hook_facts *,

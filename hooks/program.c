@@ -548,6 +548,9 @@ out:
 const struct hook_type hook_program = {
 	.name = "program",
 	.in_starter = true,
+	.options = HOOK_HAS_COMMAND | HOOK_HAS_USER,
+	.wants = HOOK_HAS_COMMAND,
+	.defaults = { .timeout = 60 },
 	.preflight = preflight,
 	.reload = reload,
 };

@@ -420,6 +420,12 @@ wire_recv(struct wire *w, size_t max, struct buf *out, struct err *e)
 }
 
 bool
+wire_ended(const struct err *e)
+{
+	return e->sys == ECONNRESET;
+}
+
+bool
 wire_has_more(const struct wire *w)
 {
 	uint8_t one;

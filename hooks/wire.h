@@ -74,6 +74,9 @@ MUST_CHECK int wire_send(struct wire *, struct span, struct err *e);
  */
 MUST_CHECK int wire_recv(struct wire *, size_t max, struct buf *, struct err *e);
 
+/* Was it the end of the stream that a wire_recv() failed by? */
+bool	wire_ended(const struct err *);
+
 /* Has more come that nobody has read? Does not wait. */
 bool	wire_has_more(const struct wire *);
 

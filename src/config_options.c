@@ -20,6 +20,7 @@
 #define RENEW_MIN	HOUR
 #define RENEW_MAX	(3650 * DAY)
 #define USER_OCTETS	32
+#define UNIT_OCTETS	255
 #define VALUES_MAX	1000	/* of one option */
 #define NAME_OCTETS	96	/* of an unknown option that is compared with ours */
 
@@ -360,6 +361,36 @@ take_verify(struct reader *r UNUSED, void *field, const char *value, struct err 
 	return wire_listener_parse(value, &l, e) == 0 ? store_once(field, value, e) : -1;
 }
 
+/* Of systemd: systemd.unit(5). */
+static int
+take_unit(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789:_.\\@-";
+	size_t n = strlen(value);
+
+	if (n == 0 || n > UNIT_OCTETS || strspn(value, allowed) != n || value[0] == '.' ||
+	    strchr(value, '.') == NULL)
+		return want(e, "a unit such as haproxy.service", value);
+	return store(field, value, e);
+}
+
+static int
+take_action(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char *const words[] = { "reload", "restart", "reload-or-restart", NULL };
+
+	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
+}
+
+static int
+take_signal(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char *const words[] = { "HUP", "USR1", "USR2", "WINCH", NULL };
+
+	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
+}
+
 static int
 take_command(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
@@ -381,6 +412,11 @@ static const struct option hook_options[] = {
 	{ "user", OPTION_ONE, ROW(hook_conf, user), take_user, NULL },
 	{ "verify", OPTION_MANY, ROW(hook_conf, verify), take_verify, NULL },
 	{ "command", OPTION_MANY, ROW(hook_conf, command), take_command, NULL },
+	{ "unit", OPTION_ONE, ROW(hook_conf, unit), take_unit, NULL },
+	{ "action", OPTION_ONE, ROW(hook_conf, action), take_action, NULL },
+	{ "pid-file", OPTION_ONE, ROW(hook_conf, pid_file), take_path, NULL },
+	{ "signal", OPTION_ONE, ROW(hook_conf, signal), take_signal, NULL },
+	{ "ssl-cert", OPTION_ONE, ROW(hook_conf, ssl_cert), take_word, NULL },
 	{ "timeout", OPTION_ONE, ROW(hook_conf, timeout), take_limit, NULL },
 	{ "settle", OPTION_ONE, ROW(hook_conf, settle), take_limit, NULL },
 };

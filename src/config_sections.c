@@ -24,11 +24,7 @@
 #define DEFAULT_JOBS	4
 #define DEFAULT_LOG	"stderr"
 #define DEFAULT_KEY	"ecdsa-p256"
-#define DEFAULT_USER	"kamailio"
-#define DEFAULT_VERIFY	"sips:127.0.0.1:5061"
 #define DEFAULT_SETTLE	15
-#define KAMAILIO_LIMIT	10
-#define PROGRAM_LIMIT	MINUTE
 #define PROPAGATION	(2 * MINUTE)
 
 /* --- defaults; without memory they are noted as missing by the reader --- */
@@ -36,7 +32,7 @@
 static void
 default_text(struct reader *r, char **field, const char *value)
 {
-	if (*field == NULL && (*field = strdup(value)) == NULL)
+	if (value != NULL && *field == NULL && (*field = strdup(value)) == NULL)
 		r->no_memory = true;
 }
 
@@ -254,13 +250,11 @@ finish_challenge(struct reader *r, const char *title, const struct mark *m)
 /* --- hook --- */
 
 static void
-check_hook_type(struct reader *r, const char *title, struct place at)
+refuse_hook_type(struct reader *r, const char *title, struct place at)
 {
 	const struct hook_type *t;
 	struct buf list;
 
-	if (hook_find(title) != NULL)
-		return;
 	buf_init(&list, ERR_TEXT_MAX);
 	for (size_t i = 0; (t = hook_at(i)) != NULL; i++)
 		buf_printf(&list, "%s%s", i > 0 ? ", " : "", t->name);
@@ -268,44 +262,70 @@ check_hook_type(struct reader *r, const char *title, struct place at)
 	buf_clear(&list);
 }
 
+/* Options that the type does not have, or must have. */
 static void
-fill_kamailio(struct reader *r, struct hook_conf *h)
+check_hook_options(struct reader *r, const struct hook_conf *h, const struct hook_type *type,
+    const struct mark *m)
 {
-	default_text(r, &h->rpc, CTL_DEFAULT);
-	default_text(r, &h->user, DEFAULT_USER);
-	default_list(r, &h->verify, DEFAULT_VERIFY);
-	default_number(&h->timeout, KAMAILIO_LIMIT);
-	default_number(&h->settle, DEFAULT_SETTLE);
+	const struct {
+		const char	*name;
+		bool		 given;
+		unsigned	 of;
+		const char	*example;
+	} rows[] = {
+		{ "rpc", h->rpc != NULL, HOOK_HAS_RPC, "" },
+		{ "user", h->user != NULL, HOOK_HAS_USER, "" },
+		{ "command", h->command.n > 0, HOOK_HAS_COMMAND,
+		    ", { \"/path/of/program\", \"argument\", ... }" },
+		{ "unit", h->unit != NULL, HOOK_HAS_UNIT, " such as haproxy.service" },
+		{ "action", h->action != NULL, HOOK_HAS_ACTION, "" },
+		{ "pid-file", h->pid_file != NULL, HOOK_HAS_PID_FILE, ", an absolute path" },
+		{ "signal", h->signal != NULL, HOOK_HAS_SIGNAL, "" },
+		{ "ssl-cert", h->ssl_cert != NULL, HOOK_HAS_SSL_CERT, "" },
+	};
+
+	for (size_t i = 0; i < NITEMS(rows); i++) {
+		if (rows[i].given && (type->options & rows[i].of) == 0)
+			config_tell(r, m->at, "hook \"%s\": %s: this type has no such option",
+			    type->name, rows[i].name);
+		if (!rows[i].given && (type->wants & rows[i].of) != 0 && !m->spoiled)
+			config_tell(r, m->at, "hook \"%s\": want a %s%s", type->name, rows[i].name,
+			    rows[i].example);
+	}
 }
 
 static void
-fill_program(struct hook_conf *h)
+fill_hook(struct reader *r, struct hook_conf *h, const struct hook_type *type)
 {
-	default_number(&h->timeout, PROGRAM_LIMIT);
+	const struct hook_conf *d = &type->defaults;
+
+	default_text(r, &h->type, type->name);
+	default_text(r, &h->rpc, d->rpc);
+	default_text(r, &h->user, d->user);
+	default_text(r, &h->action, d->action);
+	default_text(r, &h->signal, d->signal);
+	if (type->verify != NULL)
+		default_list(r, &h->verify, type->verify);
+	default_number(&h->timeout, d->timeout);
 	default_number(&h->settle, DEFAULT_SETTLE);
 }
 
 void
 finish_hook(struct reader *r, const char *title, const struct mark *m)
 {
+	const struct hook_type *type = hook_find(title);
 	struct hook_conf *h = &r->hook;
+	struct err e;
 
-	check_hook_type(r, title, m->at);
-	if (strcmp(title, "kamailio") == 0) {
-		if (h->command.n > 0)
-			config_tell(r, m->at, "hook \"kamailio\": command: only a hook "
-			    "\"program\" has one");
-		fill_kamailio(r, h);
-	} else if (strcmp(title, "program") == 0) {
-		if (h->rpc != NULL)
-			config_tell(r, m->at, "hook \"program\": rpc: only a hook \"kamailio\" "
-			    "has one");
-		if (h->command.n == 0 && !m->spoiled)
-			config_tell(r, m->at, "hook \"program\": want a command, "
-			    "{ \"/path/of/program\", \"argument\", ... }");
-		fill_program(h);
+	if (type == NULL) {
+		refuse_hook_type(r, title, m->at);
+		pack_clear(&hook_conf_pack, h);
+		return;
 	}
-	default_text(r, &h->type, title);
+	check_hook_options(r, h, type, m);
+	fill_hook(r, h, type);
+	if (type->check != NULL && !m->spoiled && type->check(h, &e) == -1)
+		config_tell(r, m->at, "hook \"%s\": %s", title, e.text);
 	move_to(r, &r->cert.hooks, h, &hook_conf_pack);
 }
 
@@ -372,8 +392,7 @@ fill_certificate(struct reader *r, struct cert_conf *c)
 	}
 	/* Debian's Kamailio, where there is one; without, nobody needs to be told */
 	if (c->hooks.n == 0 && access(strchr(CTL_DEFAULT, '/'), F_OK) == 0) {
-		default_text(r, &hook.type, "kamailio");
-		fill_kamailio(r, &hook);
+		fill_hook(r, &hook, hook_find("kamailio"));
 		move_to(r, &c->hooks, &hook, &hook_conf_pack);
 	}
 }

@@ -112,13 +112,23 @@ on_facts(void *arg, struct message *m)
 	wake_jobs(in->keeper, STEP_LOOK_SERVERS);
 }
 
+/* Who runs the hooks of this type. */
+static int
+find_runner(const struct instance *in, struct channel **ch, struct err *e)
+{
+	*ch = in->keeper->starter;
+	if (in->type->in_starter)
+		return 0;
+	return keeper_role(in->keeper, in->type->in_courier ? ROLE_COURIER : ROLE_CONTROL, ch, e);
+}
+
 /* Operators' programs are looked at by the starter, which would run them. */
 static int
 ask_preflight(struct instance *in, struct err *e)
 {
-	struct channel *ch = in->keeper->starter;
+	struct channel *ch;
 
-	if (!in->type->in_starter && keeper_role(in->keeper, ROLE_CONTROL, &ch, e) == -1)
+	if (find_runner(in, &ch, e) == -1)
 		return -1;
 	return channel_call(ch, MSG_PREFLIGHT, in->conf, -1, on_facts, in, e);
 }
@@ -254,14 +264,14 @@ send_reload(struct instance *in, struct job *j, struct err *e)
 	size_t hook;
 	int rc = -1;
 
-	if (describe_event(in, j, &event, e) == -1)
+	if (describe_event(in, j, &event, e) == -1 || find_runner(in, &ch, e) == -1)
 		goto out;
 	if (in->type->in_starter) {
 		(void)uses(j, in, &hook);
 		program.hook = (int64_t)hook;
 		program.event = event;
-		rc = channel_call(in->keeper->starter, MSG_RUN, &program, -1, on_reloaded, in, e);
-	} else if (keeper_role(in->keeper, ROLE_CONTROL, &ch, e) == 0) {
+		rc = channel_call(ch, MSG_RUN, &program, -1, on_reloaded, in, e);
+	} else {
 		reload.event = event;
 		rc = channel_call(ch, MSG_RELOAD, &reload, -1, on_reloaded, in, e);
 	}

@@ -85,6 +85,12 @@ control_ended(void *arg, const struct err *why)
 	role_ended(arg, ROLE_CONTROL, why);
 }
 
+static void
+courier_ended(void *arg, const struct err *why)
+{
+	role_ended(arg, ROLE_COURIER, why);
+}
+
 /* What a role may say to the keeper without being asked. */
 static const struct handlers *
 handlers_of(enum role r)
@@ -101,6 +107,7 @@ handlers_of(enum role r)
 		[ROLE_NET] = { net, NITEMS(net), net_ended },
 		[ROLE_ANSWER] = { NULL, 0, answer_ended },
 		[ROLE_CONTROL] = { NULL, 0, control_ended },
+		[ROLE_COURIER] = { NULL, 0, courier_ended },
 	};
 
 	return &of[r];
@@ -180,17 +187,21 @@ start_role(struct keeper *k, enum role r, const struct strs *certs, struct err *
 	return 0;
 }
 
+/* For hooks of its types; handshakes are control's, whoever runs the hook. */
 static bool
-talks_to_servers(const struct keeper *k, const struct job *j)
+needs_role(const struct keeper *k, const struct job *j, enum role r)
 {
 	const struct hook_conf *h = j->conf->hooks.v;
 	const struct hook_type *type;
 	size_t i;
 
-	for (i = 0; !k->setup.no_hooks && i < j->conf->hooks.n; i++)
-		if ((type = hook_find(h[i].type)) != NULL &&
-		    (!type->in_starter || h[i].verify.n > 0))
+	for (i = 0; !k->setup.no_hooks && i < j->conf->hooks.n; i++) {
+		if ((type = hook_find(h[i].type)) == NULL)
+			continue;
+		if (r == ROLE_COURIER ? type->in_courier :
+		    h[i].verify.n > 0 || (!type->in_starter && !type->in_courier))
 			return true;
+	}
 	return false;
 }
 
@@ -214,7 +225,7 @@ start_roles(struct keeper *k, struct err *e)
 {
 	struct strs issuing = { 0 };
 	const struct strs none = { 0 };
-	bool control = false, net = runs_errands(k);
+	bool control = false, courier = false, net = runs_errands(k);
 	size_t i;
 	int rc = 0;
 
@@ -222,10 +233,13 @@ start_roles(struct keeper *k, struct err *e)
 		if (needs_listener(k->jobs[i]->kind))
 			rc = strs_add(&issuing, k->jobs[i]->conf->name) == -1 ? err_nomem(e) : 0;
 		net = net || needs_ca(k->jobs[i]->kind);
-		control = control || talks_to_servers(k, k->jobs[i]);
+		control = control || needs_role(k, k->jobs[i], ROLE_CONTROL);
+		courier = courier || needs_role(k, k->jobs[i], ROLE_COURIER);
 	}
 	if (rc == 0 && control)
 		rc = start_role(k, ROLE_CONTROL, &none, e);
+	if (rc == 0 && courier)
+		rc = start_role(k, ROLE_COURIER, &none, e);
 	if (rc == 0 && net)
 		rc = start_role(k, ROLE_NET, &none, e);
 	if (rc == 0 && issuing.n > 0)

@@ -169,6 +169,10 @@ tell_facts(struct job *j, const struct hook_conf *h, const struct hook_facts *f)
 		look_fine(j, "server", "%s", h->type);
 		return;
 	}
+	if (f->processes == -1) {
+		look_fine(j, "server", "%s: %s", h->type, f->version);
+		return;
+	}
 	look_fine(j, "server", "%s at %s: %lld processes, %lld MiB of shared memory free, "
 	    "%lld open TLS connections", f->version, h->rpc, (long long)f->processes,
 	    (long long)(f->shm_free / (1024 * 1024)), (long long)f->tls_open);

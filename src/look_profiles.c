@@ -316,7 +316,7 @@ look_profiles(struct job *j, const struct hook_conf *hook, struct instance *in)
 	struct tlscfg cfg;
 	int rc;
 
-	if (l.facts->version == NULL)
+	if (l.facts->version == NULL || l.facts->release == -1)
 		return;
 	l.cfg = &cfg;
 	rc = profiles_read(l.facts, &cfg, &e);

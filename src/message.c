@@ -100,6 +100,7 @@ static const struct message_info infos[MSG_TYPES] = {
 	[MSG_LISTEN]	= { "listen", NULL, false, true },
 	[MSG_LISTEN_TLS] = { "listen-tls", NULL, false, true },
 	[MSG_WEBROOT]	= { "webroot", &webroot_pack, false, true },
+	[MSG_ALLOW]	= { "allow", &hook_conf_pack, false, false },
 	[MSG_PUT]	= { "put", &put_pack, false, false },
 	[MSG_DROP]	= { "drop", &drop_pack, false, false },
 	[MSG_FIND]	= { "find", &dns_pack, false, false },

@@ -36,6 +36,9 @@ enum message_type {
 	MSG_LISTEN_TLS,		/* and for tls-alpn-01 */
 	MSG_WEBROOT,		/* struct msg_webroot, and the directory */
 
+	/* starter -> courier, likewise */
+	MSG_ALLOW,		/* struct hook_conf: a hook of the configuration; no other is run */
+
 	/* keeper -> answer */
 	MSG_PUT,		/* struct msg_put: a challenge is pending */
 	MSG_DROP,		/* struct msg_drop: it no longer is */
@@ -58,7 +61,7 @@ enum message_type {
 	MSG_CHAIN,		/* struct msg_chain: is it fit? MSG_TAKE */
 	MSG_TAKE,		/* struct msg_take */
 
-	/* keeper -> control */
+	/* keeper -> control, courier */
 	MSG_PREFLIGHT,		/* struct hook_conf; MSG_FACTS; to the starter for its types */
 	MSG_FACTS,		/* struct hook_facts */
 	MSG_RELOAD,		/* struct msg_reload; MSG_RELOADED */

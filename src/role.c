@@ -19,6 +19,7 @@ static const char *const names[ROLE_COUNT] = {
 	[ROLE_NET] = "net",
 	[ROLE_ANSWER] = "answer",
 	[ROLE_CONTROL] = "control",
+	[ROLE_COURIER] = "courier",
 };
 
 const char *

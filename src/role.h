@@ -21,6 +21,7 @@ enum role {
 	ROLE_NET,	/* acme over libcurl; no key, no store */
 	ROLE_ANSWER,	/* pending challenges, on descriptors handed to it */
 	ROLE_CONTROL,	/* hooks that talk to servers, verify; no key, no CA */
+	ROLE_COURIER,	/* hooks that carry a key or touch foreign processes; no CA, no network */
 	ROLE_COUNT
 };
 

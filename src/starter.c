@@ -207,6 +207,50 @@ equip_answer(struct starter *s, const struct strs *certs, int *fd, struct err *e
 	return *fd == -1 ? -1 : 0;
 }
 
+/* After this the keeper can ask for what the configuration has, and for nothing else. */
+static int
+equip_courier(struct starter *s, int *fd, struct err *e)
+{
+	static const struct handlers none = { NULL, 0, on_silence };
+	const struct cert_conf *certs = s->in->setup->config.certs.v;
+	const struct hook_type *type;
+	const struct hook_conf *h;
+	struct channel *courier;
+	size_t i, j;
+	int rc = 0;
+
+	if (channel_new(s->loop, *fd, &none, NULL, &courier, e) == -1)
+		return -1;
+	for (i = 0; i < s->in->setup->config.certs.n; i++)
+		for (j = 0; j < certs[i].hooks.n && rc == 0; j++) {
+			h = (const struct hook_conf *)certs[i].hooks.v + j;
+			type = hook_find(h->type);
+			if (type != NULL && type->in_courier)
+				rc = channel_send(courier, MSG_ALLOW, 0, h, -1, e);
+		}
+	if (rc == -1) {
+		channel_free(courier);
+		*fd = -1;
+		return -1;
+	}
+	*fd = channel_release(courier, e);
+	return *fd == -1 ? -1 : 0;
+}
+
+/* What a role may have beyond its channel. */
+static int
+equip(struct starter *s, const struct msg_start *body, int *fd, struct err *e)
+{
+	switch (body->role) {
+	case ROLE_ANSWER:
+		return equip_answer(s, &body->certs, fd, e);
+	case ROLE_COURIER:
+		return equip_courier(s, fd, e);
+	default:
+		return 0;
+	}
+}
+
 static void
 on_start(void *arg, struct message *m)
 {
@@ -218,7 +262,7 @@ on_start(void *arg, struct message *m)
 	if (body->role <= ROLE_KEEPER || body->role >= ROLE_COUNT)
 		err_set(&e, OUT_RETRY, "start: no such role");
 	else if (spawn(s, (enum role)body->role, &fd, &e) == 0 &&
-	    (body->role != ROLE_ANSWER || equip_answer(s, &body->certs, &fd, &e) == 0) &&
+	    equip(s, body, &fd, &e) == 0 &&
 	    channel_send(s->keeper, MSG_STARTED, m->id, NULL, fd, &e) == 0) {
 		fs_close(&fd);
 		return;

@@ -536,6 +536,15 @@ random_bytes(void *p, size_t n)
 }
 
 int
+sha1(struct span a, uint8_t out[SHA1_LEN])
+{
+	static const uint8_t nothing[1];
+	const void *p = a.n > 0 ? a.p : nothing;
+
+	return EVP_Digest(p, a.n, out, NULL, EVP_sha1(), NULL) == 1 ? 0 : -1;
+}
+
+int
 sha256(struct span a, uint8_t out[SHA256_LEN])
 {
 	static const uint8_t nothing[1];

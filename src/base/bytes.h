@@ -121,6 +121,8 @@ MUST_CHECK int	hex_decode(struct span, struct buf *out);
 void		wipe(void *, size_t);			/* OPENSSL_cleanse, NULL allowed */
 MUST_CHECK int	random_bytes(void *, size_t);		/* 0, or -1 when libcrypto has none */
 #define SHA256_LEN 32
+#define SHA1_LEN 20	/* for fingerprints that others print; it proves nothing */
+MUST_CHECK int	sha1(struct span, uint8_t out[SHA1_LEN]);
 MUST_CHECK int	sha256(struct span, uint8_t out[SHA256_LEN]);
 
 #endif

@@ -109,14 +109,15 @@ START_TEST(every_hook_is_found_by_its_name)
 
 	for (i = 0; (t = hook_at(i)) != NULL; i++)
 		ck_assert_ptr_eq(hook_find(t->name), t);
-	ck_assert_uint_eq(i, 2);
+	ck_assert_uint_eq(i, 5);
 	ck_assert_ptr_null(hook_find("Kamailio"));
 	ck_assert(!hook_find("kamailio")->in_starter);
 	ck_assert(hook_find("program")->in_starter);
+	ck_assert(hook_find("haproxy")->in_courier && !hook_find("kamailio")->in_courier);
 }
 END_TEST
 
-static char k_type[] = "kamailio", p_type[] = "program", unix_a[] = "unix:/run/kamailio/kamailio_ctl",
+static char k_type[] = "kamailio", p_type[] = "program", h_type[] = "haproxy", s_type[] = "systemd", unix_a[] = "unix:/run/kamailio/kamailio_ctl",
     unix_b[] = "/run/kamailio/kamailio_ctl", unix_c[] = "unix:/run/other", user_a[] = "kamailio",
     command_a[] = "/bin/a", command_b[] = "/bin/b";
 static char *argv_a[] = { command_a }, *argv_b[] = { command_b };
@@ -139,6 +140,10 @@ static const struct {
 	{ "two types", { .type = k_type }, { .type = p_type }, false },
 	{ "other timeouts are no difference", { .type = k_type, .timeout = 1 },
 	  { .type = k_type, .timeout = 2 }, true },
+	{ "two files of one haproxy", { .type = h_type, .rpc = unix_a, .ssl_cert = command_a },
+	  { .type = h_type, .rpc = unix_a, .ssl_cert = command_b }, false },
+	{ "two units", { .type = s_type, .rpc = unix_a, .unit = command_a },
+	  { .type = s_type, .rpc = unix_a, .unit = command_b }, false },
 	{ "one program", { .type = p_type, .command = { argv_a, 1 } },
 	  { .type = p_type, .command = { argv_a, 1 } }, true },
 	{ "two programs", { .type = p_type, .command = { argv_a, 1 } },
