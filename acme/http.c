@@ -88,6 +88,14 @@ static const struct {
 	{ CURLE_OUT_OF_MEMORY, OUT_RETRY, "out of memory", "" },
 };
 
+static int
+connect_errno(CURL *easy)
+{
+	long sys = 0;
+
+	return curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &sys) == CURLE_OK ? (int)sys : 0;
+}
+
 static void
 describe(const struct acme_call *call, CURLcode code, struct err *e)
 {
@@ -121,6 +129,7 @@ describe(const struct acme_call *call, CURLcode code, struct err *e)
 		return;
 	}
 	err_set(e, class, "%s: %s: %s", u.host, what, why);
+	e->sys = connect_errno(call->easy);
 	if (hint[0] != '\0')
 		err_hint(e, "%s", hint);
 }
@@ -378,9 +387,9 @@ acme_http_free(struct acme_http *http)
 
 /* FAULTS S03, S04: what libcurl may do at all. */
 static bool
-set_limits(CURL *c)
+set_limits(CURL *c, const char *protocols)
 {
-	return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
+	return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
@@ -458,29 +467,70 @@ set_request(CURL *c, struct acme_call *call, const struct acme_send *s)
 	    curl_easy_setopt(c, CURLOPT_HTTPHEADER, call->fields) == CURLE_OK);
 }
 
-int
-acme_http_send(struct acme_http *http, const struct acme_send *s, acme_http_done *done, void *arg,
-    struct acme_call **out, struct err *e)
+/* NULL, without an error, if libcurl does not take it. */
+static struct acme_call *
+call_new(struct acme_http *http, const struct acme_send *s, const char *protocols)
 {
 	struct acme_call *call = calloc(1, sizeof(*call));
 
 	if (call == NULL)
-		return err_nomem(e);
+		return NULL;
 	call->http = http;
-	call->done = done;
-	call->arg = arg;
 	acme_reply_init(&call->reply);
 	buf_init(&call->body, ACME_BODY_MAX);
 	call->easy = curl_easy_init();
-	if (call->easy == NULL || !set_limits(call->easy) || !set_tls(call->easy, http->ca_file) ||
-	    !set_callbacks(call->easy, call) || !set_request(call->easy, call, s) ||
-	    curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
+	if (call->easy != NULL && set_limits(call->easy, protocols) &&
+	    set_tls(call->easy, http->ca_file) && set_callbacks(call->easy, call) &&
+	    set_request(call->easy, call, s))
+		return call;
+	call_free(call);
+	return NULL;
+}
+
+static int
+call_begin(struct acme_call *call, struct acme_call **out, struct err *e)
+{
+	if (call == NULL || curl_multi_add_handle(call->http->multi, call->easy) != CURLM_OK) {
+		if (call != NULL)
+			call_free(call);
+		return err_set(e, OUT_RETRY, "libcurl does not take the request");
+	}
+	TAILQ_INSERT_TAIL(&call->http->calls, call, link);
+	*out = call;
+	return 0;
+}
+
+int
+acme_http_send(struct acme_http *http, const struct acme_send *s, acme_http_done *done, void *arg,
+    struct acme_call **out, struct err *e)
+{
+	struct acme_call *call = call_new(http, s, "https");
+
+	if (call != NULL) {
+		call->done = done;
+		call->arg = arg;
+	}
+	return call_begin(call, out, e);
+}
+
+int
+acme_http_fetch(struct acme_http *http, const struct acme_fetch *f, acme_http_done *done, void *arg,
+    struct acme_call **out, struct err *e)
+{
+	const struct acme_send get = { .method = ACME_GET, .url = f->url };
+	struct acme_call *call = call_new(http, &get, "http,https");
+
+	if (call == NULL)
+		return err_set(e, OUT_RETRY, "libcurl does not take the request");
+	call->done = done;
+	call->arg = arg;
+	if ((f->host != NULL && (!add_field(call, "Host", f->host) ||
+	    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->fields) != CURLE_OK)) ||
+	    curl_easy_setopt(call->easy, CURLOPT_TIMEOUT, (long)f->seconds) != CURLE_OK) {
 		call_free(call);
 		return err_set(e, OUT_RETRY, "libcurl does not take the request");
 	}
-	TAILQ_INSERT_TAIL(&http->calls, call, link);
-	*out = call;
-	return 0;
+	return call_begin(call, out, e);
 }
 
 void

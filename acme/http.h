@@ -4,7 +4,9 @@
  * https only, no redirects, no cookies, no netrc, no proxy of the
  * environment, no compression (FAULTS S03, S04), with the caps of FAULTS
  * section 1. Replies of any status are successes here. One acme_http is for
- * one CA: its requests share a connection and the loaded CA bundle.
+ * one CA: its requests share a connection and the loaded CA bundle. What is
+ * no CA's and proves itself, as revocation lists do, may come over http too:
+ * acme_http_fetch().
  */
 #ifndef KAMCERT_ACME_HTTP_H
 #define KAMCERT_ACME_HTTP_H
@@ -36,6 +38,16 @@ typedef void acme_http_done(void *arg, const struct acme_reply *reply, const str
 
 /* Copies what it is given. *call may be used for acme_http_cancel() until the callback. */
 MUST_CHECK int acme_http_send(struct acme_http *, const struct acme_send *, acme_http_done *,
+	    void *arg, struct acme_call **call, struct err *e);
+
+struct acme_fetch {
+	const char	*url;		/* http or https */
+	const char	*host;		/* the Host field; NULL: that of the URL */
+	int64_t		 seconds;	/* 1 to 60, for all of it */
+};
+
+/* A GET with the same caps. On failure e->sys is errno of the connection, where libcurl has it. */
+MUST_CHECK int acme_http_fetch(struct acme_http *, const struct acme_fetch *, acme_http_done *,
 	    void *arg, struct acme_call **call, struct err *e);
 
 /* Without a callback; NULL does nothing. */

@@ -266,7 +266,7 @@ account_open(struct keeper *k, const struct ca_conf *ca, struct err *e)
 	a->id = k->accounts == NULL ? -1 : k->accounts->id - 1;
 	buf_init(&a->jwk, JWS_MAX);
 	/* unread, it would let the next job ask a CA that wants to be left alone */
-	if (!k->setup.dry_run && ledger_load(k->store, ca->name, &now, &a->ledger, e) == -1) {
+	if (!k->setup.dry_run && k->store != NULL && ledger_load(k->store, ca->name, &now, &a->ledger, e) == -1) {
 		account_free(a);
 		return NULL;
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dns.h"
+#include "dns_look.h"
 #include "role.h"
 #include "solve_alpn.h"
 #include "solve_listen.h"
@@ -27,6 +28,7 @@ struct answer {
 	struct solve_alpn	*alpn;
 	struct webroot		*roots;
 	struct dns		*dns;
+	struct dns_looks	*looks;
 };
 
 /* A question that the DNS is asked for the keeper. */
@@ -179,6 +181,42 @@ on_question(void *arg, struct message *m)
 }
 
 static void
+on_looked(void *arg, const struct msg_looked *found)
+{
+	struct asked *q = arg;
+	struct channel *keeper = q->answer->keeper;
+	struct err e = ERR_NONE;
+
+	if (channel_send(keeper, MSG_LOOKED, q->id, found, -1, &e) == -1)
+		channel_fail(keeper, q->id, &e);
+	free(q);
+}
+
+static void
+on_lookup(void *arg, struct message *m)
+{
+	struct answer *a = arg;
+	const struct msg_dns *body = m->body;
+	struct dns_look_in in = { body->name, body->resolver, on_looked, NULL };
+	struct err e = ERR_NONE;
+	struct asked *q;
+
+	if (body->name == NULL) {
+		err_set(&e, OUT_HOLD, "dns: name is missing");
+	} else if ((q = calloc(1, sizeof *q)) == NULL) {
+		err_nomem(&e);
+	} else {
+		q->answer = a;
+		q->id = m->id;
+		in.arg = q;
+		if (dns_look(a->looks, &in, &e) == 0)
+			return;
+		free(q);
+	}
+	channel_fail(a->keeper, m->id, &e);
+}
+
+static void
 on_end(void *arg, const struct err *why)
 {
 	struct answer *a = arg;
@@ -194,7 +232,8 @@ start(void *arg, struct loop *loop, struct channel *keeper, struct err *e)
 	a->loop = loop;
 	a->keeper = keeper;
 	return (a->listener = solve_listen_new(loop, e)) == NULL ||
-	    (a->alpn = solve_alpn_new(loop, e)) == NULL || (a->dns = dns_new(loop, e)) == NULL ? -1 : 0;
+	    (a->alpn = solve_alpn_new(loop, e)) == NULL || (a->dns = dns_new(loop, e)) == NULL ||
+	    (a->looks = dns_looks_new(loop, e)) == NULL ? -1 : 0;
 }
 
 /* Whatever was put up comes down, however the run ended. */
@@ -207,6 +246,7 @@ stop(void *arg)
 	solve_listen_free(a->listener);
 	solve_alpn_free(a->alpn);
 	dns_free(a->dns);
+	dns_looks_free(a->looks);
 	while ((r = a->roots) != NULL) {
 		a->roots = r->next;
 		root_free(r);
@@ -224,6 +264,7 @@ main(int argc, char **argv)
 		{ MSG_DROP, on_drop },
 		{ MSG_FIND, on_question },
 		{ MSG_AWAIT, on_question },
+		{ MSG_LOOKUP, on_lookup },
 	};
 	static const struct handlers handlers = { table, NITEMS(table), on_end };
 	struct answer answer = { 0 };

@@ -40,6 +40,7 @@ struct challenge_conf {
 	char		*user;		/* that it is run as; NULL: as we are */
 	int64_t		 propagation;	/* seconds for all name servers, or CONFIG_NO_PROPAGATION */
 	char		*resolver;	/* "address:port"; NULL: the system's, and port 53 */
+	bool		 no_self_check;	/* the CA is asked without a look at the names before */
 };
 
 struct cert_conf {

@@ -192,21 +192,13 @@ take_contact(struct reader *r UNUSED, void *field, const char *value, struct err
 	return store_once(field, value, e);
 }
 
-static bool
-is_address(const char *value)
-{
-	uint8_t addr[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, value, addr) == 1 || inet_pton(AF_INET6, value, addr) == 1;
-}
-
 /* As text_url() gives the host of a URL. */
 static int
 take_host(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
 	char host[HOST_MAX + 1];
 
-	if (is_address(value))
+	if (text_is_address(value))
 		return store_once(field, value, e);
 	if (text_host(value, HOST_SINGLE, host, e) == -1)
 		return err_in(e, "want a host name or address");
@@ -344,6 +336,17 @@ take_propagation(struct reader *r, void *field, const char *value, struct err *e
 	    want(e, "\"none\", or a time such as 60s, from 1s to 10m", value);
 }
 
+static int
+take_self_check(struct reader *r, void *field, const char *value, struct err *e)
+{
+	bool wanted;
+
+	if (take_bool(r, &wanted, value, e) == -1)
+		return -1;
+	*(bool *)field = !wanted;
+	return 0;
+}
+
 /* Stored in the one form that all ways of writing it lead to. */
 static int
 take_rpc(struct reader *r UNUSED, void *field, const char *value, struct err *e)
@@ -432,6 +435,7 @@ static const struct option challenge_options[] = {
 	{ "user", OPTION_ONE, ROW(challenge_conf, user), take_user, NULL },
 	{ "propagation", OPTION_ONE, ROW(challenge_conf, propagation), take_propagation, NULL },
 	{ "resolver", OPTION_ONE, ROW(challenge_conf, resolver), take_resolver, NULL },
+	{ "self-check", OPTION_ONE, ROW(challenge_conf, no_self_check), take_self_check, NULL },
 };
 
 static const struct section challenge_section = {

@@ -5,7 +5,6 @@
  * A section in which something was told already is not searched for what it
  * lacks: that would be a second message for one fault.
  */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -202,7 +201,6 @@ check_challenge_options(struct reader *r, const struct challenge_conf *c,
 		{ "program", c->program.n > 0, HAS_PROGRAM },
 		{ "user", c->user != NULL, HAS_PROGRAM },
 		{ "propagation", c->propagation != 0, HAS_PROGRAM },
-		{ "resolver", c->resolver != NULL, HAS_PROGRAM },
 	};
 
 	for (size_t i = 0; i < NITEMS(rows); i++)
@@ -339,14 +337,6 @@ check_keys(struct reader *r, const struct cert_conf *c, struct place at)
 		    c->key.n);
 }
 
-static bool
-is_address(const char *name)
-{
-	uint8_t addr[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, name, addr) == 1 || inet_pton(AF_INET6, name, addr) == 1;
-}
-
 /* A wildcard is proven in the DNS alone; an address never is: RFC 8738 section 7. */
 static void
 check_proofs(struct reader *r, const struct cert_conf *c, struct place at)
@@ -357,7 +347,7 @@ check_proofs(struct reader *r, const struct cert_conf *c, struct place at)
 		if (name[0] == '*' && !has_challenge(c, "dns-01"))
 			config_tell(r, at, "certificate \"%s\": names: want a challenge "
 			    "\"dns-01\" for \"%s\": nothing else proves a wildcard", c->name, name);
-		if (is_address(name) && c->challenges.n == 1 && has_challenge(c, "dns-01"))
+		if (text_is_address(name) && c->challenges.n == 1 && has_challenge(c, "dns-01"))
 			config_tell(r, at, "certificate \"%s\": names: want another challenge than "
 			    "\"dns-01\" for \"%s\": it proves no address", c->name, name);
 	}

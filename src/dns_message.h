@@ -15,6 +15,7 @@ enum dns_type {
 	DNS_SOA = 6,
 	DNS_TXT = 16,
 	DNS_AAAA = 28,
+	DNS_CAA = 257,
 };
 
 struct dns_record {

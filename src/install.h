@@ -139,9 +139,11 @@ MUST_CHECK int	install_readable(struct store_cert *, const struct install_rights
 
 /*
  * Takes hold of the space and the inodes that a version needs, before an
- * order is placed; install_stage() uses them up. RETRY if there is no room.
+ * order is placed; install_stage() uses them up. RETRY if there is no room,
+ * HOLD if files cannot be given the owner and group of rights (NULL: none).
  */
-MUST_CHECK int	install_reserve(struct store_cert *, struct err *e);
+MUST_CHECK int	install_reserve(struct store_cert *, const struct install_rights *rights,
+		    struct err *e);
 
 /* Gives them back when no version came of it. */
 void		install_unreserve(struct store_cert *);

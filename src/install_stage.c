@@ -53,8 +53,19 @@ discard(int at, const char *name)
 
 /* --- room --- */
 
+/* What no order can help: FAULTS L07. */
 static int
-reserve_one(int dir, int i, off_t size, struct err *e)
+try_rights(int fd, const struct install_rights *r, struct err *e)
+{
+	if (r == NULL || fchown(fd, (uid_t)r->uid, (gid_t)r->gid) == 0)
+		return 0;
+	(void)err_sys(e, OUT_HOLD, "cannot give files to user %jd, group %jd", (intmax_t)r->uid,
+	    (intmax_t)r->gid);
+	return err_hint(e, "run kamcert as root, or as a member of that group");
+}
+
+static int
+reserve_one(int dir, int i, off_t size, const struct install_rights *rights, struct err *e)
 {
 	char name[16];
 	int fd, rc = 0;
@@ -65,25 +76,27 @@ reserve_one(int dir, int i, off_t size, struct err *e)
 		return err_sys(e, OUT_RETRY, "cannot reserve a file");
 	if (size > 0 && (errno = posix_fallocate(fd, 0, size)) != 0)
 		rc = err_sys(e, OUT_RETRY, "cannot reserve %jd octets", (intmax_t)size);
+	if (rc == 0)
+		rc = try_rights(fd, rights, e);
 	fs_close(&fd);
 	return rc;
 }
 
 static int
-fill_reserve(int versions, struct err *e)
+fill_reserve(int versions, const struct install_rights *rights, struct err *e)
 {
 	static const struct fs_mode mode = { 0700, (uid_t)-1, (gid_t)-1 };
 	int dir = -1, rc;
 
 	rc = fs_make_dir(versions, RESERVE_NAME, mode, &dir, e);
 	for (int i = 0; i < RESERVE_FILES - 1 && rc == 0; i++)
-		rc = reserve_one(dir, i, i == 0 ? RESERVE_OCTETS : 0, e);
+		rc = reserve_one(dir, i, i == 0 ? RESERVE_OCTETS : 0, rights, e);
 	fs_close(&dir);
 	return rc;
 }
 
 int
-install_reserve(struct store_cert *c, struct err *e)
+install_reserve(struct store_cert *c, const struct install_rights *rights, struct err *e)
 {
 	int versions = -1, rc = -1;
 
@@ -91,7 +104,7 @@ install_reserve(struct store_cert *c, struct err *e)
 		return -1;
 	if (fs_remove(versions, RESERVE_NAME, e) == 0 &&
 	    fs_has_room(versions, RESERVE_OCTETS, RESERVE_FILES, e) == 0 &&
-	    (rc = fill_reserve(versions, e)) == -1)
+	    (rc = fill_reserve(versions, rights, e)) == -1)
 		discard(versions, RESERVE_NAME);
 	fs_close(&versions);
 	return rc == -1 ? err_in(e, "room for a version") : 0;

@@ -18,9 +18,24 @@
 
 /* --- account --- */
 
+/* Room and rights, before anybody is asked for anything (FAULTS L07). */
+static int
+prepare_folder(struct job *j, struct err *e)
+{
+	struct install_rights rights = { 0 };
+	int rc = -1;
+
+	if (install_rights(j->conf, &rights, e) == 0)
+		rc = install_reserve(j->folder, &rights, e);
+	pack_clear(&install_rights_pack, &rights);
+	return rc;
+}
+
 enum job_progress
 issue_account(struct job *j, struct err *e)
 {
+	if (j->kind == JOB_ISSUE && j->account == NULL && prepare_folder(j, e) == -1)
+		return JOB_FAILED;
 	switch (account_get(j->keeper, j->ca, &j->account, e)) {
 	case 1:
 		return JOB_DONE;
@@ -197,8 +212,7 @@ issue_order(struct job *j, struct err *e)
 		return j->chain_asked != 0 ? JOB_DONE : JOB_WAIT;
 	if (j->keeper->orders >= (size_t)j->keeper->setup.config.jobs)
 		return JOB_WAIT;
-	if (j->kind == JOB_ISSUE &&
-	    (continue_order(j, e) == -1 || install_reserve(j->folder, e) == -1))
+	if (j->kind == JOB_ISSUE && continue_order(j, e) == -1)
 		return JOB_FAILED;
 	if (j->key == NULL && (j->key = key_new(j->conf->key.v[0], e)) == NULL)
 		return JOB_FAILED;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "keeper.h"
+#include "preflight.h"
 
 #define PROOF_MAX	(64 * 1024)
 
@@ -18,7 +19,8 @@ static const struct step {
 } steps[STEP_END] = {
 	[STEP_ASK]         = { "renewal information", renewal_ask, STEP_PREFLIGHT, STEP_RECORD, false },
 	[STEP_PREFLIGHT]   = { "preflight", deploy_preflight, STEP_ACCOUNT, STEP_RECORD, false },
-	[STEP_ACCOUNT]     = { "account", issue_account, STEP_ORDER, STEP_RECORD, false },
+	[STEP_ACCOUNT]     = { "account", issue_account, STEP_NAMES, STEP_RECORD, false },
+	[STEP_NAMES]       = { "names", preflight_names, STEP_ORDER, STEP_RECORD, false },
 	[STEP_ORDER]       = { "order", issue_order, STEP_CHAIN, STEP_RECORD, false },
 	[STEP_CHAIN]       = { "chain", issue_chain, STEP_REHEARSE, STEP_RECORD, false },
 	[STEP_REHEARSE]    = { "rehearse", issue_rehearse, STEP_INSTALL, STEP_RECORD, false },
@@ -33,11 +35,13 @@ static const struct step {
 	[STEP_ASK_AFTER]   = { "renewal information", renewal_ask_after, STEP_LOOK_FILES, STEP_END, false },
 	[STEP_LOOK_FILES]  = { "files", look_files, STEP_LOOK_SERVERS, STEP_LOOK_SERVERS, false },
 	[STEP_LOOK_SERVERS] = { "server", look_servers, STEP_LOOK_SERVED, STEP_LOOK_SERVED, false },
-	[STEP_LOOK_SERVED] = { "served", look_served, STEP_END, STEP_END, false },
+	[STEP_LOOK_SERVED] = { "served", look_served, STEP_LOOK_CA, STEP_LOOK_CA, false },
+	[STEP_LOOK_CA]     = { "ca", look_ca, STEP_END, STEP_END, false },
 };
 
 #define BIT(step)	(1u << (step))
-#define ISSUING		(BIT(STEP_ACCOUNT) | BIT(STEP_ORDER) | BIT(STEP_CHAIN) | BIT(STEP_REHEARSE))
+#define ISSUING		(BIT(STEP_ACCOUNT) | BIT(STEP_NAMES) | BIT(STEP_ORDER) | BIT(STEP_CHAIN) | \
+	BIT(STEP_REHEARSE))
 #define TELLING		(BIT(STEP_RELOAD) | BIT(STEP_VERIFY))
 #define GOING_BACK	(BIT(STEP_BACK_SWITCH) | BIT(STEP_BACK_RELOAD) | BIT(STEP_BACK_VERIFY))
 #define BY_HOOKS	(TELLING | BIT(STEP_BACK_RELOAD) | BIT(STEP_BACK_VERIFY))
@@ -51,7 +55,8 @@ static const unsigned ways[] = {
 	    BIT(STEP_RECORD),
 	[JOB_RELOAD]   = BIT(STEP_PREFLIGHT) | TELLING | BIT(STEP_RECORD),
 	[JOB_BACK]     = GOING_BACK | BIT(STEP_RECORD),
-	[JOB_LOOK]     = BIT(STEP_LOOK_FILES) | BIT(STEP_LOOK_SERVERS) | BIT(STEP_LOOK_SERVED),
+	[JOB_LOOK]     = BIT(STEP_LOOK_FILES) | BIT(STEP_LOOK_SERVERS) | BIT(STEP_LOOK_SERVED) |
+	    BIT(STEP_LOOK_CA),
 	[JOB_REHEARSE] = BIT(STEP_PREFLIGHT) | ISSUING | BIT(STEP_RECORD),
 };
 
@@ -112,6 +117,7 @@ job_free(struct job *j)
 	if (j == NULL)
 		return;
 	loop_timer_del(j->deadline);
+	preflight_free(j->preflight);
 	key_free(j->key);
 	chain_free(j->chain);
 	free(j->order_url);

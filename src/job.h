@@ -20,6 +20,7 @@
 
 struct keeper;
 struct account;
+struct preflight;
 struct loop_timer;
 
 enum job_kind {
@@ -37,6 +38,7 @@ enum job_step {
 	STEP_ASK,
 	STEP_PREFLIGHT,
 	STEP_ACCOUNT,
+	STEP_NAMES,
 	STEP_ORDER,
 	STEP_CHAIN,
 	STEP_REHEARSE,
@@ -52,6 +54,7 @@ enum job_step {
 	STEP_LOOK_FILES,
 	STEP_LOOK_SERVERS,
 	STEP_LOOK_SERVED,
+	STEP_LOOK_CA,
 	STEP_END,
 };
 
@@ -78,6 +81,7 @@ struct job {
 	/* issuing */
 	const struct ca_conf	*ca;
 	struct account		*account;
+	struct preflight	*preflight;	/* NULL: not begun */
 	struct key		*key;
 	struct chain		*chain;
 	char			*order_url;	/* once it may have been finalized */

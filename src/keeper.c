@@ -205,18 +205,11 @@ needs_role(const struct keeper *k, const struct job *j, enum role r)
 	return false;
 }
 
-/* What is asked for may turn out to be due. */
+/* Its names are proven, or looked at: what is asked about may turn out to be due. */
 static bool
 needs_ca(enum job_kind kind)
 {
-	return kind == JOB_ISSUE || kind == JOB_REHEARSE || kind == JOB_ASK;
-}
-
-/* For check, only to see whether port and document root can be had. */
-static bool
-needs_listener(enum job_kind kind)
-{
-	return needs_ca(kind) || kind == JOB_LOOK;
+	return kind == JOB_ISSUE || kind == JOB_REHEARSE || kind == JOB_ASK || kind == JOB_LOOK;
 }
 
 /* Only the roles that the jobs at hand need. */
@@ -230,9 +223,10 @@ start_roles(struct keeper *k, struct err *e)
 	int rc = 0;
 
 	for (i = 0; i < k->njobs && rc == 0; i++) {
-		if (needs_listener(k->jobs[i]->kind))
+		if (needs_ca(k->jobs[i]->kind)) {
+			net = true;
 			rc = strs_add(&issuing, k->jobs[i]->conf->name) == -1 ? err_nomem(e) : 0;
-		net = net || needs_ca(k->jobs[i]->kind);
+		}
 		control = control || needs_role(k, k->jobs[i], ROLE_CONTROL);
 		courier = courier || needs_role(k, k->jobs[i], ROLE_COURIER);
 	}

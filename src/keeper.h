@@ -106,5 +106,6 @@ MUST_CHECK int		deploy_ask_verify(struct job *, const struct hook_conf *, int64_
 enum job_progress	look_files(struct job *, struct err *e);
 enum job_progress	look_servers(struct job *, struct err *e);
 enum job_progress	look_served(struct job *, struct err *e);
+enum job_progress	look_ca(struct job *, struct err *e);
 
 #endif

@@ -1,17 +1,20 @@
 /*
  * look: the steps of `kamcert check`. Each thing that is looked at becomes a
- * finding, good or bad; nothing is touched and no CA is asked.
+ * finding, good or bad; nothing is touched, and of a CA only its directory is
+ * read.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "account.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "instance.h"
 #include "keeper.h"
 #include "look.h"
 #include "outlook.h"
+#include "preflight.h"
 #include "verify.h"
 
 void
@@ -269,4 +272,34 @@ look_served(struct job *j, struct err *e)
 	}
 	j->asked = true;
 	return JOB_WAIT;
+}
+
+/* --- the CA and the names --- */
+
+static void
+look_at_account(struct job *j)
+{
+	struct err found = ERR_NONE;
+
+	if (j->keeper->store == NULL)
+		return;		/* told with the files: there is nothing yet */
+	if (account_load(j->keeper, j->ca, false, &j->account, &found) == -1)
+		look_tell(j, "account", &found);
+	else
+		look_fine(j, "account", "%s", account_url(j->account) != NULL ?
+		    account_url(j->account) : "to be looked up by its key");
+}
+
+enum job_progress
+look_ca(struct job *j, struct err *e UNUSED)
+{
+	struct err found = ERR_NONE;
+	enum job_progress progress;
+
+	if (j->preflight == NULL)
+		look_at_account(j);
+	progress = preflight_names(j, &found);
+	if (progress == JOB_FAILED)
+		look_tell(j, "ca", &found);
+	return progress == JOB_WAIT ? JOB_WAIT : JOB_DONE;
 }

@@ -55,6 +55,17 @@ static const struct pack dns_pack = PACK(msg_dns, STR(msg_dns, name), STR(msg_dn
 
 static const struct pack found_pack = PACK(msg_found, STR(msg_found, name));
 
+static const struct pack looked_pack = PACK(msg_looked, FLAG(msg_looked, missing),
+	STRS(msg_looked, addresses), STR(msg_looked, trouble),
+	LIST(msg_looked, caa, caa_record_pack), STR(msg_looked, caa_trouble));
+
+static const struct pack fetch_pack = PACK(msg_fetch, STR(msg_fetch, url), STR(msg_fetch, host),
+	I64(msg_fetch, seconds));
+
+static const struct pack fetched_pack = PACK(msg_fetched, I64(msg_fetched, status),
+	BLOB(msg_fetched, body), STR(msg_fetched, text), I64(msg_fetched, sys),
+	FLAG(msg_fetched, global), FLAG(msg_fetched, own), FLAG(msg_fetched, open));
+
 static const struct pack task_pack = PACK(msg_task, I64(msg_task, job), STR(msg_task, name),
 	IN(msg_task, ca, acme_ca_pack), STR(msg_task, ca_file), I64(msg_task, hold_until),
 	IN(msg_task, todo, acme_job_pack));
@@ -106,8 +117,12 @@ static const struct message_info infos[MSG_TYPES] = {
 	[MSG_FIND]	= { "find", &dns_pack, false, false },
 	[MSG_FOUND]	= { "found", &found_pack, true, false },
 	[MSG_AWAIT]	= { "await", &dns_pack, false, false },
+	[MSG_LOOKUP]	= { "lookup", &dns_pack, false, false },
+	[MSG_LOOKED]	= { "looked", &looked_pack, true, false },
 	[MSG_TASK]	= { "task", &task_pack, false, false },
 	[MSG_RESULT]	= { "result", &acme_result_pack, true, false },
+	[MSG_FETCH]	= { "fetch", &fetch_pack, false, false },
+	[MSG_FETCHED]	= { "fetched", &fetched_pack, true, false },
 	[MSG_STEP]	= { "step", &step_pack, false, false },
 	[MSG_SIGN]	= { "sign", &sign_pack, false, false },
 	[MSG_SIGNED]	= { "signed", &signed_pack, true, false },

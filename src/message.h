@@ -10,6 +10,7 @@
 
 #include "acme/acme.h"
 #include "base/pack.h"
+#include "caa.h"
 #include "config.h"
 #include "hooks/hook.h"
 
@@ -45,10 +46,14 @@ enum message_type {
 	MSG_FIND,		/* struct msg_dns: where do its CNAMEs lead? MSG_FOUND */
 	MSG_FOUND,		/* struct msg_found */
 	MSG_AWAIT,		/* struct msg_dns: until all name servers show it */
+	MSG_LOOKUP,		/* struct msg_dns: what a CA will find about the name; MSG_LOOKED */
+	MSG_LOOKED,		/* struct msg_looked */
 
 	/* keeper -> net */
 	MSG_TASK,		/* struct msg_task; answered by MSG_RESULT, asks in between */
 	MSG_RESULT,		/* struct acme_result */
+	MSG_FETCH,		/* struct msg_fetch: something that is no CA's; MSG_FETCHED */
+	MSG_FETCHED,		/* struct msg_fetched */
 
 	/* net -> keeper, while a task is under way */
 	MSG_STEP,		/* struct msg_step: where it is */
@@ -165,6 +170,32 @@ struct msg_dns {
 
 struct msg_found {
 	char	*name;
+};
+
+/* Addresses and CAA records of a name; trouble says what could not be found out, NULL: all was. */
+struct msg_looked {
+	bool		 missing;	/* there is no such name */
+	struct strs	 addresses;
+	char		*trouble;	/* with the addresses */
+	struct list	 caa;		/* struct caa_record: the relevant set */
+	char		*caa_trouble;
+};
+
+struct msg_fetch {
+	char	*url;		/* http or https */
+	char	*host;		/* for the Host field; NULL: that of the URL */
+	int64_t	 seconds;	/* that it may take */
+};
+
+struct msg_fetched {
+	int64_t		 status;	/* of HTTP; 0: there was no reply */
+	struct blob	 body;
+	char		*text;		/* why there was none */
+	int64_t		 sys;		/* errno of that, 0: none */
+	/* where the URL has an address */
+	bool		 global;	/* it is one of the internet, not of a private network */
+	bool		 own;		/* this host has it itself */
+	bool		 open;		/* this host has a global address of the family: no NAT is between */
 };
 
 /* What the net role is told: a CA, and a piece of work there. Nothing secret. */

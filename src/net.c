@@ -10,6 +10,7 @@
 #include "acme/http.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "net_fetch.h"
 #include "role.h"
 #include "version.h"
 
@@ -27,6 +28,13 @@ struct net {
 	struct channel	*keeper;
 	struct ca	*cas;
 	struct task	*tasks;
+	struct net_fetch *fetch;	/* NULL: nothing was fetched yet */
+};
+
+/* Something that the keeper wants fetched. */
+struct fetched {
+	struct net	*net;
+	uint64_t	 id;
 };
 
 struct task {
@@ -323,6 +331,37 @@ on_task(void *arg, struct message *m)
 }
 
 static void
+on_fetched(void *arg, const struct msg_fetched *out)
+{
+	struct fetched *f = arg;
+	struct err e = ERR_NONE;
+
+	if (channel_send(f->net->keeper, MSG_FETCHED, f->id, out, -1, &e) == -1)
+		channel_fail(f->net->keeper, f->id, &e);
+	free(f);
+}
+
+static void
+on_fetch(void *arg, struct message *m)
+{
+	struct net *net = arg;
+	struct fetched *f = calloc(1, sizeof *f);
+	struct err e = ERR_NONE;
+
+	if (f == NULL) {
+		err_nomem(&e);
+	} else {
+		f->net = net;
+		f->id = m->id;
+		if ((net->fetch != NULL || (net->fetch = net_fetch_new(net->loop, &e)) != NULL) &&
+		    net_fetch_start(net->fetch, m->body, on_fetched, f, &e) == 0)
+			return;
+	}
+	free(f);
+	channel_fail(net->keeper, m->id, &e);
+}
+
+static void
 on_end(void *arg, const struct err *why)
 {
 	struct net *net = arg;
@@ -346,6 +385,7 @@ stop(void *arg)
 	struct net *net = arg;
 	struct ca *ca;
 
+	net_fetch_free(net->fetch);
 	while (net->tasks != NULL)
 		task_free(net->tasks);
 	while ((ca = net->cas) != NULL) {
@@ -359,6 +399,7 @@ main(int argc, char **argv)
 {
 	static const struct handler table[] = {
 		{ MSG_TASK, on_task },
+		{ MSG_FETCH, on_fetch },
 	};
 	static const struct handlers handlers = { table, NITEMS(table), on_end };
 	struct net net = { 0 };

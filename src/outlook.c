@@ -34,14 +34,13 @@ work_of(const struct install_state *state)
 	return DUE_RENEW;
 }
 
-/* Limits that a CA publishes do not bind a CA of this very machine. */
-static bool
-is_on_loopback(const struct ca_conf *ca)
+bool
+outlook_is_local(const char *directory)
 {
 	struct url url;
 	struct err e = ERR_NONE;
 
-	return ca != NULL && text_url(ca->directory, &url, &e) == 0 &&
+	return text_url(directory, &url, &e) == 0 &&
 	    (strcmp(url.host, "localhost") == 0 || strncmp(url.host, "127.", 4) == 0 ||
 	    strcmp(url.host, "::1") == 0);
 }
@@ -99,7 +98,7 @@ outlook_facts(const struct cert_conf *conf, const struct ca_conf *ca,
 	f->asked = r->asked;
 	f->paused = r->paused;
 	f->reload_tries = r->reload_tries;
-	free_at = is_on_loopback(ca) ? 0 : record_budget(r, &now, &conf->names,
+	free_at = ca != NULL && outlook_is_local(ca->directory) ? 0 : record_budget(r, &now, &conf->names,
 	    f->not_after - f->not_before, NULL);
 	if (free_at > f->asked)
 		f->asked = free_at;

@@ -171,14 +171,6 @@ connect_target(const struct target *t, struct visit *v)
 }
 
 /* RFC 6066 section 3: such a name is not sent. */
-static bool
-is_address(const char *name)
-{
-	uint8_t addr[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, name, addr) == 1 || inet_pton(AF_INET6, name, addr) == 1;
-}
-
 static void
 open_visit(struct visit *v, SSL_CTX *ctx, const struct target *t, const char *host)
 {
@@ -190,7 +182,7 @@ open_visit(struct visit *v, SSL_CTX *ctx, const struct target *t, const char *ho
 	ERR_clear_error();
 	if ((v->ssl = SSL_new(ctx)) == NULL || SSL_set_app_data(v->ssl, v) != 1 ||
 	    SSL_set_fd(v->ssl, v->wire.fd) != 1 ||
-	    (!is_address(host) && SSL_set_tlsext_host_name(v->ssl, host) != 1)) {
+	    (!text_is_address(host) && SSL_set_tlsext_host_name(v->ssl, host) != 1)) {
 		note_failure(v, "TLS");
 		return;
 	}

@@ -213,6 +213,14 @@ text_host(const char *in, unsigned allow, char out[HOST_MAX + 1], struct err *e)
 }
 
 bool
+text_is_address(const char *text)
+{
+	uint8_t addr[16];
+
+	return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1;
+}
+
+bool
 text_host_matches(const char *pattern, const char *name)
 {
 	const char *rest;

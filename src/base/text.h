@@ -31,6 +31,9 @@ MUST_CHECK int text_host(const char *in, unsigned allow, char out[HOST_MAX + 1],
 /* Does pattern (with at most one leading "*.") cover name? RFC 6125 section 6.4. Both canonical. */
 bool	text_host_matches(const char *pattern, const char *name);
 
+/* An IPv4 or IPv6 address, without brackets. */
+bool	text_is_address(const char *);
+
 struct url {
 	char	scheme[16];		/* lower case */
 	char	host[HOST_MAX + 1];	/* lower case, IPv6 without brackets */

@@ -80,7 +80,7 @@ START_TEST(every_option_arrives)
 	    "  \"2001:DB8::0:1\" }\n"
 	    " key = { rsa-2048, }\n ca = test\n renew-before = 1d12h\n profile = shortlived profile-required = yes"
 	    " window = { 02:00-05:00, 23:30-00:30 }\n user = root group = \"voip\"\n"
-	    " challenge http-01 { webroot = /srv/www }\n"
+	    " challenge http-01 { webroot = /srv/www self-check = no resolver = 127.0.0.1:53 }\n"
 	    " challenge dns-01 { program = { /bin/dns, x } user = dns propagation = 90s\n"
 	    "  resolver = \"[::1]:5353\" }\n"
 	    " hook kamailio { rpc = unixs:/a/b user = sip verify = { sips:a.example.com:5061,\n"
@@ -115,6 +115,8 @@ START_TEST(every_option_arrives)
 	ck_assert_str_eq(ca->eab_kid, "kid\"1");
 	ch = c->challenges.v;
 	ck_assert_str_eq(ch->webroot, "/srv/www");
+	ck_assert(ch->no_self_check && !ch[1].no_self_check);
+	ck_assert_str_eq(ch->resolver, "127.0.0.1:53");
 	ck_assert_uint_eq(ch->listen.n, 0);
 	expect_strs(&ch[1].program, "/bin/dns x");
 	ck_assert_str_eq(ch[1].user, "dns");

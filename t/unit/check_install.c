@@ -291,17 +291,17 @@ START_TEST(room_is_taken_and_given_back)
 {
 	static const char reserve[] = DIR "versions/.kamcert-0000000000000000";
 
-	MUST(install_reserve(cert, &e));
+	MUST(install_reserve(cert, NULL, &e));
 	ck_assert(S_ISDIR(tree_stat(reserve).st_mode));
 	ck_assert_int_ge(tree_stat(DIR "versions/.kamcert-0000000000000000/0").st_blocks * 512,
 	    128 * 1024);
-	MUST(install_reserve(cert, &e));
+	MUST(install_reserve(cert, NULL, &e));
 	install_unreserve(cert);
 	ck_assert(!has_leftovers());
-	MUST(install_reserve(cert, &e));
+	MUST(install_reserve(cert, NULL, &e));
 	ck_assert_int_eq(stage(&one), 1);
 	ck_assert(!has_leftovers());
-	MUST(install_reserve(cert, &e));
+	MUST(install_reserve(cert, NULL, &e));
 	close_all();
 	open_all();
 	ck_assert(!has_leftovers());
@@ -311,7 +311,7 @@ END_TEST
 START_TEST(without_room_no_order_is_placed)
 {
 	refuse_call(SYS_fallocate, ENOSPC);
-	ck_assert_int_eq(install_reserve(cert, &e), -1);
+	ck_assert_int_eq(install_reserve(cert, NULL, &e), -1);
 	ck_assert_int_eq(e.class, OUT_RETRY);
 	ck_assert_int_eq(e.sys, ENOSPC);
 	ck_assert(!has_leftovers());

@@ -176,7 +176,7 @@ START_TEST(check_finds_nothing_where_all_is_well)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
 	fake_run_to(CMD_CHECK, OUT_OK);
-	ck_assert_str_eq(seen.trace, "start:control start:answer preflight verify");
+	ck_assert_str_eq(seen.trace, "start:control start:net start:answer preflight verify");
 	ck_assert_uint_ge(seen.findings, 6);
 	ck_assert_uint_eq(seen.bad_findings, 0);
 }

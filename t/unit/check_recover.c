@@ -77,7 +77,7 @@ work_forward(void *arg UNUSED)
 	int64_t version;
 
 	work_open();
-	OR_END(install_reserve(cert, &e));
+	OR_END(install_reserve(cert, NULL, &e));
 	OR_END(try_stage(&two, NULL, &version));
 	OR_END(install_switch(cert, version, NOW, &e));
 	OR_END(install_asked(cert, NOW, &e));

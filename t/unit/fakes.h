@@ -75,6 +75,15 @@ struct script {
 	bool			 mute_net;	/* takes tasks and never says anything */
 	int64_t			 ask_again;	/* after how long for renewal information */
 
+	/* what is found before the CA is asked */
+	const char		*address;	/* of all names; NULL: the resolver does not tell */
+	bool			 no_name;	/* there is no such name */
+	const char		*caa;		/* value of an issue record, NULL: there is none */
+	int64_t			 answers;	/* status of what answers at the address, with the wrong text; 0: right */
+	int			 refuses;	/* errno: nobody answers there */
+	bool			 behind_nat, not_own;
+	int64_t			 skew;		/* of the CA's clock */
+
 	bool			 net_dies;
 	enum fake_net_step	 net_dies_at;
 	/* Called at each step of an order and of renewal information; true: it sees to the rest. */

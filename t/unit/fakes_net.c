@@ -403,7 +403,9 @@ on_rolled(void *arg, struct message *m)
 static void
 begin_other(struct fake_task *t)
 {
-	struct acme_result result = { .ask_again_at = (int64_t)time(NULL) + script.ask_again };
+	char *issuer = fake_text("ca.example.net");
+	struct acme_result result = { .ask_again_at = (int64_t)time(NULL) + script.ask_again,
+		.caa = { &issuer, 1 }, .has_skew = true, .skew = script.skew };
 
 	if (t->kind == ACME_RENEWAL && turns_away(t, NET_TASK))
 		return;
@@ -426,7 +428,7 @@ fake_net_on_task(void *arg UNUSED, struct message *m)
 	struct fake_task *t = &tasks[ntasks];
 
 	snprintf(seen.directory, sizeof seen.directory, "%s", body->ca.directory);
-	if (fake_comes(kind_word(body)) || script.mute_net)
+	if (fake_comes(body->todo.kind == ACME_DIRECTORY ? NULL : kind_word(body)) || script.mute_net)
 		return;
 	ck_assert_uint_lt(++ntasks, TASKS_MAX);
 	*t = (struct fake_task){ .id = m->id, .job = body->job, .kind = body->todo.kind };

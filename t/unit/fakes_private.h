@@ -23,4 +23,9 @@ void	 fake_net_end(void);		/* of a run */
 void	 fake_net_finish(void);
 void	 fake_net_on_task(void *, struct message *);
 
+/* fakes_names.c: what answer and net find out about names, and where it is put up. */
+void	 fake_names_put(const struct msg_put *);
+void	 fake_names_on_lookup(void *, struct message *);
+void	 fake_names_on_fetch(void *, struct message *);
+
 #endif

@@ -1,0 +1,52 @@
+/*
+ * fakes_names: the DNS that answer asks, and the hosts that net fetches from.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "fakes_private.h"
+
+static char key_auth[128];	/* what was put up last */
+
+void
+fake_names_put(const struct msg_put *put)
+{
+	snprintf(key_auth, sizeof key_auth, "%s", put->key_authorization);
+}
+
+void
+fake_names_on_lookup(void *arg UNUSED, struct message *m)
+{
+	struct caa_record caa = { .owner = fake_text("example.com"), .tag = fake_text("issue"),
+		.value = fake_text(script.caa) };
+	char *address = fake_text(script.address);
+	struct msg_looked out = { .missing = script.no_name };
+
+	if (fake_comes(NULL))
+		return;
+	if (script.caa != NULL)
+		out.caa = (struct list){ &caa, 1 };
+	if (script.address != NULL)
+		out.addresses = (struct strs){ &address, 1 };
+	else if (!script.no_name)
+		out.trouble = fake_text("the resolver is gone");
+	fake_send(ROLE_ANSWER, MSG_LOOKED, m->id, &out);
+}
+
+void
+fake_names_on_fetch(void *arg UNUSED, struct message *m)
+{
+	struct msg_fetched out = { .status = script.answers != 0 ? script.answers : 200,
+		.global = true, .own = !script.not_own, .open = !script.behind_nat };
+
+	if (fake_comes(NULL))
+		return;
+	if (script.refuses != 0) {
+		out.status = 0;
+		out.sys = script.refuses;
+		out.text = fake_text("no connection");
+	} else if (script.answers == 0) {
+		out.body = (struct blob){ (uint8_t *)key_auth, strlen(key_auth) };
+	}
+	fake_send(ROLE_NET, MSG_FETCHED, m->id, &out);
+}
