@@ -85,6 +85,11 @@ typedef void config_complain(void *arg, const char *line);
 MUST_CHECK int	config_read(const char *path, struct config *cfg, config_complain *, void *arg,
 		    struct err *e);
 
+/* SHA-256 of all that is configured for it, in hex: another one says that something was changed. */
+#define CONFIG_DIGEST_LEN	64
+MUST_CHECK int	config_cert_digest(const struct cert_conf *, char hex[CONFIG_DIGEST_LEN + 1],
+		    struct err *e);
+
 /* NULL if there is none of that name. */
 const struct ca_conf	*config_ca(const struct config *, const char *name);
 const struct cert_conf	*config_cert(const struct config *, const char *name);

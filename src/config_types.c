@@ -6,6 +6,8 @@
 
 #include "config.h"
 
+#define CERT_OCTETS_MAX	(16 * 1024 * 1024)	/* packed: a file of a configuration is no larger */
+
 const struct pack ca_conf_pack = PACK(ca_conf,
 	{ PACK_STR, offsetof(struct ca_conf, name), NULL },
 	{ PACK_STR, offsetof(struct ca_conf, directory), NULL },
@@ -59,6 +61,29 @@ const struct pack config_pack = PACK(config,
 	{ PACK_STR, offsetof(struct config, log), NULL },
 	{ PACK_LIST, offsetof(struct config, cas), &ca_conf_pack },
 	{ PACK_LIST, offsetof(struct config, certs), &cert_conf_pack });
+
+int
+config_cert_digest(const struct cert_conf *conf, char hex[CONFIG_DIGEST_LEN + 1], struct err *e)
+{
+	uint8_t digest[SHA256_LEN];
+	struct buf all, text;
+	int rc = -1;
+
+	buf_init(&all, CERT_OCTETS_MAX);
+	buf_init(&text, CONFIG_DIGEST_LEN);
+	pack_write(&cert_conf_pack, conf, &all);
+	if (buf_ok(&all) && sha256(buf_span(&all), digest) == 0) {
+		buf_hex(&text, span_of(digest, sizeof(digest)));
+		rc = buf_ok(&text) ? 0 : -1;
+	}
+	if (rc == 0)
+		memcpy(hex, buf_cstr(&text), CONFIG_DIGEST_LEN + 1);
+	else
+		(void)err_nomem(e);
+	buf_clear(&all);
+	buf_clear(&text);
+	return rc;
+}
 
 const struct ca_conf *
 config_ca(const struct config *cfg, const char *name)

@@ -368,7 +368,29 @@ drop_order(struct job *j, struct err *e)
 	return store_order_drop(j->folder, e);
 }
 
-/* Looking before costs the CA nothing: what is found then is told, but holds nothing back. */
+/* Looking before costs the CA nothing: what is found then holds back nobody but the daemon. */
+static void
+record_look(struct record *r, const struct record_time *now, bool was_ready)
+{
+	r->looks = was_ready ? 0 : time_add(r->looks, 1);
+	r->last_look = *now;
+}
+
+/* A version that failed is not tried again of itself while all is as it was. */
+static int
+record_tried(struct job *j, struct err *e)
+{
+	char digest[CONFIG_DIGEST_LEN + 1];
+
+	free(j->record.tried);
+	j->record.tried = NULL;
+	if (j->err.class != OUT_ROLLBACK)
+		return 0;
+	if (config_cert_digest(j->conf, digest, e) == -1)
+		return -1;
+	return (j->record.tried = strdup(digest)) != NULL ? 0 : err_nomem(e);
+}
+
 static int
 record_outcome(struct job *j, const struct record_time *now, struct err *e)
 {
@@ -387,10 +409,12 @@ record_outcome(struct job *j, const struct record_time *now, struct err *e)
 		j->record.reload_tries = time_add(j->record.reload_tries, 1);
 	if (j->spent && j->order_url == NULL)
 		record_unspend(&j->record);
+	record_look(&j->record, now, j->failed_at != STEP_PREFLIGHT);
 	if (j->err.class != OUT_OK && j->failed_at == STEP_PREFLIGHT) {
 		j->record.failures = failures;
 		j->record.last_failure = last;
-	}
+	} else if (record_tried(j, e) == -1)
+		return -1;
 	j->record.paused = j->trouble == ACME_TROUBLE_PAUSED;
 	return record_save(j->folder, &j->record, e);
 }

@@ -13,6 +13,7 @@
 #define RESERVE_MAX	(3 * DAY)
 #define WEEK		(7 * DAY)
 #define DAY_MINUTES	1440
+#define DISTANCE_SHARE	8		/* of a lifetime, where that is less than the distance */
 
 static int64_t
 min64(int64_t a, int64_t b)
@@ -148,6 +149,13 @@ due_backoff(int64_t failures, enum outcome outcome, int jitter)
 	return base + base * part / 1000;
 }
 
+/* Certificates of minutes, as test CAs issue them, live too short for the full one. */
+static int64_t
+distance(const struct due_facts *f)
+{
+	return min64(DUE_DISTANCE, max64(lifetime_of(f) / DISTANCE_SHARE, 1));
+}
+
 static void
 hold_back(const struct due_facts *f, struct due *d)
 {
@@ -168,7 +176,21 @@ hold_back(const struct due_facts *f, struct due *d)
 		return;
 	hold(d, f->asked, DUE_ASKED);
 	if (d->why >= DUE_LIFETIME && max64(f->last_success, f->last_failure) != 0)
-		hold(d, time_add(max64(f->last_success, f->last_failure), DUE_DISTANCE), DUE_NEAR);
+		hold(d, time_add(max64(f->last_success, f->last_failure), distance(f)), DUE_NEAR);
+}
+
+/*
+ * Whoever asks for a run is served at once. Of itself, a version that was rolled back is tried
+ * again only when what is served would otherwise expire.
+ */
+static void
+hold_unasked(const struct due_facts *f, struct due *d)
+{
+	if (f->looks > 0)
+		hold(d, time_add(f->last_look, due_backoff(f->looks, OUT_RETRY, f->jitter)),
+		    DUE_NOT_READY);
+	if (f->work == DUE_AGAIN && f->tried && f->not_after != 0)
+		hold(d, time_add(f->not_after, -due_reserve(lifetime_of(f))), DUE_TRIED);
 }
 
 /* --- windows --- */
@@ -235,6 +257,8 @@ due_of(const struct due_facts *f)
 	hold_back(f, &d);
 	if (f->paused && f->work == DUE_RENEW)
 		hold(&d, DUE_NEVER, DUE_PAUSED);
+	if (f->scheduled)
+		hold_unasked(f, &d);
 	wait_for_window(f, &d);
 	return d;
 }
@@ -273,6 +297,8 @@ due_held_text(enum due_held held)
 		[DUE_WINDOW] = "waits for its maintenance window",
 		[DUE_WEEKLY] = "expired for 60 days; until an operator acts once a week",
 		[DUE_PAUSED] = "the CA paused a name until an operator acts",
+		[DUE_NOT_READY] = "the server was not ready",
+		[DUE_TRIED] = "it was rolled back: until the configuration changes or an operator asks",
 	};
 
 	return (size_t)held < NITEMS(texts) ? texts[held] : "";

@@ -45,6 +45,10 @@ struct due_facts {
 	int64_t		 not_before;
 	int64_t		 not_after;
 	int64_t		 renew_before;	/* seconds; 0 or DUE_DEFAULT: the rule alone */
+	bool		 scheduled;	/* nobody has asked for this run: the two below count */
+	int64_t		 looks;		/* in a row that found the server not ready for a deployment */
+	int64_t		 last_look;
+	bool		 tried;		/* DUE_AGAIN: under this very configuration */
 	bool		 changed;	/* other names or another key type are configured: new, in a window */
 	bool		 unfit;		/* missing file, mismatch, unreadable, revoked: new, at once */
 
@@ -88,6 +92,8 @@ enum due_held {
 	DUE_WINDOW,	/* the next window */
 	DUE_WEEKLY,	/* expired long ago (FAULTS L11) */
 	DUE_PAUSED,	/* until the operator asks */
+	DUE_NOT_READY,	/* the server was not ready for it */
+	DUE_TRIED,	/* it was rolled back, and nothing has changed since */
 };
 
 struct due {
@@ -115,7 +121,9 @@ int64_t		due_rule(int64_t lifetime);
 /* Less than this left: windows no longer count, and nothing moves the point behind it. */
 int64_t		due_reserve(int64_t lifetime);
 
-/* Seconds to wait after so many failures in a row: FAULTS L01, jitter included. */
+/*
+ * Seconds to wait after so many failures in a row: FAULTS L01, jitter included. -500 to 500 thousandths.
+ */
 int64_t		due_backoff(int64_t failures, enum outcome, int jitter);
 
 /* A uniform point of the CA's window (RFC 9773 section 4.2) by 32 random bits. */

@@ -248,7 +248,7 @@ start_roles(struct keeper *k, struct err *e)
 static void
 finish(struct keeper *k, enum outcome outcome)
 {
-	struct msg_end body = { .outcome = outcome };
+	struct msg_end body = { .outcome = outcome, .next = plan_wake(k) };
 	struct err e = ERR_NONE;
 
 	if (k->finished)
@@ -401,6 +401,7 @@ stop(void *arg)
 		job_free(k->jobs[i]);
 	free(k->jobs);
 	free(k->due);
+	free(k->wake);
 	instances_free(k);
 	errands_free(k);
 	accounts_free(k);

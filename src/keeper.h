@@ -32,6 +32,7 @@ struct keeper {
 	size_t			 njobs;
 	size_t			 orders;		/* that net has */
 	struct index_due	*due;			/* one for each certificate of the configuration */
+	int64_t			*wake;			/* likewise: when a daemon is to run for it */
 	size_t			 starting;		/* roles whose channel has not come */
 	struct solve_record	*records;		/* that are in the DNS for challenges: solve.c */
 	struct solving		*solving;		/* questions of net's that are being met */
@@ -74,7 +75,13 @@ void	solve_on_unsolve(void *keeper, struct message *);
 bool	solve_has_ended(struct keeper *);
 void	solve_free(struct keeper *);
 
-/* Is what the CA last said about the renewal time of what is installed too old? */
+/* When a daemon is to run again for any certificate, struct msg_end's `next`. */
+int64_t	plan_wake(const struct keeper *);
+
+/* Can its CA be asked about the renewal time of what is installed? */
+bool	renewal_is_possible(const struct job *);
+
+/* And is what it last said too old? */
 bool	renewal_is_wanted(const struct job *);
 
 /* The steps, see job.h. */

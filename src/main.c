@@ -14,6 +14,8 @@
 static const struct cmd commands[] = {
 	{ "renew", "[--force] [--dry-run] [--no-hooks] [--jobs N] [NAME...]",
 	    "issue what is missing, renew what is due, finish what was left undone", cmd_renew },
+	{ "daemon", "",
+	    "stay, and do the same whenever something is due", cmd_daemon },
 	{ "check", "[NAME...]",
 	    "look at everything, touch nothing", cmd_check },
 	{ "status", "[NAME...]",

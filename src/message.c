@@ -18,7 +18,7 @@ static const struct pack error_pack = PACK(msg_error, I64(msg_error, class),
 
 static const struct pack setup_pack = PACK(msg_setup, IN(msg_setup, config, config_pack),
 	I64(msg_setup, command), STRS(msg_setup, certs), I64(msg_setup, jobs),
-	FLAG(msg_setup, force), FLAG(msg_setup, dry_run), FLAG(msg_setup, no_hooks),
+	FLAG(msg_setup, scheduled), FLAG(msg_setup, force), FLAG(msg_setup, dry_run), FLAG(msg_setup, no_hooks),
 	I64(msg_setup, version), I64(msg_setup, action), I64(msg_setup, reason),
 	FLAG(msg_setup, by_cert_key));
 
@@ -28,7 +28,7 @@ static const struct pack start_pack = PACK(msg_start, I64(msg_start, role),
 static const struct pack run_pack = PACK(msg_run, STR(msg_run, cert), I64(msg_run, hook),
 	IN(msg_run, event, hook_event_pack));
 
-static const struct pack end_pack = PACK(msg_end, I64(msg_end, outcome));
+static const struct pack end_pack = PACK(msg_end, I64(msg_end, outcome), I64(msg_end, next));
 
 const struct pack status_pack = PACK(status, STR(status, name), STRS(status, names),
 	STR(status, ca), I64(status, version), STR(status, issuer), STR(status, serial),

@@ -111,6 +111,7 @@ struct msg_setup {
 	int64_t		 command;
 	struct strs	 certs;		/* names (of CAs, for CMD_ACCOUNT); empty: all */
 	int64_t		 jobs;		/* orders in flight, 0: as configured */
+	bool		 scheduled;	/* by the daemon: nothing is tried before its time */
 	bool		 force;
 	bool		 dry_run;
 	bool		 no_hooks;
@@ -142,6 +143,7 @@ struct msg_record {
 
 struct msg_end {
 	int64_t	 outcome;
+	int64_t	 next;		/* unix seconds of the next thing to do; 0: not known; INT64_MAX: nothing */
 };
 
 struct msg_webroot {

@@ -67,6 +67,7 @@ outlook_facts(const struct cert_conf *conf, const struct ca_conf *ca,
 {
 	struct record_time now;
 	struct tm local;
+	char digest[CONFIG_DIGEST_LEN + 1];
 	time_t t;
 	int64_t free_at;
 
@@ -98,6 +99,13 @@ outlook_facts(const struct cert_conf *conf, const struct ca_conf *ca,
 	f->asked = r->asked;
 	f->paused = r->paused;
 	f->reload_tries = r->reload_tries;
+	f->looks = r->looks;
+	f->last_look = record_when(&r->last_look, &now);
+	if (f->work == DUE_AGAIN && r->tried != NULL) {
+		if (config_cert_digest(conf, digest, e) == -1)
+			return -1;
+		f->tried = strcmp(digest, r->tried) == 0;
+	}
 	free_at = ca != NULL && outlook_is_local(ca->directory) ? 0 : record_budget(r, &now, &conf->names,
 	    f->not_after - f->not_before, NULL);
 	if (free_at > f->asked)

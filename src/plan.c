@@ -11,6 +11,9 @@
 #include "outlook.h"
 #include "status.h"
 
+#define ASK_TOGETHER	(15 * MINUTE)
+#define LOOK_AGAIN	HOUR	/* behind a folder that could not be read */
+
 static struct index_due *
 index_row(struct keeper *k, const struct cert_conf *conf)
 {
@@ -19,6 +22,12 @@ index_row(struct keeper *k, const struct cert_conf *conf)
 	while (row->name != conf->name)
 		row++;
 	return row;
+}
+
+static int64_t *
+wake_of(struct keeper *k, const struct index_due *row)
+{
+	return &k->wake[row - k->due];
 }
 
 /* --- reports --- */
@@ -64,6 +73,15 @@ report_held(struct job *j, const struct due *due)
 	    "kamcert status tells what the last run found; renew --force tries at once");
 }
 
+static int
+facts_of(const struct job *j, struct due_facts *facts, struct err *e)
+{
+	if (outlook_facts(j->conf, j->ca, &j->state, &j->record, facts, e) == -1)
+		return -1;
+	facts->scheduled = j->keeper->setup.scheduled;
+	return 0;
+}
+
 /* --- which job --- */
 
 enum choice { NOTHING, BEGIN };
@@ -87,12 +105,24 @@ choose_pending(struct job *j)
 	return begin(j, JOB_DEPLOY, state->to);
 }
 
+/* For the daemon everything has its time: it has no reason to hurry and nobody to answer to. */
+static enum choice
+choose_scheduled(struct job *j, const struct due_facts *facts, const struct due *due)
+{
+	if (due->at > facts->now)
+		return due->point > facts->now && renewal_is_wanted(j) ?
+		    begin(j, JOB_ASK, j->state.version) : NOTHING;
+	return j->state.pending != PENDING_NONE ? choose_pending(j) : begin(j, JOB_ISSUE, 0);
+}
+
 static enum choice
 choose_renew(struct job *j, const struct due_facts *facts)
 {
 	const struct msg_setup *setup = &j->keeper->setup;
 	struct due due = due_of(facts);
 
+	if (setup->scheduled)
+		return choose_scheduled(j, facts, &due);
 	/* the fault may be gone: a run that somebody starts tries at once (FAULTS V4), up to K11's number */
 	if (j->state.pending == PENDING_BACK && (facts->reload_tries <= DUE_RELOADS ||
 	    due.at <= facts->now || setup->force))
@@ -231,6 +261,19 @@ next_look(const struct job *j, const struct due_facts *facts)
 	return at;
 }
 
+/*
+ * The same for a daemon, which is awake for what is due to the second. Asking the CA can wait a
+ * little, so that one run asks for many certificates. What is due and held back is not asked for.
+ */
+static int64_t
+next_wake(const struct job *j, const struct due_facts *facts)
+{
+	struct due due = due_of(facts);
+	int64_t ask = time_add(j->record.ari_check, ASK_TOGETHER);
+
+	return due.point > facts->now && renewal_is_possible(j) && ask < due.at ? ask : due.at;
+}
+
 static int
 plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row, struct err *e)
 {
@@ -238,6 +281,7 @@ plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row,
 	struct job *j, **more;
 
 	row->name = conf->name;
+	*wake_of(k, row) = time_add(clock_wall(), LOOK_AGAIN);
 	if ((more = realloc(k->jobs, (k->njobs + 1) * sizeof *more)) == NULL)
 		return err_nomem(e);
 	k->jobs = more;
@@ -245,11 +289,12 @@ plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row,
 		return -1;
 	j->id = (int64_t)k->njobs;
 	j->ca = config_ca(&k->setup.config, conf->ca.v[0]);
-	if (outlook_facts(j->conf, j->ca, &j->state, &j->record, &facts, e) == -1) {
+	if (facts_of(j, &facts, e) == -1) {
 		job_free(j);
 		return -1;
 	}
 	row->next = next_look(j, &facts);
+	*wake_of(k, row) = next_wake(j, &facts);
 	if (k->setup.certs.n > 0 && !strs_has(&k->setup.certs, conf->name)) {
 		job_free(j);
 		return 0;
@@ -271,7 +316,8 @@ plan_jobs(struct keeper *k, struct err *e)
 	struct report r = { .kind = REPORT_RESULT, .ms = -1 };
 	struct err why;
 
-	if ((k->due = calloc(n, sizeof *k->due)) == NULL)
+	if ((k->due = calloc(n, sizeof *k->due)) == NULL ||
+	    (k->wake = calloc(n, sizeof *k->wake)) == NULL)
 		return err_nomem(e);
 	for (i = 0; i < n; i++) {
 		err_clear(&why);
@@ -293,18 +339,36 @@ plan_jobs(struct keeper *k, struct err *e)
 static void
 plan_next(struct keeper *k, struct job *j)
 {
+	struct index_due *row = index_row(k, j->conf);
 	struct due_facts facts;
 	struct err e = ERR_NONE;
 
+	row->next = 0;
+	*wake_of(k, row) = time_add(clock_wall(), LOOK_AGAIN);
 	install_state_clear(&j->state);
 	if (install_look(j->folder, clock_wall(), &j->state, &e) == -1 ||
-	    outlook_facts(j->conf, j->ca, &j->state, &j->record, &facts, &e) == -1) {
+	    facts_of(j, &facts, &e) == -1) {
 		log_warn(KV_S("cert", j->conf->name), KV_S("event", "next run unknown"),
 		    KV_S("error", e.text));
-		facts.now = 0;
+		return;
 	}
-	index_row(k, j->conf)->next = e.class == OUT_OK && j->err.class == OUT_OK ?
-	    next_look(j, &facts) : 0;
+	*wake_of(k, row) = next_wake(j, &facts);
+	if (j->err.class == OUT_OK)
+		row->next = next_look(j, &facts);
+}
+
+int64_t
+plan_wake(const struct keeper *k)
+{
+	int64_t at = INT64_MAX;
+	size_t i;
+
+	if (k->wake == NULL)
+		return 0;
+	for (i = 0; i < k->setup.config.certs.n; i++)
+		if (k->wake[i] < at)
+			at = k->wake[i];
+	return at;
 }
 
 void

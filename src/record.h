@@ -73,6 +73,9 @@ struct record {
 	bool			 paused;	/* until the operator asks (FAULTS A44) */
 	int64_t			 next;		/* when the last run thought that it is due */
 	int64_t			 reload_tries;	/* of a way back that was not proven (FAULTS K11) */
+	int64_t			 looks;		/* in a row that found a server not ready for a deployment */
+	struct record_time	 last_look;
+	char			*tried;		/* config_cert_digest() under which a version was rolled back */
 	struct strs		 serials;	/* oldest first */
 	struct list		 issues;	/* struct record_issue */
 	struct list		 validations;	/* struct record_validation: the failed ones */

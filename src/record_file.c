@@ -41,6 +41,9 @@ static const struct member record_members[] = {
 	R("ariCheck", KIND_INT, ari_check),
 	R("ariUrl", KIND_STR, ari_url),
 	R("revoked", KIND_STR, revoked),
+	R("looks", KIND_INT, looks),
+	R("lastLook", KIND_TIME, last_look),
+	R("tried", KIND_STR, tried),
 };
 
 #define H(key, kind, field) { key, kind, offsetof(struct record_result, field) }
@@ -262,6 +265,7 @@ settle_all(struct record *r, const struct record_time *now)
 	moved |= record_settle(&r->last_attempt, now);
 	moved |= record_settle(&r->last_failure, now);
 	moved |= record_settle(&r->last_success, now);
+	moved |= record_settle(&r->last_look, now);
 	for (size_t k = 0; k < r->issues.n; k++)
 		moved |= record_settle(&i[k].when, now);
 	for (size_t k = 0; k < r->validations.n; k++)

@@ -102,10 +102,16 @@ ask(struct job *j, struct err *e)
 }
 
 bool
-renewal_is_wanted(const struct job *j)
+renewal_is_possible(const struct job *j)
 {
 	return j->state.version != 0 && j->state.active.ari_id != NULL &&
-	    strcmp(j->state.active.ca, j->ca->name) == 0 && j->record.ari_check <= clock_wall();
+	    strcmp(j->state.active.ca, j->ca->name) == 0;
+}
+
+bool
+renewal_is_wanted(const struct job *j)
+{
+	return renewal_is_possible(j) && j->record.ari_check <= clock_wall();
 }
 
 /* Asks, and when the answer makes the certificate due, goes on to issue it. */

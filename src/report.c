@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #define LINE_MAX_OCTETS	(64u * 1024)
@@ -117,6 +118,33 @@ print_plain(FILE *f, const struct report *r)
 		fprintf(f, "%*s-> %s\n", 2, "", r->hint);
 }
 
+/* What an operator is needed for is an error, what else is not well a warning. */
+static void
+log_report(const struct report *r)
+{
+	char version[24], ms[24];
+	struct log_kv kv[10] = { KV_S("event", kinds[r->kind]) };
+	size_t n = 1;
+
+	snprintf(version, sizeof version, "%lld", (long long)r->version);
+	snprintf(ms, sizeof ms, "%lld", (long long)r->ms);
+	if (r->cert != NULL)
+		kv[n++] = (struct log_kv)KV_S("cert", r->cert);
+	if (r->step != NULL)
+		kv[n++] = (struct log_kv)KV_S("step", r->step);
+	if (r->version != 0)
+		kv[n++] = (struct log_kv)KV_S("version", version);
+	kv[n++] = (struct log_kv)KV_S("outcome", outcome_word((enum outcome)r->outcome));
+	kv[n++] = (struct log_kv)KV_S("text", r->text);
+	if (r->hint != NULL && r->hint[0] != '\0')
+		kv[n++] = (struct log_kv)KV_S("hint", r->hint);
+	if (r->ms >= 0)
+		kv[n++] = (struct log_kv)KV_S("took_ms", ms);
+	kv[n] = (struct log_kv){ NULL, NULL, 0 };
+	log_event(r->outcome == OUT_OK ? LOG_AT_INFO : r->outcome == OUT_RETRY ||
+	    r->outcome == OUT_FINDING ? LOG_AT_WARNING : LOG_AT_ERROR, kv);
+}
+
 static bool
 is_wanted(const struct report *r)
 {
@@ -151,8 +179,8 @@ report(const struct report *r)
 	}
 	if (!is_wanted(r))
 		return;
-	if (to.form == REPORT_JSON) {
-		print_json(r);
+	if (to.form != REPORT_PLAIN) {
+		to.form == REPORT_JSON ? print_json(r) : log_report(r);
 		return;
 	}
 	/* findings are the result of check, and stay together on standard output */

@@ -35,7 +35,11 @@ struct report {
 
 extern const struct pack report_pack;
 
-enum report_form { REPORT_PLAIN, REPORT_JSON };
+enum report_form {
+	REPORT_PLAIN,
+	REPORT_JSON,
+	REPORT_LOG,	/* lines of the log: for who stays */
+};
 
 /* quiet: only what failed; verbose: every step. The default tells results, notes and failures. */
 enum report_level { REPORT_QUIET, REPORT_NORMAL, REPORT_VERBOSE };

@@ -426,9 +426,14 @@ on_preflight(void *arg, struct message *m)
 }
 
 static void
-on_report(void *arg UNUSED, struct message *m)
+on_report(void *arg, struct message *m)
 {
-	report(m->body);
+	struct starter *s = arg;
+
+	if (s->in->told != NULL)
+		s->in->told(s->in->arg, m->body);
+	else
+		report(m->body);
 }
 
 static void
@@ -439,6 +444,8 @@ on_outcome(void *arg, struct message *m)
 
 	s->ended = true;
 	s->outcome = outcome_known(body->outcome) ? (enum outcome)body->outcome : OUT_ALARM;
+	if (s->in->end != NULL)
+		*s->in->end = *body;
 	leave(s);
 }
 
@@ -480,6 +487,8 @@ begin(struct starter *s, const struct handlers *handlers, struct err *e)
 	for (i = 0; i < NITEMS(stops); i++)
 		if (loop_signal_add(s->loop, stops[i], on_signal, s, e) == NULL)
 			return -1;
+	if (s->in->enter != NULL && s->in->enter(s->in->arg, s->loop, e) == -1)
+		return -1;
 	if (spawn(s, ROLE_KEEPER, &fd, e) == -1)
 		return -1;
 	if (channel_new(s->loop, fd, handlers, s, &s->keeper, e) == -1) {
@@ -498,6 +507,19 @@ on_status(void *arg, struct message *m)
 		s->in->row(s->in->arg, m->body);
 }
 
+/* Who starts roles for weeks leaves no dead ones behind. */
+static void
+bury_children(struct starter *s)
+{
+	size_t i;
+
+	kill_children(s);
+	for (i = 0; i < ROLE_COUNT; i++)
+		while (s->children[i].pid != 0 && waitpid(s->children[i].pid, NULL, 0) == -1 &&
+		    errno == EINTR)
+			;
+}
+
 enum outcome
 starter_run(const struct starter_in *in)
 {
@@ -514,6 +536,8 @@ starter_run(const struct starter_in *in)
 	struct starter s = { .in = in };
 	struct err e = ERR_NONE;
 
+	if (in->end != NULL)
+		*in->end = (struct msg_end){ 0 };
 	if (begin(&s, &handlers, &e) == 0 && loop_run(s.loop, &e) == 0 && !s.ended) {
 		err_set(&e, OUT_RETRY, "the keeper ended before it told an outcome");
 		err_hint(&e, "the next run finishes or takes back what this one began");
@@ -523,7 +547,7 @@ starter_run(const struct starter_in *in)
 		s.outcome = e.class;
 	}
 	stop_runs(&s);
-	kill_children(&s);
+	bury_children(&s);
 	channel_free(s.keeper);
 	loop_free(s.loop);
 	return s.outcome;

@@ -8,8 +8,10 @@
 #define KAMCERT_STARTER_H
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "message.h"
 
+struct report;
 struct status;
 
 struct starter_in {
@@ -17,7 +19,11 @@ struct starter_in {
 	enum log_level		 level;
 	enum log_target		 target;
 	void			(*row)(void *arg, const struct status *);	/* of CMD_STATUS */
+	void			(*told)(void *arg, const struct report *);	/* NULL: report() */
+	/* Before the first role: what else is to happen on the run's loop. NULL: nothing. */
+	int			(*enter)(void *arg, struct loop *, struct err *e);
 	void			*arg;
+	struct msg_end		*end;		/* what the keeper said; zeroed if it did not. NULL: not wanted */
 };
 
 /* Carries out one run and returns its outcome, when every role has ended. */

@@ -159,6 +159,8 @@ static const struct {
 	  DUE_LIFETIME, DUE_PAUSED },
 	{ "the clock leapt behind a renewal", { .now = T0 + 365 * DAY, LEAF_90D,
 	  .last_success = T0 + 365 * DAY - 5 }, T0 + 365 * DAY + 55, DUE_LIFETIME, DUE_NEAR },
+	{ "minutes are too short for the whole distance", { .now = T0 + 20, .not_before = T0 - 40,
+	  .not_after = T0 + 40, .last_success = T0 + 15 }, T0 + 25, DUE_LIFETIME, DUE_NEAR },
 	{ "other names are no such leap", { .now = T0, LEAF_90D, .changed = true,
 	  .last_success = T0 - 5 }, T0, DUE_CHANGED, DUE_FREE },
 
@@ -208,6 +210,24 @@ static const struct {
 	{ "back-off ends outside the window", { .now = MIDNIGHT + 62 * DAY + 5 * HOUR - 30,
 	  LEAF_90D, NIGHT, .failures = 1, .last_failure = MIDNIGHT + 62 * DAY + 5 * HOUR - 30,
 	  .outcome = OUT_RETRY }, MIDNIGHT + 63 * DAY + 2 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+
+	/* without anybody who asked */
+	{ "a server that is not ready is tried again soon", { .now = T0, .looks = 1,
+	  .last_look = T0, .scheduled = true }, T0 + MINUTE, DUE_EMPTY, DUE_NOT_READY },
+	{ "and daily at last, whatever was said of it", { .now = T0, LEAF_90D, .work = DUE_DEPLOY,
+	  .looks = INT64_MAX, .last_look = T0, .outcome = OUT_HOLD, .scheduled = true }, T0 + DAY,
+	  DUE_UNFINISHED, DUE_NOT_READY },
+	{ "whoever asks is not held back by it", { .now = T0, .looks = 9, .last_look = T0 }, T0,
+	  DUE_EMPTY, DUE_FREE },
+	{ "rolled back: not again of itself", { .now = T0 + 61 * DAY, LEAF_90D, .work = DUE_AGAIN,
+	  .failures = 1, .last_failure = T0 + 61 * DAY, .outcome = OUT_ROLLBACK, .tried = true,
+	  .scheduled = true }, T0 + 87 * DAY, DUE_UNFINISHED, DUE_TRIED },
+	{ "rolled back: once a day when the end is near", { .now = T0 + 87 * DAY + 1, LEAF_90D,
+	  .work = DUE_AGAIN, .failures = 2, .last_failure = T0 + 87 * DAY, .outcome = OUT_ROLLBACK,
+	  .tried = true, .scheduled = true }, T0 + 88 * DAY, DUE_UNFINISHED, DUE_HELD },
+	{ "rolled back, and configured in another way since", { .now = T0 + 61 * DAY, LEAF_90D,
+	  .work = DUE_AGAIN, .failures = 1, .last_failure = T0 + 61 * DAY,
+	  .outcome = OUT_ROLLBACK, .scheduled = true }, T0 + 62 * DAY, DUE_UNFINISHED, DUE_HELD },
 
 	/* work left undone */
 	{ "interrupted: at once", { .now = T0, LEAF_90D, .work = DUE_DEPLOY, NIGHT }, T0,

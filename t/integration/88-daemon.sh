@@ -1,0 +1,105 @@
+#!/bin/bash
+# The daemon: renewals on schedule, a second daemon, commands beside it, SIGHUP, SIGTERM, and what
+# the service manager hears.
+. "$(dirname "$0")/lib.sh"
+
+name=sip.example.org
+need socat
+start_responder --lifetime 16
+prepare_kamailio
+write_conf "$name" example.org
+run 0 renew --no-hooks
+serve_from "$state/certs/$name/current"
+start_kamailio
+run 0 reload
+
+# start_daemon: what it tells the service manager ends up in notify.log.
+start_daemon() {
+	: >"$work/notify.log"
+	rm -f "$work/notify"
+	start notify "$(id -un)" socat -u "UNIX-RECVFROM:$work/notify,fork" SYSTEM:"cat; echo"
+	notify_pid=$pid
+	until_ok 5 "the notify socket is there" test -S "$work/notify"
+	: >"$work/daemon.log"
+	start daemon "$(id -un)" env NOTIFY_SOCKET="$work/notify" WATCHDOG_USEC=1000000 \
+	    "$kamcert" -c "$conf" daemon
+	daemon_pid=$pid
+	until_ok 10 "the daemon is ready" told READY=1
+}
+
+told() {
+	grep -Eq -e "$1" "$work/notify.log"
+}
+
+logged() {
+	grep -Eq -e "$1" "$work/daemon.log"
+}
+
+# at_least N [NAME]: the active version has this number or a higher one.
+at_least() {
+	[ "$(version "${2-$name}")" -ge "$1" ]
+}
+
+# processes: of the daemon and all that it has started.
+processes() {
+	ps -o pid= -g "$daemon_pid" | wc -l
+}
+
+start_daemon
+first=$(version "$name")
+begin=$(ms)
+until_ok 60 "two renewals on schedule" at_least $((first + 2))
+until_ok 10 "it is served" test "$(installed "$name")" = "$(served "$name")"
+ok "two renewals within $(($(ms) - begin)) ms, by themselves"
+until_ok 5 "WATCHDOG=1" told WATCHDOG=1
+until_ok 5 "STATUS=" told '^STATUS=1 certificates, next at 20'
+ok "the service manager hears that it is ready, that it lives, and when it will run"
+
+run 3 daemon
+says 'another daemon .* locked by pid'
+ok "a second daemon is sent away"
+
+until_ok 20 "the daemon sleeps" test "$(processes)" = 1
+run 0 status
+says "$name"
+run 0 reload
+until_ok 10 "the daemon looks again" logged 'event="somebody else was at work"'
+ok "other commands work beside it, and it notices"
+
+sed -i 's/agree-tos/agre-tos/' "$conf"
+kill -HUP "$daemon_pid"
+until_ok 5 "the broken configuration is told" told 'STATUS=.*configuration has errors.*agre-tos'
+logged 'unknown option' || fail "the broken configuration is not in the log"
+now=$(version "$name")
+until_ok 60 "a renewal with the one before" at_least $((now + 1))
+ok "a broken configuration changes nothing"
+sed -i 's/agre-tos/agree-tos/' "$conf"
+hook='hook "program" { command = { "/bin/true" } }' add_cert other.example.org
+kill -HUP "$daemon_pid"
+until_ok 20 "the new certificate" at_least 1 other.example.org
+told RELOADING=1 || fail "RELOADING=1 was not told"
+ok "SIGHUP: a new certificate section is seen at once"
+
+kill -TERM "$daemon_pid"
+until_ok 5 "the daemon has ended" gone "$daemon_pid"
+rc=0
+wait "$daemon_pid" || rc=$?
+equal 0 "$rc" "exit code behind SIGTERM"
+told STOPPING=1 || fail "STOPPING=1 was not told"
+logged 'event="daemon ended"' || fail "the end is not in the log"
+ok "SIGTERM ends it within 5 s"
+
+# In the middle of an order: the CA says nothing more.
+orders() {
+	pgrep -g "$daemon_pid" -f kamcert-net
+}
+stop "$notify_pid"
+faults stall-header
+start_daemon
+until_ok 30 "an order is under way" orders
+kill -TERM "$daemon_pid"
+until_ok 5 "the daemon and its roles have ended" gone "$daemon_pid"
+faults
+run 0 renew --force
+equal "$(installed "$name")" "$(served "$name")" "certificate served"
+ok "SIGTERM in the middle of an order: all have ended within 5 s, and the next run is a good one"
