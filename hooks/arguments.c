@@ -37,7 +37,8 @@ find_config(struct span path, struct hook_facts *f, struct err *e)
 		return 0;
 	if ((f->config_dir = span_dup(path)) == NULL)
 		return err_nomem(e);
-	f->threads_mode = read_threads_mode(f->config_dir);
+	if (!f->remote)
+		f->threads_mode = read_threads_mode(f->config_dir);
 	slash = strrchr(f->config_dir, '/');
 	*(slash == f->config_dir ? slash + 1 : slash) = '\0';
 	return 0;

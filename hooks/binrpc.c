@@ -44,24 +44,47 @@ put_int(struct buf *b, uint32_t v)
 	put_number(b, v, width);
 }
 
-static void
-put_str(struct buf *b, const char *s)
+void
+binrpc_put_str(struct buf *b, enum binrpc_type type, struct span s)
 {
-	size_t n = strlen(s) + 1;
+	size_t n = s.n + 1;
+	unsigned width;
 
-	if (n > BINRPC_REQUEST_MAX) {
+	if (n > BINRPC_LIST_OCTETS) {
 		buf_fail(b);
 		return;
 	}
-	if (n <= COUNT_MASK) {
-		buf_u8(b, (uint8_t)(n << 4 | BINRPC_STR));
-	} else {
-		unsigned width = width_of((uint32_t)n);
+	width = width_of((uint32_t)n);
+	if (n <= COUNT_MASK)
+		buf_u8(b, (uint8_t)(n << 4 | type));
+	else
+		buf_u8(b, (uint8_t)(LONG_FORM | width << 4 | type));
+	put_number(b, (uint32_t)n, n <= COUNT_MASK ? 0 : width);
+	buf_put(b, s);
+	buf_u8(b, 0);
+}
 
-		buf_u8(b, (uint8_t)(LONG_FORM | width << 4 | BINRPC_STR));
-		put_number(b, (uint32_t)n, width);
+void
+binrpc_put_number(struct buf *b, int64_t v)
+{
+	const int64_t thousand = 1000;
+
+	if (v >= 0 && v <= UINT32_MAX) {
+		put_int(b, (uint32_t)v);
+		return;
 	}
-	buf_put(b, span_of(s, n));
+	if (v > INT64_MAX / thousand || v < INT64_MIN / thousand) {
+		buf_fail(b);
+		return;
+	}
+	buf_u8(b, (uint8_t)(8 << 4 | BINRPC_DOUBLE));
+	buf_u64(b, (uint64_t)(v * thousand));
+}
+
+void
+binrpc_put_struct(struct buf *b, bool closes)
+{
+	buf_u8(b, (uint8_t)((closes ? LONG_FORM : 0) | BINRPC_STRUCT));
 }
 
 void
@@ -73,10 +96,10 @@ binrpc_request(struct buf *b, uint32_t cookie, const char *method, const struct 
 	size_t i;
 
 	buf_init(&body, BINRPC_REQUEST_MAX);
-	put_str(&body, method);
+	binrpc_put_str(&body, BINRPC_STR, span_str(method));
 	for (i = 0; i < nargs; i++) {
 		if (args[i].str != NULL)
-			put_str(&body, args[i].str);
+			binrpc_put_str(&body, BINRPC_STR, span_str(args[i].str));
 		else
 			put_int(&body, args[i].num);
 	}

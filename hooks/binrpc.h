@@ -57,6 +57,24 @@ struct binrpc_arg {
 void	binrpc_request(struct buf *b, uint32_t cookie, const char *method,
 	    const struct binrpc_arg *args, size_t nargs);
 
+/*
+ * Records as they stand in a body, for transports that bring the same in
+ * another notation. Strings are of type STR or NAME, and without NUL inside.
+ */
+enum binrpc_type {
+	BINRPC_INT = 0,
+	BINRPC_STR = 1,
+	BINRPC_DOUBLE = 2,
+	BINRPC_STRUCT = 3,
+	BINRPC_ARRAY = 4,
+	BINRPC_NAME = 5,	/* on the wire only: becomes .name of the record behind it */
+	BINRPC_OCTETS = 6,
+};
+
+void	binrpc_put_str(struct buf *b, enum binrpc_type, struct span);
+void	binrpc_put_number(struct buf *b, int64_t);	/* an int, or a double where it does not fit */
+void	binrpc_put_struct(struct buf *b, bool closes);
+
 /* --- replies --- */
 
 /*
@@ -82,16 +100,6 @@ struct binrpc_reply {
  */
 MUST_CHECK int binrpc_parse(struct span packet, const struct binrpc_cap *, uint32_t cookie,
 	    struct binrpc_reply *out, struct err *e);
-
-enum binrpc_type {
-	BINRPC_INT = 0,
-	BINRPC_STR = 1,
-	BINRPC_DOUBLE = 2,
-	BINRPC_STRUCT = 3,
-	BINRPC_ARRAY = 4,
-	BINRPC_NAME = 5,	/* on the wire only: becomes .name of the record behind it */
-	BINRPC_OCTETS = 6,
-};
 
 struct binrpc_record {
 	enum binrpc_type type;

@@ -13,12 +13,14 @@
 
 #include "base/clock.h"
 #include "hooks/ctl.h"
+#include "hooks/jsonrpc.h"
 
 #define LOCK_PAUSE_MS	20
 #define PASSWD_MAX	16384
 
 /* A datagram may come on top of an almost complete reply. */
 #define IN_MAX		(BINRPC_LIST_OCTETS + 65536)
+#define REQUEST_MAX	(BINRPC_REQUEST_MAX * 2)
 
 /* tls.list, and nothing else, may be large. */
 static const struct binrpc_cap *
@@ -32,7 +34,10 @@ ctl_addr(const struct hook_conf *conf, struct wire_addr *a, struct err *e)
 {
 	if (wire_addr_parse(conf->rpc != NULL ? conf->rpc : CTL_DEFAULT, a, e) == -1)
 		return err_in(e, "rpc");
-	return 0;
+	if (!a->remote || conf->trusted_network)
+		return 0;
+	return err_set(e, OUT_HOLD, "rpc: %s: want a loopback address, or trusted-network = true: "
+	    "whoever reaches this port can do anything to the server", a->text);
 }
 
 /* --- who is there --- */
@@ -120,6 +125,7 @@ ctl_open(struct ctl *c, const struct hook_conf *conf, int64_t deadline_ms, struc
 	memset(c, 0, sizeof(*c));
 	c->wire.fd = -1;
 	buf_init(&c->in, IN_MAX);
+	buf_init(&c->records, IN_MAX);
 	if (ctl_addr(conf, &c->addr, e) == -1 || find_user(c, conf->user, e) == -1 ||
 	    look_at_path(&c->addr, e) == -1)
 		return -1;
@@ -133,19 +139,60 @@ ctl_close(struct ctl *c)
 {
 	wire_close(&c->wire);
 	buf_clear(&c->in);
+	buf_clear(&c->records);
 }
 
 /* --- a question and its answer --- */
 
+static void
+write_binrpc(const struct wire_addr *a UNUSED, uint32_t cookie, const char *method,
+    const char *arg, struct buf *out)
+{
+	struct binrpc_arg args = { .str = arg };
+
+	binrpc_request(out, cookie, method, &args, arg != NULL ? 1 : 0);
+}
+
+static int
+parse_binrpc(struct ctl *c, const struct binrpc_cap *cap, uint32_t cookie,
+    struct binrpc_reply *out, struct err *e)
+{
+	return binrpc_parse(buf_span(&c->in), cap, cookie, out, e);
+}
+
+static int
+parse_json(struct ctl *c, const struct binrpc_cap *cap, uint32_t cookie,
+    struct binrpc_reply *out, struct err *e)
+{
+	struct span body = buf_span(&c->in);
+
+	buf_reset(&c->records);
+	if (c->addr.speech == WIRE_JSONRPC_HTTP && jsonrpc_http_body(buf_span(&c->in), &body, e) == -1)
+		return -1;
+	return jsonrpc_parse(body, cap, cookie, &c->records, out, e);
+}
+
+/* What differs from one module to the other. */
+static const struct {
+	void	(*write)(const struct wire_addr *, uint32_t cookie, const char *method,
+		    const char *arg, struct buf *out);
+	int	(*wanted)(struct span came, const struct binrpc_cap *, size_t *wanted, struct err *e);
+	int	(*parse)(struct ctl *, const struct binrpc_cap *, uint32_t cookie,
+		    struct binrpc_reply *, struct err *e);
+} speeches[] = {
+	[WIRE_BINRPC] = { write_binrpc, binrpc_wanted, parse_binrpc },
+	[WIRE_JSONRPC] = { jsonrpc_request, jsonrpc_wanted, parse_json },
+	[WIRE_JSONRPC_HTTP] = { jsonrpc_http_request, jsonrpc_http_wanted, parse_json },
+};
+
 static int
 send_request(struct ctl *c, uint32_t cookie, const char *method, const char *arg, struct err *e)
 {
-	struct binrpc_arg args = { .str = arg };
 	struct buf out;
 	int rc;
 
-	buf_init(&out, BINRPC_REQUEST_MAX + 16);
-	binrpc_request(&out, cookie, method, &args, arg != NULL ? 1 : 0);
+	buf_init(&out, REQUEST_MAX);
+	speeches[c->addr.speech].write(&c->addr, cookie, method, arg, &out);
 	rc = buf_ok(&out) ? wire_send(&c->wire, buf_span(&out), e) : err_nomem(e);
 	buf_clear(&out);
 	return rc;
@@ -158,7 +205,7 @@ receive_reply(struct ctl *c, const struct binrpc_cap *cap, struct err *e)
 
 	buf_reset(&c->in);
 	for (;;) {
-		if (binrpc_wanted(buf_span(&c->in), cap, &wanted, e) == -1)
+		if (speeches[c->addr.speech].wanted(buf_span(&c->in), cap, &wanted, e) == -1)
 			return -1;
 		if (wanted == 0)
 			break;
@@ -166,8 +213,22 @@ receive_reply(struct ctl *c, const struct binrpc_cap *cap, struct err *e)
 			return -1;
 	}
 	if (wire_has_more(&c->wire))
-		return err_set(e, OUT_RETRY, "binrpc: octets behind the end of the reply");
+		return err_set(e, OUT_RETRY, "octets behind the end of the reply");
 	return check_user(c, e);
+}
+
+/* One request for each connection by HTTP: whether the server keeps it open is its own affair. */
+static int
+renew_wire(struct ctl *c, struct err *e)
+{
+	int64_t deadline_ms = c->wire.deadline_ms;
+
+	if (c->addr.speech != WIRE_JSONRPC_HTTP || !c->asked) {
+		c->asked = true;
+		return 0;
+	}
+	wire_close(&c->wire);
+	return wire_open(&c->wire, &c->addr, deadline_ms, e);
 }
 
 int
@@ -181,9 +242,9 @@ ctl_call(struct ctl *c, const char *method, const char *arg, struct binrpc_reply
 	if (random_bytes(&cookie, sizeof(cookie)) == -1)
 		return err_set(e, OUT_RETRY, "no random octets");
 	cookie |= 1;	/* never 0, which a fault may have that answers nothing */
-	if (send_request(c, cookie, method, arg, e) == -1 ||
+	if (renew_wire(c, e) == -1 || send_request(c, cookie, method, arg, e) == -1 ||
 	    receive_reply(c, cap, e) == -1 ||
-	    binrpc_parse(buf_span(&c->in), cap, cookie, out, e) == -1) {
+	    speeches[c->addr.speech].parse(c, cap, cookie, out, e) == -1) {
 		wire_close(&c->wire);
 		(void)explain(&c->addr, e);
 		return err_in(e, "%s: %s", c->addr.text, method);

@@ -1,6 +1,8 @@
 /*
- * ctl: one conversation with Kamailio's ctl module: who is there, a question,
- * its answer. Also the lock that keeps two reloads of one server apart.
+ * ctl: one conversation with Kamailio over its ctl module, or over jsonrpcs
+ * where there is none: who is there, a question, its answer. Answers are
+ * binrpc records, whatever brought them. Also the lock that keeps two reloads
+ * of one server apart.
  *
  * The peer is untrusted (FAULTS S15) although it is local.
  */
@@ -18,12 +20,14 @@ struct ctl {
 	struct wire	wire;
 	struct wire_addr addr;
 	struct buf	in;		/* the last reply */
+	struct buf	records;	/* made of it, where it was not binrpc */
+	bool		asked;		/* HTTP: the connection is used up */
 	bool		has_user;	/* the peer must be this one, or root */
 	uid_t		uid;
 	const char	*user;		/* conf's */
 };
 
-/* conf->rpc, or the default. HOLD. */
+/* conf->rpc, or the default. HOLD, also for an address of another host that conf does not vouch for. */
 MUST_CHECK int ctl_addr(const struct hook_conf *, struct wire_addr *, struct err *e);
 
 /*

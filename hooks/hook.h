@@ -19,6 +19,7 @@ struct hook_conf {
 	char		*type;		/* title of the section: "kamailio", "program", ... */
 	char		*rpc;		/* where the server is told, in one of the forms of wire.h */
 	char		*user;		/* whose rights the server (or the program) has; NULL: not looked at / kamcert's own */
+	bool		 trusted_network;	/* kamailio: rpc may be no loopback address */
 	struct strs	 verify;	/* sips:host:port, tls:host:port, wss:host:port: listeners to look at afterwards */
 	struct strs	 command;	/* program: argument vector, [0] an absolute path */
 	char		*unit;		/* systemd: "haproxy.service" */
@@ -44,6 +45,8 @@ struct hook_facts {
 	int64_t	 processes;
 	bool	 ids_known;		/* tls.list was asked for: not with hundreds of connections */
 	struct blob tls_ids;		/* tls.list: u32 connection ids, big endian, ascending */
+
+	bool	 remote;		/* not of this host: its files are not ours to look at */
 
 	/* what is asked at preflight only; NULL and -1 where it was not told */
 	int64_t	 release;		/* RELEASE() of its version */
@@ -93,6 +96,7 @@ extern const struct pack hook_event_pack;
 #define HOOK_HAS_PID_FILE	(1u << 5)
 #define HOOK_HAS_SIGNAL		(1u << 6)
 #define HOOK_HAS_SSL_CERT	(1u << 7)
+#define HOOK_HAS_TRUSTED	(1u << 8)
 
 struct hook_type {
 	const char	*name;

@@ -340,6 +340,7 @@ ask_arguments(struct ctl *c, struct hook_facts *f, struct err *e)
 		return -1;
 	while (!r.fault && n < NITEMS(args) && binrpc_str(&r, n, &args[n]))
 		n++;
+	f->remote = c->addr.remote;
 	return arguments_judge(args, n, f, e);
 }
 
@@ -548,11 +549,20 @@ reload(const struct hook_conf *conf, const struct hook_event *event UNUSED, stru
 	return result;
 }
 
+static int
+check(const struct hook_conf *conf, struct err *e)
+{
+	struct wire_addr a;
+
+	return ctl_addr(conf, &a, e);
+}
+
 static char default_rpc[] = CTL_DEFAULT, default_user[] = "kamailio";
 
 const struct hook_type hook_kamailio = {
 	.name = "kamailio",
-	.options = HOOK_HAS_RPC | HOOK_HAS_USER,
+	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_TRUSTED,
+	.check = check,
 	.defaults = { .rpc = default_rpc, .user = default_user, .timeout = 10 },
 	.verify = "sips:127.0.0.1:5061",
 	.preflight = preflight,

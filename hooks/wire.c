@@ -70,34 +70,52 @@ set_in6(struct wire_addr *a, struct in6_addr in, uint16_t port)
 	a->len = sizeof(*sa);
 }
 
-static int
-parse_inet(const char *in, const char *rest, struct wire_addr *a, struct err *e)
+static bool
+set_host(struct wire_addr *a, const char *host, uint16_t port)
 {
-	const char *scheme = a->kind == WIRE_TCP ? "tcp" : "udp";
-	char host[HOST_MAX + 1];
 	struct in6_addr in6;
 	struct in_addr in4;
+
+	if (inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &in4) == 1) {
+		set_in4(a, in4, port);
+		a->remote = ntohl(in4.s_addr) >> 24 != 127;
+		return in4.s_addr != 0;
+	}
+	if (inet_pton(AF_INET6, host, &in6) != 1)
+		return false;
+	set_in6(a, in6, port);
+	a->remote = !IN6_IS_ADDR_LOOPBACK(&in6);
+	return !IN6_IS_ADDR_UNSPECIFIED(&in6);
+}
+
+/* rest is "host:port", for HTTP "//host:port/path"; name is the scheme. */
+static int
+parse_inet(const char *in, const char *name, const char *rest, struct wire_addr *a, struct err *e)
+{
+	const bool http = a->speech == WIRE_JSONRPC_HTTP;
+	char host[HOST_MAX + 1], text[INET6_ADDRSTRLEN], place[HOST_MAX + 16];
+	const void *at = &((const struct sockaddr_in *)&a->sa)->sin_addr;
+	size_t skip = http ? strspn(rest, "/") : 0, n = http ? strcspn(rest + skip, "/") : strlen(rest);
 	uint16_t port;
 
-	if (split_host(rest, 0, host, &port) == -1)
-		return err_set(e, OUT_HOLD, "%s: want %s:address:port", in, scheme);
-	if (strcmp(host, "localhost") == 0)
-		(void)snprintf(host, sizeof(host), "127.0.0.1");
-	if (inet_pton(AF_INET, host, &in4) == 1 && ntohl(in4.s_addr) >> 24 == 127) {
-		set_in4(a, in4, port);
-		(void)snprintf(a->text, sizeof(a->text), "%s:%.15s:%u", scheme, host, port);
-	} else if (inet_pton(AF_INET6, host, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6)) {
-		set_in6(a, in6, port);
-		(void)snprintf(a->text, sizeof(a->text), "%s:[::1]:%u", scheme, port);
-	} else {
-		return err_set(e, OUT_HOLD, "%s: want a loopback address: "
-		    "whoever reaches this port can do anything to the server", in);
-	}
+	(void)snprintf(a->target, sizeof(a->target), "%s", http ? rest + skip + n : "");
+	if (n < sizeof(place))
+		(void)snprintf(place, sizeof(place), "%.*s", (int)n, rest + skip);
+	if (n >= sizeof(place) || (http && (skip != 2 || strlen(rest + skip + n) >= WIRE_TARGET_MAX ||
+	    a->target[0] == '\0' || strpbrk(a->target, " \t\r\n#") != NULL)) ||
+	    split_host(place, 0, host, &port) == -1 || !set_host(a, host, port))
+		return err_set(e, OUT_HOLD, "%s: want %s%saddress:port%s", in, name,
+		    http ? "//" : "", http ? "/path" : "");
+	if (a->sa.ss_family == AF_INET6)
+		at = &((const struct sockaddr_in6 *)&a->sa)->sin6_addr;
+	(void)snprintf(a->text, sizeof(a->text), a->sa.ss_family == AF_INET6 ? "%s%s[%s]:%u%s" :
+	    "%s%s%s:%u%s", name, http ? "//" : "",
+	    inet_ntop(a->sa.ss_family, at, text, sizeof(text)), port, a->target);
 	return 0;
 }
 
 static int
-parse_unix(const char *in, const char *path, struct wire_addr *a, struct err *e)
+parse_unix(const char *in, const char *name, const char *path, struct wire_addr *a, struct err *e)
 {
 	struct sockaddr_un *sa = (struct sockaddr_un *)&a->sa;
 	size_t n = strlen(path);
@@ -110,8 +128,7 @@ parse_unix(const char *in, const char *path, struct wire_addr *a, struct err *e)
 	sa->sun_family = AF_UNIX;
 	memcpy(sa->sun_path, path, n + 1);
 	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
-	(void)snprintf(a->text, sizeof(a->text), "%s:%s",
-	    a->kind == WIRE_UNIX ? "unix" : "unixd", path);
+	(void)snprintf(a->text, sizeof(a->text), "%s%s", name, path);
 	return 0;
 }
 
@@ -120,30 +137,37 @@ wire_addr_parse(const char *in, struct wire_addr *a, struct err *e)
 {
 	static const struct {
 		const char	*prefix;
+		const char	*name;		/* in the canonical text */
 		enum wire_kind	 kind;
+		enum wire_speech speech;
 	} schemes[] = {
-		{ "unix:", WIRE_UNIX },
-		{ "unixs:", WIRE_UNIX },
-		{ "unixd:", WIRE_UNIX_DGRAM },
-		{ "tcp:", WIRE_TCP },
-		{ "udp:", WIRE_UDP },
+		{ "unix:", "unix:", WIRE_UNIX, WIRE_BINRPC },
+		{ "unixs:", "unix:", WIRE_UNIX, WIRE_BINRPC },
+		{ "unixd:", "unixd:", WIRE_UNIX_DGRAM, WIRE_BINRPC },
+		{ "tcp:", "tcp:", WIRE_TCP, WIRE_BINRPC },
+		{ "udp:", "udp:", WIRE_UDP, WIRE_BINRPC },
+		{ "jsonrpc+unixd:", "jsonrpc+unixd:", WIRE_UNIX_DGRAM, WIRE_JSONRPC },
+		{ "jsonrpc+unix:", "jsonrpc+unixd:", WIRE_UNIX_DGRAM, WIRE_JSONRPC },
+		{ "jsonrpc+udp:", "jsonrpc+udp:", WIRE_UDP, WIRE_JSONRPC },
+		{ "jsonrpc+http:", "jsonrpc+http:", WIRE_TCP, WIRE_JSONRPC_HTTP },
+		{ "/", "unix:", WIRE_UNIX, WIRE_BINRPC },
 	};
-	const char *rest = in;
-	size_t i;
+	const char *rest;
+	size_t i = 0;
 
 	memset(a, 0, sizeof(*a));
-	a->kind = WIRE_UNIX;
-	for (i = 0; i < NITEMS(schemes); i++) {
-		if (!span_starts(span_str(in), schemes[i].prefix))
-			continue;
-		a->kind = schemes[i].kind;
-		rest = in + strlen(schemes[i].prefix);
-	}
-	if (rest == in && *in != '/')
-		return err_set(e, OUT_HOLD, "%s: want unix:/path, unixd:/path, tcp:address:port "
-		    "or udp:address:port", in);
-	return a->kind == WIRE_UNIX || a->kind == WIRE_UNIX_DGRAM ? parse_unix(in, rest, a, e) :
-	    parse_inet(in, rest, a, e);
+	while (i < NITEMS(schemes) && !span_starts(span_str(in), schemes[i].prefix))
+		i++;
+	if (i == NITEMS(schemes))
+		return err_set(e, OUT_HOLD, "%s: want unix:/path, unixd:/path, tcp:address:port, "
+		    "udp:address:port, jsonrpc+unixd:/path, jsonrpc+udp:address:port or "
+		    "jsonrpc+http://address:port/path", in);
+	a->kind = schemes[i].kind;
+	a->speech = schemes[i].speech;
+	rest = *in == '/' ? in : in + strlen(schemes[i].prefix);
+	return a->kind == WIRE_UNIX || a->kind == WIRE_UNIX_DGRAM ?
+	    parse_unix(in, schemes[i].name, rest, a, e) :
+	    parse_inet(in, schemes[i].name, rest, a, e);
 }
 
 int

@@ -17,8 +17,16 @@
 
 enum wire_kind { WIRE_UNIX, WIRE_UNIX_DGRAM, WIRE_TCP, WIRE_UDP };
 
+/* What is spoken there: Kamailio's ctl module, or its jsonrpcs module in datagrams or by HTTP. */
+enum wire_speech { WIRE_BINRPC, WIRE_JSONRPC, WIRE_JSONRPC_HTTP };
+
+#define WIRE_TARGET_MAX	64
+
 struct wire_addr {
 	enum wire_kind		kind;
+	enum wire_speech	speech;
+	bool			remote;		/* no address of this host's loopback */
+	char			target[WIRE_TARGET_MAX];	/* HTTP: the path of the URL */
 	struct sockaddr_storage	sa;
 	socklen_t		len;
 	char			text[160];	/* canonical: the same server, the same text */
@@ -26,9 +34,10 @@ struct wire_addr {
 
 /*
  * Where a control socket is: unix:/path (or unixs:, or only the path),
- * unixd:/path, tcp:host:port, udp:host:port, where host is an address
- * (IPv6 in brackets) or "localhost". Hosts must be loopback addresses: the
- * protocol behind it knows no passwords. HOLD.
+ * unixd:/path, tcp:host:port, udp:host:port for ctl; jsonrpc+unixd:/path,
+ * jsonrpc+udp:host:port or jsonrpc+http://host:port/path for jsonrpcs. host is
+ * an address (IPv6 in brackets) or "localhost". The protocols behind it know
+ * no passwords: .remote must be allowed by whoever asks. HOLD.
  */
 MUST_CHECK int wire_addr_parse(const char *, struct wire_addr *, struct err *e);
 

@@ -413,6 +413,7 @@ take_command(struct reader *r UNUSED, void *field, const char *value, struct err
 static const struct option hook_options[] = {
 	{ "rpc", OPTION_ONE, ROW(hook_conf, rpc), take_rpc, NULL },
 	{ "user", OPTION_ONE, ROW(hook_conf, user), take_user, NULL },
+	{ "trusted-network", OPTION_ONE, ROW(hook_conf, trusted_network), take_bool, NULL },
 	{ "verify", OPTION_MANY, ROW(hook_conf, verify), take_verify, NULL },
 	{ "command", OPTION_MANY, ROW(hook_conf, command), take_command, NULL },
 	{ "unit", OPTION_ONE, ROW(hook_conf, unit), take_unit, NULL },

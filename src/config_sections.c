@@ -273,6 +273,7 @@ check_hook_options(struct reader *r, const struct hook_conf *h, const struct hoo
 	} rows[] = {
 		{ "rpc", h->rpc != NULL, HOOK_HAS_RPC, "" },
 		{ "user", h->user != NULL, HOOK_HAS_USER, "" },
+		{ "trusted-network", h->trusted_network, HOOK_HAS_TRUSTED, "" },
 		{ "command", h->command.n > 0, HOOK_HAS_COMMAND,
 		    ", { \"/path/of/program\", \"argument\", ... }" },
 		{ "unit", h->unit != NULL, HOOK_HAS_UNIT, " such as haproxy.service" },

@@ -323,7 +323,9 @@ look_profiles(struct job *j, const struct hook_conf *hook, struct instance *in)
 	if (first) {
 		look_at_safety(j, l.facts);
 		look_at_memory(j, l.facts, rc == 0 ? profiles_count(&cfg) : 2);
-		if (rc == -1)
+		if (l.facts->remote)
+			look_fine(j, what, "on another host: run kamcert check there");
+		else if (rc == -1)
 			look_tell(j, what, &e);
 		else
 			look_at_all(&l);

@@ -29,6 +29,8 @@ profiles_read(const struct hook_facts *f, struct tlscfg *out, struct err *e)
 	*out = (struct tlscfg){ 0 };
 	if (in.work_dir != NULL && in.work_dir[0] != '/')
 		in.work_dir = NULL;
+	if (f->remote)
+		return err_set(e, OUT_HOLD, "tls.cfg: it is on another host");
 	if (f->tls_config == NULL)
 		return err_set(e, OUT_HOLD, "tls.cfg: the server does not say where it is");
 	if (f->tls_config[0] != '/')
@@ -194,7 +196,7 @@ profiles_hold(const struct hook_facts *f, const struct install_reader *reader,
 	struct err why = ERR_NONE;
 	bool holds = true;
 
-	if (f->tls_config == NULL || f->tls_config[0] != '/' || access(f->tls_config, R_OK) == -1)
+	if (f->remote || f->tls_config == NULL || f->tls_config[0] != '/' || access(f->tls_config, R_OK) == -1)
 		return 0;
 	/* text that it cannot parse is not even tried on it: that may spoil its parser for good */
 	if (profiles_read(f, &cfg, &why) == 0 && has_memory(f, &cfg, &why) == 0) {

@@ -285,6 +285,50 @@ json_str(const struct json *v)
 	return s;
 }
 
+enum json_kind
+json_kind(const struct json *v)
+{
+	if (v == NULL)
+		return JSON_KIND_NULL;
+	switch (json_typeof(as_jansson(v))) {
+	case JSON_OBJECT:
+		return JSON_KIND_OBJECT;
+	case JSON_ARRAY:
+		return JSON_KIND_ARRAY;
+	case JSON_STRING:
+		return JSON_KIND_STR;
+	case JSON_INTEGER:
+	case JSON_REAL:
+		return JSON_KIND_NUMBER;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return JSON_KIND_BOOL;
+	case JSON_NULL:
+		break;
+	}
+	return JSON_KIND_NULL;
+}
+
+int64_t
+json_number(const struct json *v)
+{
+	const json_t *j = as_jansson(v);
+	double real;
+
+	if (json_is_integer(j))
+		return json_integer_value(j);
+	if (!json_is_real(j))
+		return json_is_true(j) ? 1 : 0;
+	real = json_real_value(j);
+	return real >= -9e18 && real <= 9e18 ? (int64_t)real : 0;
+}
+
+const struct json *
+json_member(const struct json *object, const char *key)
+{
+	return as_json(member(object, key));
+}
+
 const char *
 json_next_key(const struct json *obj, const char *key)
 {

@@ -50,6 +50,19 @@ size_t	json_count(const struct json *array);			/* 0 for NULL */
 const struct json *json_at(const struct json *array, size_t i);
 const char *json_str(const struct json *);			/* NULL if it is no string or has a NUL inside */
 
+/* For values whose shape is the peer's choice. NULL is JSON_KIND_NULL. */
+enum json_kind {
+	JSON_KIND_NULL,
+	JSON_KIND_BOOL,
+	JSON_KIND_NUMBER,
+	JSON_KIND_STR,
+	JSON_KIND_ARRAY,
+	JSON_KIND_OBJECT,
+};
+enum json_kind json_kind(const struct json *);
+int64_t	json_number(const struct json *);	/* fractions cut off; 0 and 1 for a boolean, else 0 */
+const struct json *json_member(const struct json *object, const char *key);	/* NULL if there is none */
+
 /* Members of an object in their order: begin with NULL, ends with NULL. */
 const char *json_next_key(const struct json *, const char *key);
 

@@ -23,8 +23,17 @@ static const struct {
 	{ "tcp:localhost:2049", "tcp:127.0.0.1:2049", WIRE_TCP },
 	{ "udp:[::1]:2049", "udp:[::1]:2049", WIRE_UDP },
 	{ "udp:[0:0::1]:2049", "udp:[::1]:2049", WIRE_UDP },
-	{ "tcp:192.0.2.1:2049", NULL, WIRE_TCP },
-	{ "tcp:[2001:db8::1]:2049", NULL, WIRE_TCP },
+	{ "jsonrpc+http:127.0.0.1:80/x", NULL, WIRE_TCP },
+	{ "jsonrpc+http://127.0.0.1:80", NULL, WIRE_TCP },
+	{ "jsonrpc+http://127.0.0.1/RPC", NULL, WIRE_TCP },
+	{ "jsonrpc+http://127.0.0.1:80/a b", NULL, WIRE_TCP },
+	{ "jsonrpc+http://127.0.0.1:80/a\r\nX:y", NULL, WIRE_TCP },
+	{ "jsonrpc+http://127.0.0.1:80/0123456789012345678901234567890123456789012345678901234567890123",
+	  NULL, WIRE_TCP },
+	{ "jsonrpc+http://user@127.0.0.1:80/x", NULL, WIRE_TCP },
+	{ "jsonrpc+tcp:127.0.0.1:80", NULL, WIRE_TCP },
+	{ "jsonrpc+unixd:x", NULL, WIRE_UNIX_DGRAM },
+	{ "udp:[::]:2049", NULL, WIRE_UDP },
 	{ "tcp:0.0.0.0:2049", NULL, WIRE_TCP },
 	{ "tcp:sip.example.com:2049", NULL, WIRE_TCP },
 	{ "tcp:127.0.0.1", NULL, WIRE_TCP },
@@ -53,8 +62,40 @@ START_TEST(control_addresses_keep_their_table)
 	ck_assert_msg((rc == 0) == (addrs[_i].text != NULL), "%s: got %d, %s", addrs[_i].in, rc,
 	    e.text);
 	ck_assert_msg(rc == 0 || e.class == OUT_HOLD, "%s: got %d", addrs[_i].in, e.class);
-	ck_assert_msg(rc == -1 || (a.kind == addrs[_i].kind && strcmp(a.text, addrs[_i].text) == 0),
+	ck_assert_msg(rc == -1 || (a.kind == addrs[_i].kind && a.speech == WIRE_BINRPC &&
+	    !a.remote && strcmp(a.text, addrs[_i].text) == 0),
 	    "%s: got %s", addrs[_i].in, a.text);
+}
+END_TEST
+
+static const struct {
+	const char	*in;
+	const char	*text;
+	enum wire_kind	 kind;
+	enum wire_speech speech;
+	bool		 remote;
+} spoken[] = {
+	{ "tcp:192.0.2.1:2049", "tcp:192.0.2.1:2049", WIRE_TCP, WIRE_BINRPC, true },
+	{ "tcp:[2001:db8:0::1]:2049", "tcp:[2001:db8::1]:2049", WIRE_TCP, WIRE_BINRPC, true },
+	{ "jsonrpc+unixd:/run/json", "jsonrpc+unixd:/run/json", WIRE_UNIX_DGRAM, WIRE_JSONRPC, false },
+	{ "jsonrpc+unix:/run/json", "jsonrpc+unixd:/run/json", WIRE_UNIX_DGRAM, WIRE_JSONRPC, false },
+	{ "jsonrpc+udp:localhost:9", "jsonrpc+udp:127.0.0.1:9", WIRE_UDP, WIRE_JSONRPC, false },
+	{ "jsonrpc+http://localhost:5060/RPC", "jsonrpc+http://127.0.0.1:5060/RPC", WIRE_TCP,
+	  WIRE_JSONRPC_HTTP, false },
+	{ "jsonrpc+http://[::1]:80/", "jsonrpc+http://[::1]:80/", WIRE_TCP, WIRE_JSONRPC_HTTP, false },
+	{ "jsonrpc+http://10.0.0.1:80/", "jsonrpc+http://10.0.0.1:80/", WIRE_TCP, WIRE_JSONRPC_HTTP,
+	  true },
+};
+
+START_TEST(addresses_say_what_is_spoken_there)
+{
+	struct wire_addr a;
+	struct err e = ERR_NONE;
+
+	ck_assert_msg(wire_addr_parse(spoken[_i].in, &a, &e) == 0, "%s", e.text);
+	ck_assert_msg(a.kind == spoken[_i].kind && a.speech == spoken[_i].speech &&
+	    a.remote == spoken[_i].remote && strcmp(a.text, spoken[_i].text) == 0, "%s: got %s",
+	    spoken[_i].in, a.text);
 }
 END_TEST
 
@@ -235,6 +276,7 @@ main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, control_addresses_keep_their_table, 0, NITEMS(addrs));
+	tcase_add_loop_test(tc, addresses_say_what_is_spoken_there, 0, NITEMS(spoken));
 	tcase_add_loop_test(tc, listeners_keep_their_table, 0, NITEMS(listeners));
 	tcase_add_test(tc, every_hook_is_found_by_its_name);
 	tcase_add_loop_test(tc, hook_same_keeps_its_table, 0, NITEMS(pairs));
