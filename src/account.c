@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "keeper.h"
 #include "ledger.h"
+#include "sandbox.h"
 
 #define KEY_TYPE	"ecdsa-p256"
 #define EAB_FILE_MAX	4096
@@ -355,7 +356,7 @@ sign_eab(const struct account *a, const struct acme_sign *what, struct buf *jws,
 		err_set(e, OUT_HOLD, "account at %s: no eab-kid and eab-key-file", a->ca->name);
 		goto out;
 	}
-	if (fs_read_path(a->ca->eab_key_file, EAB_FILE_MAX, &text, e) == -1)
+	if (sandbox_read(a->ca->eab_key_file, EAB_FILE_MAX, &text, e) == -1)
 		goto out;
 	r = rd_of(buf_span(&text));
 	if (!rd_line(&r, &line) || base64url_decode(line, &key) == -1) {

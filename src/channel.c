@@ -105,6 +105,80 @@ frame_read(struct span in, struct message *m, size_t *eaten, struct err *e)
 	return 1;
 }
 
+int
+frame_put(int fd, enum message_type type, const void *body, struct err *e)
+{
+	struct buf b;
+	struct rd r;
+	ssize_t n;
+	int rc = 0;
+
+	buf_init(&b, FRAME_MAX);
+	frame_write(&b, type, 0, body);
+	if (!buf_ok(&b))
+		rc = err_nomem(e);
+	for (r = rd_of(buf_span(&b)); rc == 0 && r.n > 0;) {
+		n = send(fd, r.p, r.n, MSG_NOSIGNAL);
+		if (n > 0)
+			(void)rd_bytes(&r, (size_t)n);
+		else if (n == 0 || errno != EINTR)
+			rc = err_sys(e, OUT_RETRY, "message %s", message_info(type)->name);
+	}
+	buf_clear(&b);
+	return rc;
+}
+
+static int
+get_octets(int fd, size_t n, struct buf *b, struct err *e)
+{
+	uint8_t part[1024];
+	ssize_t got;
+
+	while (n > 0) {
+		got = recv(fd, part, n < sizeof part ? n : sizeof part, 0);
+		if (got == 0)
+			return err_set(e, OUT_RETRY, "the other end has gone");
+		if (got == -1 && errno != EINTR)
+			return err_sys(e, OUT_RETRY, "message");
+		if (got > 0) {
+			buf_put(b, span_of(part, (size_t)got));
+			n -= (size_t)got;
+		}
+	}
+	return buf_ok(b) ? 0 : err_nomem(e);
+}
+
+int
+frame_get(int fd, enum message_type wanted, struct message *m, struct err *e)
+{
+	struct buf b;
+	struct rd r;
+	size_t eaten;
+	uint32_t len;
+	int rc = -1;
+
+	memset(m, 0, sizeof *m);
+	m->fd = -1;
+	buf_init(&b, 4 + FRAME_MAX);
+	if (get_octets(fd, 4, &b, e) == -1)
+		goto out;
+	r = rd_of(buf_span(&b));
+	len = rd_u32(&r);
+	if (len > FRAME_MAX)
+		err_set(e, OUT_RETRY, "message: length %u is not possible", len);
+	else if (get_octets(fd, len, &b, e) == 0 && frame_read(buf_span(&b), m, &eaten, e) != -1) {
+		if (m->type == wanted)
+			rc = 0;
+		else
+			err_set(e, OUT_RETRY, "message: want %s", message_info(wanted)->name);
+	}
+out:
+	if (rc == -1)
+		message_clear(m);
+	buf_clear(&b);
+	return rc;
+}
+
 void
 message_clear(struct message *m)
 {

@@ -77,6 +77,13 @@ int		channel_release(struct channel *, struct err *e);
 int		frame_read(struct span in, struct message *, size_t *eaten, struct err *e);
 void		frame_write(struct buf *, enum message_type, uint64_t id, const void *body);
 
+/*
+ * One message over a bare socket, before there is a loop: waits until all of it was sent, or came.
+ * Nothing is read beyond it. A message that carries a descriptor cannot be had this way.
+ */
+MUST_CHECK int	frame_put(int fd, enum message_type type, const void *body, struct err *e);
+MUST_CHECK int	frame_get(int fd, enum message_type wanted, struct message *, struct err *e);
+
 /* Frees body and closes fd. */
 void		message_clear(struct message *);
 

@@ -4,6 +4,7 @@
  * due ends before any of that.
  */
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "rehearsal.h"
 #include "starter.h"
 #include "version.h"
+#include "walls.h"
 
 static void
 complain(void *arg UNUSED, const char *line)
@@ -57,16 +59,35 @@ cmd_config(const struct cmd_options *options, struct msg_setup *setup)
 	return rc;
 }
 
+/* A finding of `check` for each role that it starts. */
+static void
+tell_walls(void *arg, enum role role, const struct walled *w)
+{
+	enum outcome *worst = arg;
+	char about[WALLED_TEXT], text[WALLED_TEXT + 32];
+	struct report r = { .kind = REPORT_FINDING, .step = (char *)(uintptr_t)"walls", .text = text,
+	    .outcome = walled_wholly(w) ? OUT_OK : OUT_FINDING, .ms = -1 };
+
+	snprintf(text, sizeof text, "%s: %s", role_name(role), walled_text(w, about));
+	report(&r);
+	if (r.outcome != OUT_OK)
+		*worst = OUT_FINDING;
+}
+
 enum outcome
 cmd_run(const struct cmd_options *options, struct msg_setup *setup)
 {
 	struct starter_in in = { .setup = setup, .level = cmd_log_level(options->level) };
 	struct rehearsal *ca = NULL;
 	struct err e = ERR_NONE;
-	enum outcome outcome;
+	enum outcome outcome, walls = OUT_OK;
 
 	if (cmd_config(options, setup) == -1)
 		return OUT_USAGE;
+	if (setup->command == CMD_CHECK) {
+		in.walls = tell_walls;
+		in.arg = &walls;
+	}
 	if (setup->dry_run && rehearsal_begin(&setup->config, &setup->certs, &ca, &e) == -1) {
 		report_error("start", &e);
 		pack_clear(&config_pack, &setup->config);
@@ -78,7 +99,7 @@ cmd_run(const struct cmd_options *options, struct msg_setup *setup)
 	outcome = starter_run(&in);
 	rehearsal_end(ca);
 	pack_clear(&config_pack, &setup->config);
-	return outcome;
+	return outcome > walls ? outcome : walls;
 }
 
 /* A decimal number within bounds, or -1. */

@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "starter.h"
 #include "status.h"
+#include "walls.h"
 
 #define ROW_MAX	(128u * 1024)
 
@@ -20,6 +21,8 @@ struct view {
 	bool		 prometheus;
 	int64_t		 now;
 	size_t		 rows;
+	char		 walls[WALLED_TEXT];	/* of the keeper, which comes before the rows */
+	bool		 walled;
 	enum outcome	 outcome;
 };
 
@@ -115,6 +118,7 @@ print_json(const struct view *v, const struct status *s)
 	json_put_str(&o, "last_text", s->last_text);
 	json_put_int(&o, "failures", s->failures);
 	json_put_str(&o, "finding", finding(s, v->now));
+	json_put_str(&o, "walls", v->walls);
 	if (s->facts.n > 0)
 		json_put_raw(&o, "proof", blob_span(&s->facts));
 	json_object_end(&o);
@@ -151,6 +155,28 @@ print_metrics(const struct view *v, const struct status *s)
 }
 
 static void
+on_walls(void *arg, enum role role UNUSED, const struct walled *w)
+{
+	struct view *v = arg;
+
+	(void)walled_text(w, v->walls);
+	v->walled = walled_wholly(w);
+}
+
+/* What holds for all rows. */
+static void
+print_end(const struct view *v)
+{
+	if (v->rows == 0 || v->json)
+		return;
+	if (v->prometheus)
+		printf("# HELP kamcert_walled 1 when all protections of the keeper are on\n"
+		    "# TYPE kamcert_walled gauge\nkamcert_walled %d\n", v->walled);
+	else
+		printf("walls of the keeper: %s\n", v->walls);
+}
+
+static void
 on_row(void *arg, const struct status *s)
 {
 	struct view *v = arg;
@@ -181,6 +207,7 @@ cmd_status(const struct cmd_options *options, int argc, char **argv)
 		.level = cmd_log_level(options->level),
 		.target = LOG_TO_STDERR,
 		.row = on_row,
+		.walls = on_walls,
 		.arg = &v,
 	};
 	enum outcome outcome, shown;
@@ -203,6 +230,7 @@ cmd_status(const struct cmd_options *options, int argc, char **argv)
 		return OUT_USAGE;
 	}
 	outcome = starter_run(&in);
+	print_end(&v);
 	pack_clear(&config_pack, &setup.config);
 	strs_clear(&setup.certs);
 	if ((shown = report_shown()) > outcome)

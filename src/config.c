@@ -481,6 +481,8 @@ clear_reader(struct reader *r)
 	strs_clear(&r->own_tos);
 	free(r->top.state_dir);
 	free(r->top.log);
+	free(r->top.sandbox);
+	strs_clear(&r->top.role_users);
 	pack_clear(&ca_conf_pack, &r->ca);
 	pack_clear(&cert_conf_pack, &r->cert);
 	pack_clear(&challenge_conf_pack, &r->challenge);

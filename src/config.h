@@ -69,6 +69,8 @@ struct config {
 	char		*state_dir;
 	int64_t		 jobs;		/* orders in flight */
 	char		*log;		/* "stderr" or "syslog" */
+	char		*sandbox;	/* "strict" or "best-effort" */
+	struct strs	 role_users;	/* in the order of enum role; empty: the default ones */
 	struct list	 cas;		/* struct ca_conf */
 	struct list	 certs;		/* struct cert_conf */
 };

@@ -168,6 +168,30 @@ take_log(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
 }
 
+static int
+take_sandbox(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char *const words[] = { "strict", "best-effort", NULL };
+
+	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
+}
+
+/* Each its own: what one may do, another may not. */
+static int
+take_role_user(struct reader *r, void *field, const char *value, struct err *e)
+{
+	struct strs *users = field;
+	char *name = NULL;
+	int rc;
+
+	if (users->n == ROLE_USERS)
+		return err_set(e, OUT_USAGE, "want %d users: of keeper, net, answer, control and courier",
+		    ROLE_USERS);
+	rc = take_user(r, &name, value, e);
+	free(name);
+	return rc == 0 ? store_once(users, value, e) : -1;
+}
+
 /* --- ca --- */
 
 static int
@@ -484,6 +508,8 @@ static const struct option top_options[] = {
 	{ "state-dir", OPTION_ONE, ROW(top_conf, state_dir), take_path, NULL },
 	{ "jobs", OPTION_ONE, ROW(top_conf, jobs), take_jobs, NULL },
 	{ "log", OPTION_ONE, ROW(top_conf, log), take_log, NULL },
+	{ "sandbox", OPTION_ONE, ROW(top_conf, sandbox), take_sandbox, NULL },
+	{ "role-users", OPTION_MANY, ROW(top_conf, role_users), take_role_user, NULL },
 	{ "agree-tos", OPTION_ONE, ROW(top_conf, agree_tos), take_bool, NULL },
 	{ "ca", OPTION_SECTION, 0, NULL, &ca_section },
 	{ "certificate", OPTION_SECTION, 0, NULL, &certificate_section },

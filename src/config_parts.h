@@ -14,6 +14,7 @@
 #include "config.h"
 
 #define CONFIG_TOP_MAX	16	/* options outside of sections */
+#define ROLE_USERS	5	/* of keeper, net, answer, control, courier */
 #define CONFIG_LEVELS	3	/* sections in sections, the file included */
 
 /* Where something stands. Line and column count from 1, in octets; 0: the file as a whole. */
@@ -50,6 +51,8 @@ struct top_conf {
 	char	*state_dir;
 	int64_t	 jobs;
 	char	*log;
+	char	*sandbox;
+	struct strs role_users;
 	bool	 agree_tos;
 };
 

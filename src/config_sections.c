@@ -22,6 +22,7 @@
 
 #define DEFAULT_JOBS	4
 #define DEFAULT_LOG	"stderr"
+#define DEFAULT_SANDBOX	"strict"
 #define DEFAULT_KEY	"ecdsa-p256"
 #define DEFAULT_SETTLE	15
 #define PROPAGATION	(2 * MINUTE)
@@ -482,11 +483,15 @@ finish_config(struct reader *r)
 
 	default_text(r, &r->top.state_dir, DEFAULT_STATE_DIR);
 	default_text(r, &r->top.log, DEFAULT_LOG);
+	default_text(r, &r->top.sandbox, DEFAULT_SANDBOX);
 	default_number(&r->top.jobs, DEFAULT_JOBS);
 	r->cfg->state_dir = r->top.state_dir;
 	r->cfg->log = r->top.log;
+	r->cfg->sandbox = r->top.sandbox;
+	r->cfg->role_users = r->top.role_users;
 	r->cfg->jobs = r->top.jobs;
-	r->top.state_dir = r->top.log = NULL;
+	r->top.state_dir = r->top.log = r->top.sandbox = NULL;
+	r->top.role_users = (struct strs){ 0 };
 	fill_cas(r);
 	cas = r->cfg->cas.v;
 	for (size_t i = 0; i < r->cfg->certs.n && cas != NULL; i++)
@@ -497,6 +502,10 @@ finish_config(struct reader *r)
 	if (r->broken)
 		return;
 	resolve_references(r);
+	if (r->cfg->role_users.n != 0 && r->cfg->role_users.n != ROLE_USERS)
+		config_tell(r, (struct place){ r->cfg->path, 0, 0 },
+		    "role-users: want %d users, of keeper, net, answer, control and courier, have %zu",
+		    ROLE_USERS, r->cfg->role_users.n);
 	if (r->cfg->certs.n == 0 && r->complaints.n == 0)
 		config_tell(r, (struct place){ r->cfg->path, 0, 0 },
 		    "want at least one certificate section");

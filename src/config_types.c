@@ -59,6 +59,8 @@ const struct pack config_pack = PACK(config,
 	{ PACK_STR, offsetof(struct config, state_dir), NULL },
 	{ PACK_I64, offsetof(struct config, jobs), NULL },
 	{ PACK_STR, offsetof(struct config, log), NULL },
+	{ PACK_STR, offsetof(struct config, sandbox), NULL },
+	{ PACK_STRS, offsetof(struct config, role_users), NULL },
 	{ PACK_LIST, offsetof(struct config, cas), &ca_conf_pack },
 	{ PACK_LIST, offsetof(struct config, certs), &cert_conf_pack });
 

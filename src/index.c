@@ -371,7 +371,7 @@ folder_rests(const char *dir, int config, const struct strs *names, int64_t now)
 	int root = -1, certs = -1;
 	bool rests = false;
 
-	if (fs_open_root(dir, &root, &ignored) == 0 && read_index(root, &x) == 0 &&
+	if (fs_open_kept(dir, &root, &ignored) == 0 && read_index(root, &x) == 0 &&
 	    x.written <= now && config_is_same(&x, config) &&
 	    fs_open_dir(root, "certs", &certs, &ignored) == 0)
 		rests = names->n == 0 ? all_rest(&x, certs, now) :

@@ -1,6 +1,7 @@
 #include "message.h"
 
 #include "report.h"
+#include "sandbox.h"
 #include "status.h"
 #include "verify.h"
 
@@ -15,6 +16,17 @@
 static const struct pack error_pack = PACK(msg_error, I64(msg_error, class),
 	I64(msg_error, sys), I64(msg_error, retry_at), STR(msg_error, text), STR(msg_error, hint),
 	I64(msg_error, trouble));
+
+static const struct pack wall_group_pack = PACK(wall_group, I64(wall_group, gid));
+
+const struct pack walls_pack = PACK(walls, I64(walls, uid), I64(walls, gid),
+	LIST(walls, groups, wall_group_pack), I64(walls, keep), STRS(walls, reads),
+	STRS(walls, writes), STRS(walls, hidden), STRS(walls, secrets), FLAG(walls, signals), FLAG(walls, best_effort),
+	FLAG(walls, kill));
+
+const struct pack walled_pack = PACK(walled, I64(walled, class), STR(walled, text),
+	STR(walled, hint), I64(walled, uid), I64(walled, keep), I64(walled, landlock),
+	FLAG(walled, calls), FLAG(walled, no_new_privs), STRS(walled, missing));
 
 static const struct pack setup_pack = PACK(msg_setup, IN(msg_setup, config, config_pack),
 	I64(msg_setup, command), STRS(msg_setup, certs), I64(msg_setup, jobs),
@@ -99,6 +111,8 @@ static const struct pack reloaded_pack = PACK(msg_reloaded, I64(msg_reloaded, re
 static const struct message_info infos[MSG_TYPES] = {
 	[MSG_DONE]	= { "done", NULL, true, false },
 	[MSG_FAILED]	= { "failed", &error_pack, true, false },
+	[MSG_WALLS]	= { "walls", &walls_pack, false, false },
+	[MSG_WALLED]	= { "walled", &walled_pack, false, false },
 	[MSG_SETUP]	= { "setup", &setup_pack, false, false },
 	[MSG_STOP]	= { "stop", NULL, false, false },
 	[MSG_START]	= { "start", &start_pack, false, false },

@@ -19,6 +19,10 @@ enum message_type {
 	MSG_DONE = 1,		/* it is done */
 	MSG_FAILED,		/* struct msg_error */
 
+	/* starter -> every role, before anything else; and its answer */
+	MSG_WALLS,		/* struct walls: what to give up */
+	MSG_WALLED,		/* struct walled: what was given up, or why it does not start */
+
 	/* starter -> keeper */
 	MSG_SETUP,		/* struct msg_setup: what this run is to do */
 	MSG_STOP,		/* come to a clean end soon */

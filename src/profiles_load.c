@@ -69,12 +69,29 @@ has_access_list(const char *path)
 	return getxattr(path, attr, NULL, 0) > 0;
 }
 
+/* Judged by owner and mode: also of files that we may not read ourselves. */
+static enum got
+judge_rights(const struct loading *l, const struct tlscfg_file *f, const char *what, struct err *e)
+{
+	const struct install_reader *r = l->reader;
+
+	if (r == NULL || r->uid == 0 || has_access_list(f->path) ||
+	    fs_user_can_read(f->path, (uid_t)r->uid, (gid_t)r->gid, e) == 0)
+		return GOT;
+	/* sys: it is we who may not look that far */
+	if (e->class != OUT_HOLD || e->sys != 0) {
+		err_clear(e);
+		return GOT;
+	}
+	(void)err_in(e, "the server's user %s cannot read it", r->name);
+	(void)blame(l, f, what, e);
+	return BAD;
+}
+
 static enum got
 read_file(struct loading *l, const struct tlscfg_file *f, const char *what, struct buf *out,
     struct err *e)
 {
-	const struct install_reader *r = l->reader;
-
 	if (f->path[0] != '/') {
 		l->out->judged = false;
 		return NOT_JUDGED;
@@ -86,18 +103,9 @@ read_file(struct loading *l, const struct tlscfg_file *f, const char *what, stru
 		}
 		err_clear(e);
 		l->out->judged = false;
-		return NOT_JUDGED;
+		return judge_rights(l, f, what, e) == BAD ? BAD : NOT_JUDGED;
 	}
-	if (r == NULL || r->uid == 0 || has_access_list(f->path) ||
-	    fs_user_can_read(f->path, (uid_t)r->uid, (gid_t)r->gid, e) == 0)
-		return GOT;
-	if (e->class != OUT_HOLD) {
-		err_clear(e);
-		return GOT;
-	}
-	(void)err_in(e, "the server's user %s cannot read it", r->name);
-	(void)blame(l, f, what, e);
-	return BAD;
+	return judge_rights(l, f, what, e);
 }
 
 static BIO *

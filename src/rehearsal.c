@@ -1,6 +1,7 @@
 #include "rehearsal.h"
 
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -64,6 +65,7 @@ exec_responder(const char *program, const struct rehearsal *r, struct target *t,
 
 	snprintf(roots, sizeof roots, "%s/roots.pem", r->dir);
 	snprintf(server, sizeof server, "%s/" SERVER_CERT, r->dir);
+	(void)umask(022);	/* what it writes vouches for it, and is no secret: net reads it */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || dup2(out, STDOUT_FILENO) == -1 ||
 	    (null = open("/dev/null", O_RDONLY)) == -1 || dup2(null, STDIN_FILENO) == -1 ||
 	    close_range(STDERR_FILENO + 1, ~0U, 0) == -1)
@@ -115,7 +117,7 @@ start(struct rehearsal *r, const struct cert_conf *cert, char *line, size_t size
 	if (role_find_program("responder", program, e) == -1)
 		return -1;
 	snprintf(r->dir, sizeof r->dir, "/tmp/kamcert-rehearsal.XXXXXX");
-	if (mkdtemp(r->dir) == NULL) {
+	if (mkdtemp(r->dir) == NULL || chmod(r->dir, 0755) == -1) {
 		r->dir[0] = '\0';
 		return err_sys(e, OUT_RETRY, "rehearsal: a folder in /tmp");
 	}

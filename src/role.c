@@ -1,6 +1,5 @@
 #include "role.h"
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -11,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "sandbox.h"
 
 static const char *const names[ROLE_COUNT] = {
 	[ROLE_KEEPER] = "keeper",
@@ -82,75 +79,29 @@ run_program(const char *path, enum role r, char *level, char *target, int fd)
 }
 
 int
-role_spawn(enum role r, enum log_level level, enum log_target target, pid_t *pid, int *fd,
-    struct err *e)
+role_spawn(const struct role_start *start, pid_t *pid, int *fd, struct err *e)
 {
-	char path[ROLE_PATH_MAX], level_text[16], target_text[16];
+	char path[ROLE_PATH_MAX], level[16], target[16];
+	const char *name = role_name(start->role);
 	int pair[2];
 
-	if (role_find_program(role_name(r), path, e) == -1)
+	if (role_find_program(name, path, e) == -1)
 		return -1;
-	snprintf(level_text, sizeof level_text, "%d", (int)level);
-	snprintf(target_text, sizeof target_text, "%d", (int)target);
+	snprintf(level, sizeof level, "%d", (int)start->level);
+	snprintf(target, sizeof target, "%d", (int)start->target);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		return err_sys(e, OUT_RETRY, "role %s: socketpair", role_name(r));
+		return err_sys(e, OUT_RETRY, "role %s: socketpair", name);
 	if ((*pid = fork()) == -1) {
 		close(pair[0]);
 		close(pair[1]);
-		return err_sys(e, OUT_RETRY, "role %s: fork", role_name(r));
+		return err_sys(e, OUT_RETRY, "role %s: fork", name);
 	}
 	if (*pid == 0)
-		run_program(path, r, level_text, target_text, pair[1]);
+		run_program(path, start->role, level, target, pair[1]);
 	close(pair[1]);
 	*fd = pair[0];
+	/* one that has ended at once is noticed by its channel */
+	if (frame_put(*fd, MSG_WALLS, start->walls, e) == -1 && e->sys == EPIPE)
+		err_clear(e);
 	return 0;
-}
-
-void
-role_leave(struct loop *loop, const struct err *why)
-{
-	log_debug(KV_S("event", "leaving"), KV_S("why", why->text));
-	loop_stop(loop);
-}
-
-/* Arguments are the log's level and target: the starter is the only caller. */
-static int
-small_number(int argc, char **argv, int i, int max)
-{
-	if (argc <= i || argv[i][0] < '0' || argv[i][0] > '0' + max || argv[i][1] != '\0')
-		return -1;
-	return argv[i][0] - '0';
-}
-
-int
-role_main(const struct role_main *m, int argc, char **argv)
-{
-	int level = small_number(argc, argv, 1, LOG_AT_DEBUG);
-	int target = small_number(argc, argv, 2, LOG_TO_SYSLOG);
-	struct loop *loop = NULL;
-	struct channel *channel = NULL;
-	struct err e = ERR_NONE;
-	int type, rc = 1;
-	socklen_t len = sizeof type;
-
-	if (level == -1 || target == -1 ||
-	    getsockopt(ROLE_FD, SOL_SOCKET, SO_TYPE, &type, &len) == -1) {
-		dprintf(STDERR_FILENO, "kamcert-%s: started by kamcert only\n", role_name(m->role));
-		return OUT_USAGE;
-	}
-	log_open(target, role_name(m->role), level);
-	if (sandbox_begin(&e) == -1 || (loop = loop_new(&e)) == NULL ||
-	    channel_new(loop, ROLE_FD, m->handlers, m->arg, &channel, &e) == -1 ||
-	    (m->start != NULL && m->start(m->arg, loop, channel, &e) == -1) ||
-	    loop_run(loop, &e) == -1)
-		goto out;
-	rc = 0;
-out:
-	if (rc != 0)
-		log_error(KV_S("event", "role failed"), KV_S("error", e.text));
-	if (m->stop != NULL)
-		m->stop(m->arg);
-	channel_free(channel);
-	loop_free(loop);
-	return rc;
 }

@@ -27,6 +27,8 @@ enum role {
 
 #define ROLE_FD 3
 
+struct walls;
+
 const char	*role_name(enum role);
 
 /* The path of kamcert-NAME: beside this program, or in ../libexec/kamcert. HOLD if it is in neither. */
@@ -34,11 +36,16 @@ const char	*role_name(enum role);
 MUST_CHECK int	role_find_program(const char *name, char path[ROLE_PATH_MAX], struct err *e);
 
 /* Starts the program. *fd is our end of the channel, the caller's to close. */
-MUST_CHECK int	role_spawn(enum role, enum log_level, enum log_target, pid_t *pid, int *fd,
-		    struct err *e);
+struct role_start {
+	enum role		 role;
+	enum log_level		 level;
+	enum log_target		 target;
+	const struct walls	*walls;		/* what it is to give up; it tells by MSG_WALLED */
+};
+MUST_CHECK int	role_spawn(const struct role_start *, pid_t *pid, int *fd, struct err *e);
 
 /*
- * The main program of a role: start-up hygiene, loop, and a channel over
+ * The main program of a role: start-up hygiene, walls, loop, and a channel over
  * ROLE_FD with these handlers. Runs until the channel ends or role_leave().
  * arg is handed to the handlers; start, if not NULL, is called before the
  * first message. Returns the exit status of the process.

@@ -1,4 +1,4 @@
-#include "sandbox.h"
+#include "sandbox_parts.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -11,16 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define UNDER_SANITIZER 1	/* the leak checker attaches to its own process */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-#ifndef UNDER_SANITIZER
-#define UNDER_SANITIZER 0
-#endif
+static bool kills;
 
 static int
 keep_memory_private(struct err *e)
@@ -79,6 +70,7 @@ clean_environment(struct err *e)
 int
 sandbox_begin_starter(struct err *e)
 {
+	const char *value;
 	int fd;
 
 	do	/* a file opened later must never become a standard stream */
@@ -86,7 +78,80 @@ sandbox_begin_starter(struct err *e)
 			return err_sys(e, OUT_HOLD, "start: /dev/null");
 	while (fd <= STDERR_FILENO);
 	close(fd);
+	value = getenv("KAMCERT_SANDBOX");
+	kills = value != NULL && strcmp(value, "kill") == 0;
 	if (clean_environment(e) == -1)
 		return -1;
 	return keep_memory_private(e);
+}
+
+bool
+sandbox_kills(void)
+{
+	return kills;
+}
+
+/* --- the walls of a role --- */
+
+/* rc of a wall that may be missing: told, and gone without, where the operator allows that. */
+static int
+judge(const struct walls *w, int rc, struct walled *out, struct err *e)
+{
+	if (rc == 0 || !w->best_effort)
+		return rc;
+	log_warn(KV_S("event", "no wall"), KV_S("error", e->text));
+	if (strs_add(&out->missing, e->text) == -1)
+		return err_nomem(e);
+	err_clear(e);
+	return 0;
+}
+
+/* A change of user takes some of it back. */
+static int
+stay_private(struct err *e)
+{
+	pid_t parent = getppid();
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+		return err_sys(e, OUT_HOLD, "end with the parent");
+	if (getppid() != parent || parent == 1)
+		return err_set(e, OUT_RETRY, "the starter has ended");
+	return keep_memory_private(e);
+}
+
+static int
+put_up(const struct walls *w, enum role role, struct walled *out, struct err *e)
+{
+	int fd = -1;
+
+	rights_load_names();
+	if (secret_open(&w->secrets, e) == -1 ||
+	    judge(w, files_prepare(w, &out->landlock, &fd, e), out, e) == -1 ||
+	    judge(w, rights_limit(role, w, e), out, e) == -1 ||
+	    judge(w, rights_drop(w, out, e), out, e) == -1 ||
+	    stay_private(e) == -1)
+		goto out;
+	out->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	if (fd != -1 && judge(w, files_restrict(fd, e), out, e) == -1)
+		return -1;
+	fd = -1;
+	if (judge(w, calls_restrict(role, w, &out->calls, e), out, e) == -1)
+		return -1;
+	return 0;
+out:
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
+
+int
+sandbox_enter(const struct walls *w, unsigned role, struct walled *out, struct err *e)
+{
+	*out = (struct walled){ .uid = (int64_t)geteuid() };
+	if (put_up(w, (enum role)role, out, e) == 0)
+		return 0;
+	(void)err_in(e, "sandbox");
+	if (e->hint[0] == '\0')
+		(void)err_hint(e, "if kamcert is to run without: sandbox = \"best-effort\"");
+	return -1;
 }

@@ -16,6 +16,7 @@
 #include "report.h"
 #include "role.h"
 #include "solve_program.h"
+#include "walls.h"
 
 #define STOP_MS	30000	/* after a signal: verify and rollback may take as long */
 #define LISTEN_KEY_MAX 128
@@ -26,6 +27,10 @@ struct child {
 	enum role		 role;
 	pid_t			 pid;		/* 0: not running */
 	struct loop_child	*watch;
+	struct loop_fd		*ready;		/* until it has told what it gave up */
+	int			 fd;		/* our end of its channel until then, else -1 */
+	uint64_t		 asked;		/* by the keeper with this identity */
+	struct strs		 certs;
 };
 
 struct starter {
@@ -102,11 +107,19 @@ on_exit_of(void *arg, pid_t pid UNUSED, int status)
 static int
 spawn(struct starter *s, enum role role, int *fd, struct err *e)
 {
+	struct role_start start = { .role = role, .level = s->in->level, .target = s->in->target };
 	struct child *c = &s->children[role];
+	struct walls walls;
+	int rc;
 
 	if (c->pid != 0)
 		return err_set(e, OUT_RETRY, "role %s: runs already", role_name(role));
-	if (role_spawn(role, s->in->level, s->in->target, &c->pid, fd, e) == -1) {
+	if (walls_for(s->in->setup, role, &walls, e) == -1)
+		return -1;
+	start.walls = &walls;
+	rc = role_spawn(&start, &c->pid, fd, e);
+	pack_clear(&walls_pack, &walls);
+	if (rc == -1) {
 		c->pid = 0;
 		return -1;
 	}
@@ -239,35 +252,95 @@ equip_courier(struct starter *s, int *fd, struct err *e)
 
 /* What a role may have beyond its channel. */
 static int
-equip(struct starter *s, const struct msg_start *body, int *fd, struct err *e)
+equip(struct child *c, struct err *e)
 {
-	switch (body->role) {
+	switch (c->role) {
 	case ROLE_ANSWER:
-		return equip_answer(s, &body->certs, fd, e);
+		return equip_answer(c->starter, &c->certs, &c->fd, e);
 	case ROLE_COURIER:
-		return equip_courier(s, fd, e);
+		return equip_courier(c->starter, &c->fd, e);
 	default:
 		return 0;
 	}
 }
 
 static void
+forget_start(struct child *c)
+{
+	loop_fd_del(c->ready);
+	c->ready = NULL;
+	fs_close(&c->fd);
+	strs_clear(&c->certs);
+}
+
+/* What a role has given up, to be shown; or why it does not start. */
+static int
+note_walls(struct starter *s, enum role role, const struct walled *w, struct err *e)
+{
+	char text[WALLED_TEXT];
+
+	if (w->class != OUT_OK) {
+		err_set(e, outcome_known(w->class) ? (enum outcome)w->class : OUT_HOLD, "role %s: %s",
+		    role_name(role), w->text != NULL ? w->text : "no reason given");
+		return w->hint != NULL && w->hint[0] != '\0' ? err_hint(e, "%s", w->hint) : -1;
+	}
+	log_debug(KV_S("event", "walls"), KV_S("of", role_name(role)), KV_S("are",
+	    walled_text(w, text)));
+	if (s->in->walls != NULL)
+		s->in->walls(s->in->arg, role, w);
+	return 0;
+}
+
+/* Behind its walls, the keeper gets it. */
+static void
+on_ready(void *arg, unsigned events UNUSED)
+{
+	struct child *c = arg;
+	struct starter *s = c->starter;
+	struct err e = ERR_NONE;
+	struct message m;
+	int rc;
+
+	loop_fd_del(c->ready);
+	c->ready = NULL;
+	if (frame_get(c->fd, MSG_WALLED, &m, &e) == -1) {
+		(void)err_in(&e, "role %s: ended at its start", role_name(c->role));
+		rc = -1;
+	} else {
+		rc = note_walls(s, c->role, m.body, &e);
+		message_clear(&m);
+	}
+	if (rc == 0)
+		rc = equip(c, &e);
+	if (s->keeper == NULL)
+		;	/* nobody is left who would want it */
+	else if (rc == -1 || channel_send(s->keeper, MSG_STARTED, c->asked, NULL, c->fd, &e) == -1)
+		channel_fail(s->keeper, c->asked, &e);
+	forget_start(c);
+}
+
+static void
 on_start(void *arg, struct message *m)
 {
 	struct starter *s = arg;
-	const struct msg_start *body = m->body;
+	struct msg_start *body = m->body;
 	struct err e = ERR_NONE;
+	struct child *c;
 	int fd = -1;
 
 	if (body->role <= ROLE_KEEPER || body->role >= ROLE_COUNT)
 		err_set(&e, OUT_RETRY, "start: no such role");
-	else if (spawn(s, (enum role)body->role, &fd, &e) == 0 &&
-	    equip(s, body, &fd, &e) == 0 &&
-	    channel_send(s->keeper, MSG_STARTED, m->id, NULL, fd, &e) == 0) {
-		fs_close(&fd);
-		return;
+	else if (spawn(s, (enum role)body->role, &fd, &e) == 0) {
+		c = &s->children[body->role];
+		forget_start(c);
+		c->fd = fd;
+		c->asked = m->id;
+		c->certs = body->certs;
+		body->certs = (struct strs){ 0 };
+		if ((c->ready = loop_fd_add(s->loop, fd, LOOP_READ, on_ready, c, &e)) != NULL)
+			return;
+		forget_start(c);
 	}
-	fs_close(&fd);
 	channel_fail(s->keeper, m->id, &e);
 }
 
@@ -426,6 +499,20 @@ on_preflight(void *arg, struct message *m)
 }
 
 static void
+on_keeper_walls(void *arg, struct message *m)
+{
+	struct starter *s = arg;
+	struct err e = ERR_NONE;
+
+	if (note_walls(s, ROLE_KEEPER, m->body, &e) == 0)
+		return;
+	report_error("start", &e);
+	s->ended = true;
+	s->outcome = e.class;
+	leave(s);
+}
+
+static void
 on_report(void *arg, struct message *m)
 {
 	struct starter *s = arg;
@@ -489,7 +576,7 @@ begin(struct starter *s, const struct handlers *handlers, struct err *e)
 			return -1;
 	if (s->in->enter != NULL && s->in->enter(s->in->arg, s->loop, e) == -1)
 		return -1;
-	if (spawn(s, ROLE_KEEPER, &fd, e) == -1)
+	if (walls_own_store(s->in->setup, e) == -1 || spawn(s, ROLE_KEEPER, &fd, e) == -1)
 		return -1;
 	if (channel_new(s->loop, fd, handlers, s, &s->keeper, e) == -1) {
 		fs_close(&fd);
@@ -524,6 +611,7 @@ enum outcome
 starter_run(const struct starter_in *in)
 {
 	static const struct handler table[] = {
+		{ MSG_WALLED, on_keeper_walls },
 		{ MSG_START, on_start },
 		{ MSG_RUN, on_run },
 		{ MSG_RECORD, on_record },
@@ -535,9 +623,12 @@ starter_run(const struct starter_in *in)
 	static const struct handlers handlers = { table, NITEMS(table), on_keeper_end };
 	struct starter s = { .in = in };
 	struct err e = ERR_NONE;
+	size_t i;
 
 	if (in->end != NULL)
 		*in->end = (struct msg_end){ 0 };
+	for (i = 0; i < ROLE_COUNT; i++)
+		s.children[i].fd = -1;
 	if (begin(&s, &handlers, &e) == 0 && loop_run(s.loop, &e) == 0 && !s.ended) {
 		err_set(&e, OUT_RETRY, "the keeper ended before it told an outcome");
 		err_hint(&e, "the next run finishes or takes back what this one began");
@@ -548,6 +639,8 @@ starter_run(const struct starter_in *in)
 	}
 	stop_runs(&s);
 	bury_children(&s);
+	for (i = 0; i < ROLE_COUNT; i++)
+		forget_start(&s.children[i]);
 	channel_free(s.keeper);
 	loop_free(s.loop);
 	return s.outcome;

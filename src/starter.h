@@ -10,9 +10,11 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "message.h"
+#include "role.h"
 
 struct report;
 struct status;
+struct walled;
 
 struct starter_in {
 	const struct msg_setup	*setup;		/* lent */
@@ -22,6 +24,8 @@ struct starter_in {
 	void			(*told)(void *arg, const struct report *);	/* NULL: report() */
 	/* Before the first role: what else is to happen on the run's loop. NULL: nothing. */
 	int			(*enter)(void *arg, struct loop *, struct err *e);
+	/* what each role that was started has given up; may be NULL */
+	void			(*walls)(void *arg, enum role, const struct walled *);
 	void			*arg;
 	struct msg_end		*end;		/* what the keeper said; zeroed if it did not. NULL: not wanted */
 };

@@ -86,7 +86,7 @@ step_down(int *dir, const char *name, bool last, const char *seen, struct err *e
 	}
 	fs_close(dir);
 	*dir = next;
-	return last ? fs_check_dir(next, seen, (uid_t)-1, 0, e) : check_parent(next, seen, e);
+	return last ? 0 : check_parent(next, seen, e);
 }
 
 /* path is ours to cut; "//" and a slash at the end mean nothing. */
@@ -107,9 +107,12 @@ walk_down(char *path, int *dir, struct err *e)
 	return 0;
 }
 
-int
-fs_open_root(const char *path, int *fd, struct err *e)
+static int
+open_root(const char *path, bool of_anybody, int *fd, struct err *e)
 {
+	/* ways are gone, not read: only the end of one must be readable */
+	int how = path[strspn(path, "/")] == '\0' ? O_RDONLY : O_PATH;
+	struct stat st;
 	char *copy;
 	int rc;
 
@@ -118,14 +121,30 @@ fs_open_root(const char *path, int *fd, struct err *e)
 		return err_set(e, OUT_HOLD, "%s: want an absolute path", path);
 	if ((copy = strdup(path)) == NULL)
 		return err_nomem(e);
-	if ((*fd = fs_openat(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0)) == -1)
+	if ((*fd = fs_openat(AT_FDCWD, "/", how | O_DIRECTORY, 0)) == -1)
 		rc = fs_fail(e, AT_FDCWD, "/", "open the folder");
 	else if ((rc = check_parent(*fd, "/", e)) == 0)
 		rc = walk_down(copy, fd, e);
+	if (rc == 0 && fstat(*fd, &st) == -1)
+		rc = fs_fail(e, *fd, path, "look at");
+	if (rc == 0)
+		rc = fs_check_dir(*fd, copy, of_anybody ? st.st_uid : (uid_t)-1, 0, e);
 	free(copy);
 	if (rc == -1)
 		fs_close(fd);
 	return rc;
+}
+
+int
+fs_open_root(const char *path, int *fd, struct err *e)
+{
+	return open_root(path, false, fd, e);
+}
+
+int
+fs_open_kept(const char *path, int *fd, struct err *e)
+{
+	return open_root(path, geteuid() == 0, fd, e);
 }
 
 /* --- room --- */

@@ -310,21 +310,29 @@ out:
 }
 
 int
-fs_read_path(const char *path, size_t max, struct buf *out, struct err *e)
+fs_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err *e)
 {
 	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return fs_fail(e, AT_FDCWD, name, "look at");
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, OUT_HOLD, "%s: want a regular file, have %s", name,
+		    kind_word(st.st_mode));
+	if (lseek(fd, 0, SEEK_SET) == -1)
+		return fs_fail(e, AT_FDCWD, name, "read");
+	return read_all(fd, name, max, out, e);
+}
+
+int
+fs_read_path(const char *path, size_t max, struct buf *out, struct err *e)
+{
 	int fd, rc;
 
 	do
 		fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	while (fd == -1 && errno == EINTR);
-	if (fd == -1 || fstat(fd, &st) == -1)
-		rc = fs_fail(e, AT_FDCWD, path, "open");
-	else if (!S_ISREG(st.st_mode))
-		rc = err_set(e, OUT_HOLD, "%s: want a regular file, have %s", path,
-		    kind_word(st.st_mode));
-	else
-		rc = read_all(fd, path, max, out, e);
+	rc = fd == -1 ? fs_fail(e, AT_FDCWD, path, "open") : fs_read_fd(fd, path, max, out, e);
 	fs_close(&fd);
 	return rc;
 }

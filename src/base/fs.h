@@ -29,6 +29,9 @@ struct fs_mode {
 /* Opens a directory by absolute path, each component; refuses parents writable by others. */
 MUST_CHECK int fs_open_root(const char *path, int *fd, struct err *e);
 
+/* The same, but as root the folder itself, not its parents, may be any user's: only to be looked at. */
+MUST_CHECK int fs_open_kept(const char *path, int *fd, struct err *e);
+
 /* A directory beneath at; rel may have several components. *fd is the caller's to close. */
 MUST_CHECK int fs_open_dir(int at, const char *rel, int *fd, struct err *e);
 
@@ -48,6 +51,9 @@ MUST_CHECK int fs_read(int at, const char *rel, size_t max, struct buf *out, str
 
 /* As fs_read(), by an ordinary path with links followed: operators' own files. */
 MUST_CHECK int fs_read_path(const char *path, size_t max, struct buf *out, struct err *e);
+
+/* As fs_read_path(), of what is open already; from its beginning. The descriptor stays open. */
+MUST_CHECK int fs_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err *e);
 
 /* Creates a new file with its final mode and owner before the first octet, writes, syncs, closes. */
 MUST_CHECK int fs_create(int at, const char *name, struct fs_mode, struct span, struct err *e);

@@ -12,6 +12,8 @@
 
 set -euo pipefail
 export LC_ALL=C
+# A role that makes a forbidden system call ends, and its log says which.
+export KAMCERT_SANDBOX=kill
 PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -140,6 +142,11 @@ finish() {
 	# A role that a sanitizer ends is not always missed by the others.
 	if grep -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$out" "$work"/*.log 2>/dev/null; then
 		echo "FAILED: a sanitizer's finding"
+		failed=$((failed + 1)) rc=1
+	fi
+	# Nor one that its own walls end.
+	if grep -a 'forbidden system call' "$out" "$work"/*.log 2>/dev/null; then
+		echo "FAILED: a role made a system call that it may not make"
 		failed=$((failed + 1)) rc=1
 	fi
 	[ "$rc" = 0 ] || [ "$failed" != 0 ] || failed=1

@@ -16,6 +16,7 @@
 #include "fakes_private.h"
 #include "report.h"
 #include "role.h"
+#include "sandbox.h"
 #include "status.h"
 #include "tree.h"
 #include "verify.h"
@@ -414,6 +415,15 @@ on_status(void *arg UNUSED, struct message *m)
 	};
 }
 
+static void
+on_walled(void *arg UNUSED, struct message *m)
+{
+	const struct walled *w = m->body;
+
+	ck_assert_msg(w->class == OUT_OK && w->keep == 0 && w->landlock > 0 && w->calls,
+	    "walls of the keeper: %s", w->text != NULL ? w->text : "missing");
+}
+
 /* As the real starter: the end of its channel is the keeper's end. */
 static void
 on_outcome(void *arg UNUSED, struct message *m)
@@ -431,6 +441,7 @@ static const struct handlers *
 starter_handlers(void)
 {
 	static const struct handler table[] = {
+		{ MSG_WALLED, on_walled },
 		{ MSG_START, on_start },
 		{ MSG_PREFLIGHT, on_starter_preflight },
 		{ MSG_RUN, on_run },
@@ -533,6 +544,18 @@ on_impatience(void *arg UNUSED)
 	ck_abort_msg("the run does not end; it came to: %s", trace);
 }
 
+/* Those of production, but for the user; what is forbidden ends the keeper. */
+static void
+send_walls(void)
+{
+	char *all = fake_text("/"), *tree = tree_path("");
+	char *hidden[] = { fake_text("/sys"), fake_text("/root") };
+	struct walls walls = { .uid = SANDBOX_STAY, .gid = SANDBOX_STAY, .kill = true,
+		.reads = { &all, 1 }, .writes = { &tree, 1 }, .hidden = { hidden, NITEMS(hidden) } };
+
+	fake_send(ROLE_KEEPER, MSG_WALLS, 0, &walls);
+}
+
 static void
 begin(enum command command)
 {
@@ -553,6 +576,7 @@ begin(enum command command)
 	ck_assert_int_eq(channel_new(run.loop, pair[0], starter_handlers(), NULL,
 	    &run.channels[ROLE_KEEPER], &why), 0);
 	script.setup.command = command;
+	send_walls();
 	configure(&settings, &script.setup.config);
 	fake_send(ROLE_KEEPER, MSG_SETUP, 0, &script.setup);
 }

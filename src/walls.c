@@ -1,0 +1,505 @@
+#include "walls.h"
+
+#include <sys/stat.h>
+
+#include <linux/capability.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+
+#define ENTRY_MAX	65536	/* octets of a line of the user data base */
+#define DEPTH_MAX	8	/* of the state folder */
+#define CAP(name)	((int64_t)1 << (name))
+
+/*
+ * Users for root's roles where the configuration names none, and numbers for
+ * a machine without these users. Neither Debian (policy section 9.2.2) nor
+ * systemd (UIDS-GIDS) gives 65520 to 65533 to anybody.
+ */
+static const struct {
+	const char	*user;
+	uid_t		 reserve;
+} defaults[ROLE_COUNT] = {
+	[ROLE_KEEPER] = { "_kamcert", 65521 },
+	[ROLE_NET] = { "_kamcert-net", 65522 },
+	[ROLE_ANSWER] = { "_kamcert-answer", 65523 },
+	[ROLE_CONTROL] = { "_kamcert-control", 65524 },
+	[ROLE_COURIER] = { "_kamcert-courier", 65525 },
+};
+
+/* --- who --- */
+
+static bool
+look_up(const char *user, int64_t *uid, int64_t *gid)
+{
+	char text[ENTRY_MAX];
+	struct passwd pw, *found = NULL;
+
+	if (getpwnam_r(user, &pw, text, sizeof text, &found) != 0 || found == NULL)
+		return false;
+	*uid = pw.pw_uid;
+	*gid = pw.pw_gid;
+	return true;
+}
+
+static int
+find_user(const struct config *c, enum role r, int64_t *uid, int64_t *gid, struct err *e)
+{
+	const char *name = (size_t)r < c->role_users.n ? c->role_users.v[r] : NULL;
+
+	*uid = *gid = SANDBOX_STAY;
+	if (geteuid() != 0)
+		return 0;
+	if (name != NULL && !look_up(name, uid, gid))
+		return err_set(e, OUT_HOLD, "role-users: the user data base does not know %s", name);
+	if (name == NULL && !look_up(defaults[r].user, uid, gid))
+		*uid = *gid = defaults[r].reserve;
+	if (*uid == 0 && strcmp(c->sandbox, "strict") == 0) {
+		err_set(e, OUT_HOLD, "role-users: the %s role is not to be root", role_name(r));
+		return err_hint(e, "name a user of its own, or set sandbox = \"best-effort\"");
+	}
+	return 0;
+}
+
+static int
+add_group(struct walls *w, int64_t gid, struct err *e)
+{
+	struct wall_group *g = w->groups.v;
+	size_t i;
+
+	if (gid == w->gid)
+		return 0;
+	for (i = 0; i < w->groups.n; i++)
+		if (g[i].gid == gid)
+			return 0;
+	if ((g = list_add(&w->groups, sizeof *g)) == NULL)
+		return err_nomem(e);
+	g->gid = gid;
+	return 0;
+}
+
+/* What is told to a group may be put into it, and what a socket lets a group do can be done. */
+static int
+add_hook_groups(const struct cert_conf *cert, struct walls *w, struct err *e)
+{
+	const struct hook_conf *h = cert->hooks.v;
+	const char *path;
+	int64_t uid, gid;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < cert->hooks.n; i++) {
+		if (h[i].user != NULL && look_up(h[i].user, &uid, &gid) && gid != 0 &&
+		    add_group(w, gid, e) == -1)
+			return -1;
+		path = h[i].rpc != NULL ? strchr(h[i].rpc, '/') : NULL;
+		if (path != NULL && stat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+		    st.st_gid != 0 && add_group(w, (int64_t)st.st_gid, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+add_file_group(const struct cert_conf *cert, struct walls *w, struct err *e)
+{
+	char text[ENTRY_MAX];
+	struct group gr, *found = NULL;
+
+	if (cert->group == NULL ||
+	    getgrnam_r(cert->group, &gr, text, sizeof text, &found) != 0 || found == NULL)
+		return 0;	/* told by who wants to use it */
+	return add_group(w, (int64_t)found->gr_gid, e);
+}
+
+/* Files of another user can only be made, read back and removed with root's rights over files. */
+static void
+keep_for_owner(const struct cert_conf *cert, struct walls *w)
+{
+	int64_t uid, gid;
+
+	if (cert->user != NULL && look_up(cert->user, &uid, &gid) && uid != w->uid)
+		w->keep |= CAP(CAP_CHOWN) | CAP(CAP_FOWNER) | CAP(CAP_DAC_OVERRIDE);
+}
+
+/* --- which files --- */
+
+static int
+add_path(struct strs *paths, const char *path, struct err *e)
+{
+	if (path == NULL || strs_has(paths, path))
+		return 0;
+	return strs_add(paths, path) == -1 ? err_nomem(e) : 0;
+}
+
+static int
+add_paths(struct strs *to, const char *const *paths, size_t n, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (add_path(to, paths[i], e) == -1)
+			return -1;
+	return 0;
+}
+
+/*
+ * keeper and control read what a server's configuration names, wherever that
+ * is: all but what no configuration leads to.
+ */
+static int
+read_widely(const struct msg_setup *setup, struct walls *w, struct err *e)
+{
+	static const char *const hidden[] = { "/boot", "/dev", "/sys", "/root" };
+	static const char *const accounts[] = { "/etc/shadow", "/etc/shadow-", "/etc/gshadow",
+	    "/etc/gshadow-", "/etc/ssh", "/etc/sudoers", "/etc/sudoers.d" };
+	static const char *const kernel[] = { "/proc/sys/kernel/random" };
+
+	if (add_path(&w->reads, "/", e) == -1 ||
+	    add_paths(&w->reads, kernel, NITEMS(kernel), e) == -1 ||
+	    add_paths(&w->hidden, hidden, NITEMS(hidden) - (geteuid() == 0 ? 0 : 1), e) == -1 ||
+	    (!w->signals && add_path(&w->hidden, "/proc", e) == -1))
+		return -1;
+	/* with root's eyes only for a look, which is over before such a file is exchanged */
+	return setup->command == CMD_CHECK ?
+	    add_paths(&w->hidden, accounts, NITEMS(accounts), e) : 0;
+}
+
+/* Name resolution, the CAs that everybody trusts, and what libraries load. */
+static int
+read_system(struct walls *w, struct err *e)
+{
+	static const char *const paths[] = { "/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve",
+	    "/run/NetworkManager", "/run/resolvconf", "/run/connman" };
+
+	return add_paths(&w->reads, paths, NITEMS(paths), e);
+}
+
+static int
+for_keeper(const struct msg_setup *setup, struct walls *w, struct err *e)
+{
+	const struct config *c = &setup->config;
+	const struct ca_conf *ca = c->cas.v;
+	const struct cert_conf *cert = c->certs.v;
+	size_t i;
+
+	if (read_widely(setup, w, e) == -1 || add_path(&w->reads, c->state_dir, e) == -1 ||
+	    add_path(&w->writes, c->state_dir, e) == -1)
+		return -1;
+	for (i = 0; i < c->cas.n; i++)
+		if (add_path(&w->secrets, ca[i].eab_key_file, e) == -1 ||
+		    add_path(&w->reads, ca[i].trust_bundle, e) == -1)
+			return -1;
+	if (w->uid == SANDBOX_STAY)
+		return 0;
+	for (i = 0; i < c->certs.n; i++) {
+		if (add_hook_groups(&cert[i], w, e) == -1 || add_file_group(&cert[i], w, e) == -1)
+			return -1;
+		keep_for_owner(&cert[i], w);
+	}
+	if (setup->command == CMD_CHECK || setup->command == CMD_STATUS || setup->dry_run)
+		w->keep = CAP(CAP_DAC_READ_SEARCH);	/* looks where it may not own anything */
+	return 0;
+}
+
+static int
+for_net(const struct msg_setup *setup, struct walls *w, struct err *e)
+{
+	const struct ca_conf *ca = setup->config.cas.v;
+	size_t i;
+
+	for (i = 0; i < setup->config.cas.n; i++)
+		if (add_path(&w->reads, ca[i].ca_file, e) == -1)
+			return -1;
+	return read_system(w, e);
+}
+
+static int
+for_answer(const struct msg_setup *setup, struct walls *w, struct err *e)
+{
+	const struct cert_conf *cert = setup->config.certs.v;
+	const struct challenge_conf *challenge;
+	size_t i, j;
+
+	for (i = 0; i < setup->config.certs.n; i++) {
+		challenge = cert[i].challenges.v;
+		for (j = 0; j < cert[i].challenges.n; j++)
+			if (add_path(&w->writes, challenge[j].webroot, e) == -1)
+				return -1;
+	}
+	/* a document root belongs to whoever serves it */
+	if (w->writes.n > 0 && w->uid != SANDBOX_STAY)
+		w->keep = CAP(CAP_DAC_OVERRIDE);
+	return read_system(w, e);
+}
+
+static int
+for_control(const struct msg_setup *setup, struct walls *w, struct err *e)
+{
+	const struct cert_conf *cert = setup->config.certs.v;
+	size_t i;
+
+	for (i = 0; w->uid != SANDBOX_STAY && i < setup->config.certs.n; i++)
+		if (add_hook_groups(&cert[i], w, e) == -1)
+			return -1;
+	return read_widely(setup, w, e);
+}
+
+/*
+ * Signals go to any process, and need a right for it; systemd listens to root alone. Both are
+ * asked for only where a hook of the configuration is about that.
+ */
+static int
+for_courier(const struct msg_setup *setup, struct walls *w, struct err *e)
+{
+	const struct cert_conf *cert = setup->config.certs.v;
+	const struct hook_conf *h;
+	bool stays = false;
+	size_t i, j;
+
+	for (i = 0; i < setup->config.certs.n; i++) {
+		h = cert[i].hooks.v;
+		if (w->uid != SANDBOX_STAY && add_hook_groups(&cert[i], w, e) == -1)
+			return -1;
+		for (j = 0; j < cert[i].hooks.n; j++) {
+			w->signals = w->signals || strcmp(h[j].type, "signal") == 0;
+			stays = stays || strcmp(h[j].type, "systemd") == 0;
+		}
+	}
+	if (w->signals && w->uid != SANDBOX_STAY)
+		w->keep = CAP(CAP_KILL);
+	if (stays)
+		w->uid = w->gid = SANDBOX_STAY;
+	return read_widely(setup, w, e);
+}
+
+int
+walls_for(const struct msg_setup *setup, enum role r, struct walls *w, struct err *e)
+{
+	static int (*const of[ROLE_COUNT])(const struct msg_setup *, struct walls *, struct err *) = {
+		[ROLE_KEEPER] = for_keeper,
+		[ROLE_NET] = for_net,
+		[ROLE_ANSWER] = for_answer,
+		[ROLE_CONTROL] = for_control,
+		[ROLE_COURIER] = for_courier,
+	};
+
+	*w = (struct walls){
+		.best_effort = strcmp(setup->config.sandbox, "best-effort") == 0,
+		.kill = sandbox_kills(),
+	};
+	if (find_user(&setup->config, r, &w->uid, &w->gid, e) == 0 && of[r](setup, w, e) == 0)
+		return 0;
+	pack_clear(&walls_pack, w);
+	return err_in(e, "role %s", role_name(r));
+}
+
+/* --- the state folder --- */
+
+struct heir {
+	uid_t	uid;
+	gid_t	gid;
+};
+
+/* What is root's, or of the number that stood for the keeper before it had a name. */
+static bool
+is_to_go(const struct stat *st, const struct heir *h)
+{
+	return st->st_uid != h->uid && (st->st_uid == 0 || st->st_uid == defaults[ROLE_KEEPER].reserve);
+}
+
+static int	give_folder(int fd, const struct heir *, unsigned depth, struct err *e);
+
+static int
+give_entry(int at, const char *name, const struct heir *h, unsigned depth, struct err *e)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : err_sys(e, OUT_HOLD, "%s", name);
+	if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
+		if (fs_open_dir(at, name, &fd, e) == -1)
+			return -1;
+		rc = give_folder(fd, h, depth + 1, e);
+		fs_close(&fd);
+		return rc;
+	}
+	if (!is_to_go(&st, h) || (S_ISREG(st.st_mode) && st.st_nlink != 1))
+		return 0;
+	if (fchownat(at, name, h->uid, st.st_gid == 0 ? h->gid : (gid_t)-1,
+	    AT_SYMLINK_NOFOLLOW) == -1)
+		return err_sys(e, OUT_HOLD, "cannot give %s to user %ju", name, (uintmax_t)h->uid);
+	return 0;
+}
+
+struct giving {
+	int			 at;
+	const struct heir	*heir;
+	unsigned		 depth;
+};
+
+static int
+on_entry(void *arg, const char *name, struct err *e)
+{
+	const struct giving *g = arg;
+
+	return give_entry(g->at, name, g->heir, g->depth, e);
+}
+
+/* Its entries first: a folder that has changed hands is one that is done. */
+static int
+give_folder(int fd, const struct heir *h, unsigned depth, struct err *e)
+{
+	struct giving g = { fd, h, depth };
+	struct stat st;
+
+	if (fs_each(fd, on_entry, &g, e) == -1)
+		return -1;
+	if (fstat(fd, &st) == -1)
+		return err_sys(e, OUT_HOLD, "folder");
+	if (is_to_go(&st, h) && fchown(fd, h->uid, st.st_gid == 0 ? h->gid : (gid_t)-1) == -1)
+		return err_sys(e, OUT_HOLD, "cannot give it to user %ju", (uintmax_t)h->uid);
+	return 0;
+}
+
+/* The folder itself, and those that every run goes through. */
+static bool
+is_foreign(int fd, const struct config *c, const struct heir *h)
+{
+	static const char *const parts[] = { ".", "certs", "accounts", "format" };
+	const struct cert_conf *cert = c->certs.v;
+	char path[512];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < NITEMS(parts); i++)
+		if (fstatat(fd, parts[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && is_to_go(&st, h))
+			return true;
+	for (i = 0; i < c->certs.n; i++) {
+		snprintf(path, sizeof path, "certs/%s", cert[i].name);
+		if (fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_to_go(&st, h))
+			return true;
+	}
+	return false;
+}
+
+static int
+make_store(const char *path, const struct heir *h, struct err *e)
+{
+	const struct fs_mode mode = { 0711, h->uid, h->gid };
+	char *copy = strdup(path), *slash;
+	int parent = -1, fd = -1, rc = -1;
+
+	if (copy == NULL)
+		return err_nomem(e);
+	while ((slash = strrchr(copy, '/')) != NULL && slash != copy && slash[1] == '\0')
+		*slash = '\0';
+	if (slash != NULL && slash[1] != '\0') {
+		*slash = '\0';
+		if (fs_open_root(slash == copy ? "/" : copy, &parent, e) == 0)
+			rc = fs_make_dir(parent, slash + 1, mode, &fd, e);
+	}
+	fs_close(&fd);
+	fs_close(&parent);
+	free(copy);
+	return rc;
+}
+
+int
+walls_own_store(const struct msg_setup *setup, struct err *e)
+{
+	const char *path = setup->config.state_dir;
+	int64_t uid, gid;
+	struct heir heir;
+	int fd, rc = 0;
+
+	if (setup->command == CMD_CHECK || setup->command == CMD_STATUS || setup->dry_run)
+		return 0;
+	if (find_user(&setup->config, ROLE_KEEPER, &uid, &gid, e) == -1)
+		return -1;
+	heir = (struct heir){ (uid_t)uid, (gid_t)gid };
+	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		return errno != ENOENT ? 0 : make_store(path, &heir, e) == 0 ? 0 :
+		    err_in(e, "state folder %s", path);
+	if (uid > 0 && is_foreign(fd, &setup->config, &heir))
+		rc = give_folder(fd, &heir, 0, e);
+	fs_close(&fd);
+	return rc == -1 ? err_in(e, "state folder %s", path) : 0;
+}
+
+/* --- telling --- */
+
+static const char *
+user_text(int64_t uid, char *out, size_t size)
+{
+	char text[ENTRY_MAX];
+	struct passwd pw, *found = NULL;
+
+	if (getpwuid_r((uid_t)uid, &pw, text, sizeof text, &found) == 0 && found != NULL)
+		snprintf(out, size, "%s", found->pw_name);
+	else
+		snprintf(out, size, "%jd", (intmax_t)uid);
+	return out;
+}
+
+static void
+put_capabilities(struct buf *b, int64_t keep)
+{
+	static const struct {
+		unsigned	 number;
+		const char	*name;
+	} known[] = {
+		{ CAP_CHOWN, "CHOWN" }, { CAP_DAC_OVERRIDE, "DAC_OVERRIDE" },
+		{ CAP_DAC_READ_SEARCH, "DAC_READ_SEARCH" }, { CAP_FOWNER, "FOWNER" },
+		{ CAP_KILL, "KILL" },
+	};
+	size_t i;
+
+	if (keep == 0) {
+		buf_str(b, "no capabilities");
+		return;
+	}
+	buf_str(b, "capabilities");
+	for (i = 0; i < NITEMS(known); i++)
+		if ((keep >> known[i].number & 1) != 0)
+			buf_printf(b, " %s", known[i].name);
+}
+
+bool
+walled_wholly(const struct walled *w)
+{
+	return w->missing.n == 0 && w->landlock > 0 && w->calls && w->no_new_privs;
+}
+
+const char *
+walled_text(const struct walled *w, char out[WALLED_TEXT])
+{
+	char user[64];
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, WALLED_TEXT - 1);
+	buf_printf(&b, "user %s, ", user_text(w->uid, user, sizeof user));
+	put_capabilities(&b, w->keep);
+	if (w->landlock > 0)
+		buf_printf(&b, ", files walled off (Landlock %jd)", (intmax_t)w->landlock);
+	else
+		buf_str(&b, ", files NOT walled off");
+	buf_str(&b, w->calls ? ", system calls filtered" : ", system calls NOT filtered");
+	buf_str(&b, w->no_new_privs ? "" : ", new privileges NOT ruled out");
+	for (i = 0; i < w->missing.n; i++)
+		buf_printf(&b, "; %s", w->missing.v[i]);
+	snprintf(out, WALLED_TEXT, "%s", buf_ok(&b) ? buf_cstr(&b) : "too long to tell");
+	buf_clear(&b);
+	return out;
+}
