@@ -87,25 +87,53 @@ add_group(struct walls *w, int64_t gid, struct err *e)
 	return 0;
 }
 
-/* What is told to a group may be put into it, and what a socket lets a group do can be done. */
+/* What a server's group may read is given to this group. */
 static int
 add_hook_groups(const struct cert_conf *cert, struct walls *w, struct err *e)
 {
 	const struct hook_conf *h = cert->hooks.v;
-	const char *path;
 	int64_t uid, gid;
+	size_t i;
+
+	for (i = 0; i < cert->hooks.n; i++)
+		if (h[i].user != NULL && look_up(h[i].user, &uid, &gid) && gid != 0 &&
+		    add_group(w, gid, e) == -1)
+			return -1;
+	return 0;
+}
+
+/* Whoever a server's socket lets in: its group, and where it lets no group in, its owner. */
+static int
+fit_sockets(const struct cert_conf *cert, struct walls *w, struct err *e)
+{
+	const struct hook_conf *h = cert->hooks.v;
+	const char *path;
 	struct stat st;
 	size_t i;
 
 	for (i = 0; i < cert->hooks.n; i++) {
-		if (h[i].user != NULL && look_up(h[i].user, &uid, &gid) && gid != 0 &&
-		    add_group(w, gid, e) == -1)
-			return -1;
 		path = h[i].rpc != NULL ? strchr(h[i].rpc, '/') : NULL;
-		if (path != NULL && stat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-		    st.st_gid != 0 && add_group(w, (int64_t)st.st_gid, e) == -1)
+		if (path == NULL || stat(path, &st) == -1 || !S_ISSOCK(st.st_mode) ||
+		    (st.st_mode & S_IWOTH) != 0)
+			continue;
+		if ((st.st_mode & S_IWGRP) == 0)
+			w->uid = (int64_t)st.st_uid;
+		else if (add_group(w, (int64_t)st.st_gid, e) == -1)
 			return -1;
 	}
+	return 0;
+}
+
+/* For the roles that talk to servers. */
+static int
+reach_servers(const struct msg_setup *setup, struct walls *w, struct err *e)
+{
+	const struct cert_conf *cert = setup->config.certs.v;
+	size_t i;
+
+	for (i = 0; w->uid != SANDBOX_STAY && i < setup->config.certs.n; i++)
+		if (add_hook_groups(&cert[i], w, e) == -1 || fit_sockets(&cert[i], w, e) == -1)
+			return -1;
 	return 0;
 }
 
@@ -245,13 +273,7 @@ for_answer(const struct msg_setup *setup, struct walls *w, struct err *e)
 static int
 for_control(const struct msg_setup *setup, struct walls *w, struct err *e)
 {
-	const struct cert_conf *cert = setup->config.certs.v;
-	size_t i;
-
-	for (i = 0; w->uid != SANDBOX_STAY && i < setup->config.certs.n; i++)
-		if (add_hook_groups(&cert[i], w, e) == -1)
-			return -1;
-	return read_widely(setup, w, e);
+	return reach_servers(setup, w, e) == -1 ? -1 : read_widely(setup, w, e);
 }
 
 /*
@@ -266,10 +288,10 @@ for_courier(const struct msg_setup *setup, struct walls *w, struct err *e)
 	bool stays = false;
 	size_t i, j;
 
+	if (reach_servers(setup, w, e) == -1)
+		return -1;
 	for (i = 0; i < setup->config.certs.n; i++) {
 		h = cert[i].hooks.v;
-		if (w->uid != SANDBOX_STAY && add_hook_groups(&cert[i], w, e) == -1)
-			return -1;
 		for (j = 0; j < cert[i].hooks.n; j++) {
 			w->signals = w->signals || strcmp(h[j].type, "signal") == 0;
 			stays = stays || strcmp(h[j].type, "systemd") == 0;
