@@ -276,6 +276,22 @@ for_control(const struct msg_setup *setup, struct walls *w, struct err *e)
 	return reach_servers(setup, w, e) == -1 ? -1 : read_widely(setup, w, e);
 }
 
+/* It carries keys: it is in the group of the files that have them. */
+static int
+read_keys(const struct msg_setup *setup, struct walls *w, struct err *e)
+{
+	const struct cert_conf *cert = setup->config.certs.v;
+	int64_t uid, gid;
+	size_t i;
+
+	if (find_user(&setup->config, ROLE_KEEPER, &uid, &gid, e) == -1 || add_group(w, gid, e) == -1)
+		return -1;
+	for (i = 0; i < setup->config.certs.n; i++)
+		if (add_file_group(&cert[i], w, e) == -1)
+			return -1;
+	return 0;
+}
+
 /*
  * Signals go to any process, and need a right for it; systemd listens to root alone. Both are
  * asked for only where a hook of the configuration is about that.
@@ -288,7 +304,8 @@ for_courier(const struct msg_setup *setup, struct walls *w, struct err *e)
 	bool stays = false;
 	size_t i, j;
 
-	if (reach_servers(setup, w, e) == -1)
+	if (w->uid != SANDBOX_STAY &&
+	    (reach_servers(setup, w, e) == -1 || read_keys(setup, w, e) == -1))
 		return -1;
 	for (i = 0; i < setup->config.certs.n; i++) {
 		h = cert[i].hooks.v;
@@ -299,9 +316,9 @@ for_courier(const struct msg_setup *setup, struct walls *w, struct err *e)
 	}
 	if (w->signals && w->uid != SANDBOX_STAY)
 		w->keep = CAP(CAP_KILL);
-	if (stays)
-		w->uid = w->gid = SANDBOX_STAY;
-	return read_widely(setup, w, e);
+	if (stays && w->uid != SANDBOX_STAY)
+		w->uid = w->gid = 0;
+	return add_path(&w->reads, setup->config.state_dir, e) == -1 ? -1 : read_widely(setup, w, e);
 }
 
 int
