@@ -191,7 +191,7 @@ take_lock(const char *dir, int *lock, struct err *e)
 {
 	int root = -1, rc;
 
-	if (fs_open_root(dir, &root, e) == -1) {
+	if (fs_open_kept(dir, &root, e) == -1) {
 		if (e->sys != ENOENT)
 			return -1;
 		err_clear(e);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,16 @@ add_paths(struct strs *to, const char *const *paths, size_t n, struct err *e)
 	return 0;
 }
 
+/* From who looks with root's eyes. A file that is exchanged later is not seen at all any more. */
+static int
+hide_accounts(struct walls *w, struct err *e)
+{
+	static const char *const paths[] = { "/etc/shadow", "/etc/shadow-", "/etc/gshadow",
+	    "/etc/gshadow-", "/etc/ssh", "/etc/sudoers", "/etc/sudoers.d" };
+
+	return add_paths(&w->hidden, paths, NITEMS(paths), e);
+}
+
 /*
  * keeper and control read what a server's configuration names, wherever that
  * is: all but what no configuration leads to.
@@ -187,19 +198,14 @@ add_paths(struct strs *to, const char *const *paths, size_t n, struct err *e)
 static int
 read_widely(const struct msg_setup *setup, struct walls *w, struct err *e)
 {
-	static const char *const hidden[] = { "/boot", "/dev", "/sys", "/root" };
-	static const char *const accounts[] = { "/etc/shadow", "/etc/shadow-", "/etc/gshadow",
-	    "/etc/gshadow-", "/etc/ssh", "/etc/sudoers", "/etc/sudoers.d" };
+	static const char *const hidden[] = { "/boot", "/dev", "/proc", "/sys", "/root" };
 	static const char *const kernel[] = { "/proc/sys/kernel/random" };
 
 	if (add_path(&w->reads, "/", e) == -1 ||
 	    add_paths(&w->reads, kernel, NITEMS(kernel), e) == -1 ||
-	    add_paths(&w->hidden, hidden, NITEMS(hidden) - (geteuid() == 0 ? 0 : 1), e) == -1 ||
-	    (!w->signals && add_path(&w->hidden, "/proc", e) == -1))
+	    add_paths(&w->hidden, hidden, NITEMS(hidden) - (geteuid() == 0 ? 0 : 1), e) == -1)
 		return -1;
-	/* with root's eyes only for a look, which is over before such a file is exchanged */
-	return setup->command == CMD_CHECK ?
-	    add_paths(&w->hidden, accounts, NITEMS(accounts), e) : 0;
+	return setup->command == CMD_CHECK ? hide_accounts(w, e) : 0;
 }
 
 /* Name resolution, the CAs that everybody trusts, and what libraries load. */
@@ -276,49 +282,47 @@ for_control(const struct msg_setup *setup, struct walls *w, struct err *e)
 	return reach_servers(setup, w, e) == -1 ? -1 : read_widely(setup, w, e);
 }
 
-/* It carries keys: it is in the group of the files that have them. */
+/* What a hook of this role is about, and what it needs for that: rights only where there is one. */
 static int
-read_keys(const struct msg_setup *setup, struct walls *w, struct err *e)
+fit_hook(const struct hook_conf *h, const struct msg_setup *setup, struct walls *w, struct err *e)
 {
-	const struct cert_conf *cert = setup->config.certs.v;
-	int64_t uid, gid;
-	size_t i;
+	static const char *const processes[] = { "/proc", "/run" };
+	char certs[PATH_MAX];
 
-	if (find_user(&setup->config, ROLE_KEEPER, &uid, &gid, e) == -1 || add_group(w, gid, e) == -1)
-		return -1;
-	for (i = 0; i < setup->config.certs.n; i++)
-		if (add_file_group(&cert[i], w, e) == -1)
-			return -1;
-	return 0;
+	if (strcmp(h->type, "signal") == 0) {
+		w->signals = true;
+		if (w->uid != SANDBOX_STAY)
+			w->keep |= CAP(CAP_KILL);
+		return add_path(&w->reads, h->pid_file, e) == -1 ? -1 :
+		    add_paths(&w->reads, processes, NITEMS(processes), e);
+	}
+	if (strcmp(h->type, "systemd") == 0 && w->uid != SANDBOX_STAY)
+		w->uid = w->gid = 0;	/* systemd listens to root alone */
+	if (strcmp(h->type, "haproxy") != 0)
+		return 0;
+	/* it carries the key to the server, from where nobody else may read it */
+	if (w->uid != SANDBOX_STAY)
+		w->keep |= CAP(CAP_DAC_READ_SEARCH);
+	snprintf(certs, sizeof certs, "%s/certs", setup->config.state_dir);
+	return add_path(&w->reads, certs, e);
 }
 
-/*
- * Signals go to any process, and need a right for it; systemd listens to root alone. Both are
- * asked for only where a hook of the configuration is about that.
- */
 static int
 for_courier(const struct msg_setup *setup, struct walls *w, struct err *e)
 {
 	const struct cert_conf *cert = setup->config.certs.v;
 	const struct hook_conf *h;
-	bool stays = false;
 	size_t i, j;
 
-	if (w->uid != SANDBOX_STAY &&
-	    (reach_servers(setup, w, e) == -1 || read_keys(setup, w, e) == -1))
+	if (reach_servers(setup, w, e) == -1 || hide_accounts(w, e) == -1 || read_system(w, e) == -1)
 		return -1;
 	for (i = 0; i < setup->config.certs.n; i++) {
 		h = cert[i].hooks.v;
-		for (j = 0; j < cert[i].hooks.n; j++) {
-			w->signals = w->signals || strcmp(h[j].type, "signal") == 0;
-			stays = stays || strcmp(h[j].type, "systemd") == 0;
-		}
+		for (j = 0; j < cert[i].hooks.n; j++)
+			if (fit_hook(&h[j], setup, w, e) == -1)
+				return -1;
 	}
-	if (w->signals && w->uid != SANDBOX_STAY)
-		w->keep = CAP(CAP_KILL);
-	if (stays && w->uid != SANDBOX_STAY)
-		w->uid = w->gid = 0;
-	return add_path(&w->reads, setup->config.state_dir, e) == -1 ? -1 : read_widely(setup, w, e);
+	return 0;
 }
 
 int

@@ -29,7 +29,7 @@ struct fs_mode {
 /* Opens a directory by absolute path, each component; refuses parents writable by others. */
 MUST_CHECK int fs_open_root(const char *path, int *fd, struct err *e);
 
-/* The same, but as root the folder itself, not its parents, may be any user's: only to be looked at. */
+/* The same, but as root the folder itself, not its parents, may be any user's: the keeper's. */
 MUST_CHECK int fs_open_kept(const char *path, int *fd, struct err *e);
 
 /* A directory beneath at; rel may have several components. *fd is the caller's to close. */
