@@ -84,9 +84,7 @@ call_json(struct call *c, int status, struct buf *b)
 	}
 	c->reply->status = status;
 	c->reply->type = "application/json";
-	buf_clear(&c->reply->body);
-	c->reply->body = *b;
-	buf_init(b, 0);
+	reply_body(c->reply, b);
 	return 0;
 }
 
@@ -356,8 +354,7 @@ put_problem(struct call *c)
 	buf_init(&b, HTTP_BODY_MAX);
 	json_begin(&j, &b);
 	problem_json(p, &j, NULL);
-	buf_clear(&c->reply->body);
-	c->reply->body = b;
+	reply_body(c->reply, &b);
 	c->reply->status = p->status;
 	c->reply->type = "application/problem+json";
 	if (p->retry_after != 0)

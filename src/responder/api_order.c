@@ -317,7 +317,7 @@ check_limits(struct call *c, const struct wish *w)
 		snprintf(key, sizeof(key), "%s %s", id, w->idents[i].value);
 		if (!limits_allow(l, LIMIT_PAUSE, key, c->now, &wait)) {
 			problem_set(&c->problem, 429, "rateLimited",
-			    "the account is paused for %s: visit the link to unpause it",
+			    "the account is paused for %s: visit https://kamcert.invalid/unpause",
 			    w->idents[i].value);
 			c->problem.link = "<https://kamcert.invalid/unpause>;rel=\"unpause\"";
 			return -1;

@@ -65,7 +65,8 @@ const struct fault fault_table_http[] = {
 	{ "compound", "A32", AT_REQUEST, REQ_PROBLEM, 403, "compound", "a problem with sub-problems" },
 	{ "problem-escapes", "A45", AT_REQUEST, REQ_TEXT, 0, NULL, "terminal escapes in the detail" },
 	{ "problem-newlines", "A45", AT_REQUEST, REQ_TEXT, 1, NULL, "line breaks in the detail" },
-	{ "problem-1m", "A45", AT_REQUEST, REQ_TEXT, 2, NULL, "200 KB of detail" },
+	{ "problem-200k", "A45", AT_REQUEST, REQ_TEXT, 2, NULL, "200 KiB of detail" },
+	{ "problem-1m", "A45", AT_REQUEST, REQ_TEXT, 5, NULL, "1 MiB of detail" },
 	{ "problem-utf8", "A45", AT_REQUEST, REQ_TEXT, 3, NULL, "bad UTF-8 in the detail" },
 	{ "problem-format", "A45", AT_REQUEST, REQ_TEXT, 4, NULL, "format directives in the detail" },
 
@@ -87,7 +88,8 @@ const struct fault fault_table_http[] = {
 	{ "json-nested", "A13", AT_BODY, BODY_NESTED, 200000, NULL, "200 000 nested arrays" },
 	{ "json-tiny", "A13", AT_BODY, BODY_TINY, 1048576, NULL, "1 MiB of tiny objects" },
 	{ "json-keys", "A13", AT_BODY, BODY_KEYS, 1000000, NULL, "10^6 keys" },
-	{ "bomb", "A14", AT_BODY, BODY_BOMB, 0, NULL, "a compressed body that was not asked for" },
+	{ "bomb", "A14", AT_BODY, BODY_BOMB, 8000000, NULL,
+	    "8 MB of JSON as 48 KiB of gzip that was not asked for" },
 	{ "url-http", "A18", AT_BODY, BODY_URL, 0, "http://127.0.0.1", "http URLs" },
 	{ "url-file", "A18", AT_BODY, BODY_URL, 1, "file:///etc/passwd", "file URLs" },
 	{ "url-ftp", "A18", AT_BODY, BODY_URL, 1, "ftp://127.0.0.1/x", "ftp URLs" },
@@ -132,9 +134,8 @@ put_problem_kind(struct call *c, const struct fault *f)
 {
 	char detail[128];
 
-	snprintf(detail, sizeof(detail), "\"fault %s\"", f->name);
-	if (strcmp(f->name, "paused") == 0)
-		reply_header(c->reply, "Link", "<https://kamcert.invalid/unpause>;rel=\"help\"");
+	snprintf(detail, sizeof(detail), "\"fault %s%s\"", f->name, strcmp(f->name, "paused") == 0 ?
+	    ": visit https://kamcert.invalid/unpause" : "");
 	if (strcmp(f->name, "terms-changed") == 0)
 		reply_header(c->reply, "Link", "<%s/terms>;rel=\"terms-of-service\"", c->base);
 	put_problem_body(c, f->number, f->text, detail);
@@ -169,17 +170,18 @@ put_hostile_text(struct call *c, int which)
 	static const char *const rows[] = {
 		"\"\\u001b[2J\\u001b]0;owned\\u0007 and \\u009b31m\"",
 		"\"first\\nkamcert: all is well\\r\\nlevel=info fake=line\"", NULL,
-		"\"\xff\xfe\xc0\xaf\"", "\"%s%s%s%n%n %1000000d\"",
+		"\"\xff\xfe\xc0\xaf\"", "\"%s%s%s%n%n %1000000d\"", NULL,
 	};
+	size_t n = which == 5 ? 1024 * 1024 : 200 * 1024;
 	struct buf b;
 
 	if (rows[which] != NULL) {
 		put_problem_body(c, 403, "unauthorized", rows[which]);
 		return;
 	}
-	buf_init(&b, 256 * 1024);
+	buf_init(&b, n + 64);
 	buf_u8(&b, '"');
-	while (b.n < 200 * 1024 && buf_ok(&b))
+	while (b.n < n && buf_ok(&b))
 		buf_str(&b, "and on ");
 	buf_u8(&b, '"');
 	put_problem_body(c, 403, "unauthorized", buf_cstr(&b));
@@ -322,17 +324,57 @@ put_html(struct reply *r)
 	buf_str(&r->body, "<!DOCTYPE html><html><body>Sign in to this network</body></html>");
 }
 
-/* gzip of nothing much, said to be the body. */
+/* RFC 1951 section 3.1.1: bits fill octets from the lowest one up. */
+struct bits {
+	struct buf	*out;
+	uint32_t	 held;
+	unsigned	 n;
+};
+
 static void
-put_bomb(struct reply *r)
+put_bits(struct bits *b, uint32_t value, unsigned n)
+{
+	b->held |= value << b->n;
+	for (b->n += n; b->n >= 8; b->n -= 8, b->held >>= 8)
+		buf_u8(b->out, (uint8_t)b->held);
+}
+
+/* RFC 1952 section 8, one octet more. */
+static uint32_t
+crc_more(uint32_t crc, uint8_t octet)
+{
+	crc = ~crc ^ octet;
+	for (int i = 0; i < 8; i++)
+		crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+	return ~crc;
+}
+
+/*
+ * A good gzip file of a good JSON object, a brace, many spaces and a brace, whose 48 KiB become
+ * f->number octets: one block of fixed codes (RFC 1951 section 3.2.6), each copying 258 octets from one back.
+ */
+static void
+put_bomb(struct reply *r, const struct fault *f)
 {
 	static const uint8_t head[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3 };
+	struct bits b = { .out = &r->body };
+	uint32_t copies = (uint32_t)f->number / 258, crc = crc_more(crc_more(0, '{'), ' ');
 
 	buf_reset(&r->body);
 	reply_header(r, "Content-Encoding", "gzip");
 	buf_put(&r->body, span_of(head, sizeof(head)));
-	for (int i = 0; i < 10000; i++)
-		buf_str(&r->body, "\xec\xc1\x01\x01");
+	put_bits(&b, 3, 3);		/* the last block, fixed codes */
+	put_bits(&b, 0xd5, 8);		/* '{', '}' and ' ': 0x30 and the octet, highest bit first */
+	put_bits(&b, 0x0a, 8);
+	for (uint32_t i = 0; i < copies; i++)
+		put_bits(&b, 0xa3, 8 + 5);	/* length 258: 0xc5; distance 1: five zeros */
+	put_bits(&b, 0xb5, 8);
+	put_bits(&b, 0, 7 + 7);		/* the end of the block, and of the octet */
+	for (uint32_t i = 0; i < copies * 258; i++)
+		crc = crc_more(crc, ' ');
+	crc = crc_more(crc, '}');
+	for (uint32_t i = 0, size = copies * 258 + 3; i < 8; i++)
+		buf_u8(&r->body, (uint8_t)((i < 4 ? crc : size) >> 8 * (i & 3)));
 }
 
 static void
@@ -396,7 +438,7 @@ fault_body(struct call *c, const struct fault *f)
 		fill(body, f);
 		break;
 	case BODY_BOMB:
-		put_bomb(c->reply);
+		put_bomb(c->reply, f);
 		break;
 	case BODY_DATE:
 		put_other_date(c, f->number);

@@ -19,9 +19,9 @@ enum action {
 	/* records */
 	DO_BAD_MAC, DO_OVERSIZED, DO_TRUNCATED, DO_EMPTY, DO_GARBAGE_TYPE, DO_BAD_VERSION,
 	/* switches */
-	DO_VERSION, DO_SUITE, DO_GROUP, DO_SIGNATURE, DO_ALPN, DO_RETRY, DO_NO_SENTINEL, DO_FRAGMENT,
+	DO_VERSION, DO_GROUP, DO_SIGNATURE, DO_ALPN, DO_RETRY, DO_NO_SENTINEL, DO_FRAGMENT,
 	/* messages bent in what they say */
-	DO_EXTENSION, DO_OLD_VERSION,
+	DO_EXTENSION, DO_OLD_VERSION, DO_SUITE,
 	/* when the handshake is over */
 	DO_KEY_UPDATES, DO_TICKETS, DO_WARNINGS, DO_EMPTY_RECORDS, DO_FATAL,
 };
@@ -67,7 +67,7 @@ const struct fault fault_table_tls[] = {
 	ACTION("tls-downgrade", "TLS 1.2 without the downgrade sentinel", DO_NO_SENTINEL, TLS_1_2),
 	ACTION("tls-1.1", "ServerHello says TLS 1.1", DO_OLD_VERSION, 0x0302),
 	ACTION("tls-1.0", "ServerHello says TLS 1.0", DO_OLD_VERSION, 0x0301),
-	ACTION("tls-unoffered-suite", "a suite that may not have been offered", DO_SUITE, 0x1303),
+	ACTION("tls-unoffered-suite", "a suite that was not offered", DO_SUITE, 0x1304),
 	ACTION("tls-unoffered-group", "a group without a key share", DO_GROUP, 24),
 	ACTION("tls-unoffered-signature", "a signature algorithm of another kind", DO_SIGNATURE, 0x0503),
 	ACTION("tls-unoffered-alpn", "a protocol that was not offered", DO_ALPN, 0),
@@ -133,6 +133,19 @@ bend_extensions(struct bent *b, uint8_t type, struct buf *msg)
 	put_long_length(msg);
 }
 
+/* ServerHello: header, version, random, session id, suite (RFC 8446 section 4.1.3). */
+static void
+bend_hello(struct bent *b, uint8_t type, struct buf *msg)
+{
+	size_t at = b->action == DO_OLD_VERSION ? 4 : msg->n > 38 ? 39u + msg->p[38] : msg->n;
+
+	if ((b->action != DO_OLD_VERSION && b->action != DO_SUITE) || type != TLS_MSG_SERVER_HELLO ||
+	    at + 2 > msg->n)
+		return;
+	msg->p[at] = (uint8_t)(b->number >> 8);
+	msg->p[at + 1] = (uint8_t)b->number;
+}
+
 static void
 on_message(void *arg, struct tls_conn *conn, uint8_t type, struct buf *msg)
 {
@@ -141,10 +154,7 @@ on_message(void *arg, struct tls_conn *conn, uint8_t type, struct buf *msg)
 
 	(void)conn;
 	bend_extensions(b, type, msg);
-	if (b->action == DO_OLD_VERSION && type == TLS_MSG_SERVER_HELLO && msg->n > 6) {
-		msg->p[4] = (uint8_t)(b->number >> 8);
-		msg->p[5] = (uint8_t)b->number;
-	}
+	bend_hello(b, type, msg);
 	if (b->action > DO_BEFORE || type != (uint8_t)b->number || msg->n < 5 || b->done)
 		return;
 	b->done = true;
@@ -220,9 +230,6 @@ set_switches(struct bent *b)
 	case DO_OLD_VERSION:
 		/* TLS 1.3 does not look at the old field (RFC 8446 section 4.1.3). */
 		f->version = TLS_1_2;
-		break;
-	case DO_SUITE:
-		f->suite = (uint16_t)b->number;
 		break;
 	case DO_GROUP:
 		f->group = (uint16_t)b->number;

@@ -317,8 +317,6 @@ http_read_answer(struct span in, bool eof, struct buf *scratch, struct http_answ
 
 /* --- replies --- */
 
-#define REPLY_MAX (16 * 1024 * 1024)
-
 void
 reply_init(struct reply *r)
 {
@@ -333,6 +331,15 @@ reply_clear(struct reply *r)
 {
 	buf_clear(&r->head);
 	buf_clear(&r->body);
+}
+
+void
+reply_body(struct reply *r, struct buf *b)
+{
+	buf_clear(&r->body);
+	r->body = *b;
+	r->body.max = REPLY_MAX;
+	buf_init(b, 0);
 }
 
 void

@@ -156,6 +156,8 @@ enum http_result http_read_answer(struct span in, bool eof, struct buf *scratch,
 
 /* --- a reply on its way out --- */
 
+#define REPLY_MAX (16 * 1024 * 1024)
+
 struct reply {
 	int			 status;
 	const char		*type;		/* NULL: no Content-Type */
@@ -167,6 +169,9 @@ struct reply {
 
 void		reply_init(struct reply *);
 void		reply_clear(struct reply *);
+
+/* Takes the buffer over; it may become longer, as faults want it. */
+void		reply_body(struct reply *, struct buf *);
 void		reply_header(struct reply *, const char *name, const char *fmt, ...) PRINTF(3, 4);
 
 /* The octets of the reply as HTTP/1.1 wants them. */

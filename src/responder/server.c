@@ -309,7 +309,7 @@ put_reply(struct conn *c, struct reply *r, bool head_only)
 		put_broken(c, r, head_only);
 	if (r->close)
 		c->ending = true;
-	if (!buf_ok(&c->out))
+	if (!buf_ok(&c->out) || !buf_ok(&r->body))
 		c->ending = true;
 }
 
