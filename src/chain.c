@@ -21,6 +21,7 @@ struct chain {
 	struct certs	 certs;		/* leaf first, without root */
 	struct strs	 extra;
 	int64_t		 valid_from;
+	struct path_worth worth;
 };
 
 /* --- the leaf by itself --- */
@@ -250,19 +251,24 @@ latest_begin(STACK_OF(X509) *path, int64_t now)
 
 /* --- all together --- */
 
-/* *culprit is the index of the certificate to go without, if it does not hold. */
+/* A path that holds, or the index of the certificate to go without. */
+struct finding {
+	int			culprit;
+	struct path_worth	worth;
+};
+
 static int
-path_holds(STACK_OF(X509) *path, const struct chain_in *in, int *culprit, struct err *e)
+path_holds(STACK_OF(X509) *path, const struct chain_in *in, struct finding *f, struct err *e)
 {
 	struct path_in to_root = {
 		.offered = path, .at = latest_begin(path, in->now), .trust = in->trust,
-		.bundle = in->bundle, .any_root = in->any_root,
+		.bundle = in->bundle, .any_root = in->any_root, .crls = in->crls,
 	};
 
-	if (each_holds(path, in, culprit, e) == -1)
+	if (each_holds(path, in, &f->culprit, e) == -1)
 		return -1;
-	*culprit = sk_X509_num(path) - 1;
-	return path_prove(&to_root, e);
+	f->culprit = sk_X509_num(path) - 1;
+	return path_prove(&to_root, &f->worth, e);
 }
 
 /*
@@ -272,12 +278,13 @@ path_holds(STACK_OF(X509) *path, const struct chain_in *in, int *culprit, struct
  * is left out, until a path holds. The first failure is the one to tell.
  */
 static STACK_OF(X509) *
-find_path(STACK_OF(X509) *sent, X509 *leaf, const struct chain_in *in, struct err *e)
+find_path(STACK_OF(X509) *sent, X509 *leaf, const struct chain_in *in, struct path_worth *worth,
+    struct err *e)
 {
 	STACK_OF(X509) *path = NULL;
 	struct path_links links;
+	struct finding f = { 0 };
 	struct err later;
-	int culprit = 0;
 
 	path_links_init(&links, sent);
 	for (int tries = 0; tries < sk_X509_num(sent); tries++) {
@@ -287,12 +294,14 @@ find_path(STACK_OF(X509) *sent, X509 *leaf, const struct chain_in *in, struct er
 			(void)err_nomem(e);
 			return NULL;
 		}
-		if (path_holds(path, in, &culprit, told) == 0)
+		if (path_holds(path, in, &f, told) == 0) {
+			*worth = f.worth;
 			return path;
-		if (culprit > 0)
-			path_ban(&links, sk_X509_value(path, culprit));
+		}
+		if (f.culprit > 0)
+			path_ban(&links, sk_X509_value(path, f.culprit));
 		sk_X509_pop_free(path, X509_free);
-		if (culprit == 0 || told->class != OUT_REFUSE)
+		if (f.culprit == 0 || told->class != OUT_REFUSE)
 			break;
 	}
 	return NULL;
@@ -331,7 +340,7 @@ check(struct chain *c, STACK_OF(X509) *sent, const struct chain_in *in, struct e
 	    is_well_formed(leaf, 1, e) == -1 ||
 	    purpose_fits(leaf, e) == -1 ||
 	    dates_hold(leaf, 1, in, e) == -1 ||
-	    (path = find_path(sent, leaf, in, e)) == NULL ||
+	    (path = find_path(sent, leaf, in, &c->worth, e)) == NULL ||
 	    add_issuers(c, path, e) == -1)
 		goto out;
 	c->valid_from = latest_begin(path, in->now);
@@ -407,6 +416,23 @@ int64_t
 chain_valid_from(const struct chain *c)
 {
 	return c->valid_from;
+}
+
+int
+chain_is_as_good(const struct chain *c, const struct chain *old, struct err *e)
+{
+	char ends[TIME_TEXT], leaf[TIME_TEXT];
+
+	if (c->worth.ends < chain_leaf(c)->not_after &&
+	    old->worth.ends >= chain_leaf(old)->not_after)
+		return err_set(e, OUT_REFUSE, "worse than the one in service: an issuer or the root "
+		    "ends at %s, before the leaf at %s, and none did before",
+		    text_time(c->worth.ends, ends), text_time(chain_leaf(c)->not_after, leaf));
+	if (c->worth.bits < old->worth.bits)
+		return err_set(e, OUT_REFUSE, "worse than the one in service: a key of an issuer or "
+		    "the root has %d bits of security, and none had less than %d before",
+		    c->worth.bits, old->worth.bits);
+	return 0;
 }
 
 void

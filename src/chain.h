@@ -4,8 +4,8 @@
  * struct chain has one maker, chain_check(), and install takes nothing else:
  * what was not checked cannot reach a server. What goes in are octets from a
  * CA that may be hostile, what comes out is written anew from what was
- * parsed. All checks are local; revocation and what a server really serves
- * are not looked at here. Time is an argument.
+ * parsed. All checks are local: lists of revoked certificates are given, and
+ * what a server really serves is not looked at here. Time is an argument.
  */
 #ifndef KAMCERT_CHAIN_H
 #define KAMCERT_CHAIN_H
@@ -29,6 +29,7 @@ struct chain_in {
 	bool			 any_root;	/* a rehearsal's: the last issuer sent is believed */
 	struct span	 active;	/* SHA-256 of the leaf in service; empty: none */
 	const struct strs *serials;	/* seen before, as cert_facts.serial; NULL: none */
+	const struct list *crls;	/* struct blob: lists of revoked certificates; NULL: none */
 };
 
 /*
@@ -58,6 +59,14 @@ const struct strs *chain_extra_names(const struct chain *);
  * after the check's now. Installing waits for it.
  */
 int64_t	chain_valid_from(const struct chain *);
+
+/*
+ * Is it worse than the one in service, for the phones in the field: does an
+ * issuer or the root end before the leaf, or is a key of theirs weaker, where
+ * that was not so before? -1 with REFUSE and what is worse.
+ */
+MUST_CHECK int	chain_is_as_good(const struct chain *, const struct chain *in_service,
+		    struct err *e);
 
 /* Append cert.pem, chain.pem (empty for a chain of one) and fullchain.pem. */
 void	chain_put_cert(const struct chain *, struct buf *);

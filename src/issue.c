@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "keeper.h"
 #include "rehearse.h"
+#include "revocation.h"
+#include "standing.h"
 
 #define ORDER_MS	(15 * 60 * 1000)	/* for all of an order */
 
@@ -364,6 +366,7 @@ describe_chain(const struct job *j, struct chain_in *in)
 	in->ca_now = j->ca_time;
 	in->trust = j->keeper->trust;
 	in->bundle = ca->trust_bundle;
+	in->crls = revocation_lists(j->keeper);
 	/* a staging CA's roots are in nobody's trust store */
 	in->any_root = j->kind == JOB_REHEARSE;
 	in->serials = j->kind == JOB_ISSUE ? &j->record.serials : NULL;
@@ -406,10 +409,15 @@ issue_chain(struct job *j, struct err *e)
 	if (j->chain_asked == 0)
 		return JOB_WAIT;
 	describe_chain(j, &in);
-	if (chain_check(&in, &j->chain, e) == 0) {
+	switch (standing_judge(j, &in, e)) {
+	case JOB_WAIT:
+		return JOB_WAIT;
+	case JOB_DONE:
 		tell_net(j, true);
 		report_extra_names(j);
 		return JOB_DONE;
+	case JOB_FAILED:
+		break;
 	}
 	tell_net(j, false);
 	if (e->class == OUT_REFUSE && j->chains_left > 0)

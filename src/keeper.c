@@ -10,6 +10,7 @@
 #include "account.h"
 #include "errand.h"
 #include "instance.h"
+#include "revocation.h"
 
 static void	finish(struct keeper *, enum outcome);
 
@@ -406,6 +407,7 @@ stop(void *arg)
 	instances_free(k);
 	errands_free(k);
 	accounts_free(k);
+	revocation_free(k);
 	trust_free(k->trust);
 	store_free(k->store);
 	pack_clear(message_info(MSG_SETUP)->pack, &k->setup);

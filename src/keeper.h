@@ -28,6 +28,7 @@ struct keeper {
 	struct account		*accounts;
 	struct instance		*instances;
 	struct errands		*errands;
+	struct revocation	*revocation;		/* lists that chains name; NULL: none yet */
 	struct job		**jobs;
 	size_t			 njobs;
 	size_t			 orders;		/* that net has */

@@ -149,7 +149,7 @@ lacks_issuer(struct look *l, STACK_OF(X509) *certs)
 	    cert_dates(leaf, &in.at, &until) == -1)
 		return false;
 	in.at = until;
-	return path_prove(&in, &e) == -1 && e.class == OUT_REFUSE;
+	return path_prove(&in, NULL, &e) == -1 && e.class == OUT_REFUSE;
 }
 
 static void

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <string.h>
 
 #include <openssl/bn.h>
@@ -9,6 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "cert.h"
+#include "crl.h"
 #include "ossl.h"
 #include "path.h"
 
@@ -154,6 +156,78 @@ refuse(X509_STORE_CTX *ctx, const char *bundle, struct err *e)
 	}
 }
 
+/* What is wrong with a list that is looked into; by depth of its certificate. */
+struct crl_trouble {
+	int	 depth;		/* -1: none */
+};
+
+/* Only what a sound list says counts: a forged one must not hold a renewal up. */
+static int
+on_verify(int ok, X509_STORE_CTX *ctx)
+{
+	struct crl_trouble *trouble = X509_STORE_CTX_get_app_data(ctx);
+	int depth = X509_STORE_CTX_get_error_depth(ctx);
+
+	switch (X509_STORE_CTX_get_error(ctx)) {
+	case X509_V_ERR_CERT_REVOKED:
+		if (ok || trouble->depth != depth)
+			return ok;
+		break;
+	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+	case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+	case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+	case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+	case X509_V_ERR_INVALID_EXTENSION:
+	case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+		if (ok || X509_STORE_CTX_get0_current_crl(ctx) == NULL)
+			return ok;
+		trouble->depth = depth;
+		break;
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+	case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+	case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+		break;
+	default:
+		return ok;
+	}
+	X509_STORE_CTX_set_error(ctx, X509_V_OK);
+	return 1;
+}
+
+/* What is no list is passed over. */
+static int
+parse_lists(const struct list *lists, STACK_OF(X509_CRL) *crls, struct err *e)
+{
+	const struct blob *b = lists != NULL ? lists->v : NULL;
+	X509_CRL *crl;
+
+	if (crls == NULL)
+		return err_nomem(e);
+	for (size_t i = 0; lists != NULL && i < lists->n; i++)
+		if ((crl = crl_parse(blob_span(&b[i]))) != NULL && sk_X509_CRL_push(crls, crl) == 0) {
+			X509_CRL_free(crl);
+			return err_nomem(e);
+		}
+	return 0;
+}
+
+/* Borrows lists and trouble for as long as ctx lives. */
+static int
+look_into(X509_STORE_CTX *ctx, STACK_OF(X509_CRL) *crls, struct crl_trouble *trouble,
+    struct err *e)
+{
+	if (sk_X509_CRL_num(crls) == 0)
+		return 0;
+	X509_STORE_CTX_set0_crls(ctx, crls);
+	X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	X509_STORE_CTX_set_verify_cb(ctx, on_verify);
+	return X509_STORE_CTX_set_app_data(ctx, trouble) == 1 ? 0 : err_nomem(e);
+}
+
 /*
  * X509_V_FLAG_X509_STRICT is left out on purpose: it wants key identifiers
  * and critical bits that no client asks for and private CAs leave out.
@@ -200,21 +274,86 @@ root_alone_is_ours(STACK_OF(X509) *built, STACK_OF(X509) *offered, struct err *e
 	return 0;
 }
 
+static bool
+is_revoked(X509 *x, const struct path_in *in, STACK_OF(X509_CRL) *crls)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	struct crl_trouble trouble = { -1 };
+	X509_STORE *store = NULL;
+	struct err ignored;
+	bool revoked = false;
+
+	if (ctx != NULL && trust_get(in->trust, in->bundle, &store, &ignored) == 0 &&
+	    X509_STORE_CTX_init(ctx, store, x, in->offered) == 1) {
+		X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)in->at);
+		if (look_into(ctx, crls, &trouble, &ignored) == 0)
+			revoked = X509_verify_cert(ctx) != 1 &&
+			    X509_STORE_CTX_get_error(ctx) == X509_V_ERR_CERT_REVOKED;
+	}
+	X509_STORE_CTX_free(ctx);
+	return revoked;
+}
+
+/* What is sent along for others, and is not on our way: phones may go that way. */
+static int
+others_hold(STACK_OF(X509) *built, const struct path_in *in, STACK_OF(X509_CRL) *crls,
+    struct err *e)
+{
+	char name[CERT_NAME_MAX];
+
+	if (in->any_root || sk_X509_CRL_num(crls) == 0)
+		return 0;
+	for (int i = 1; i < sk_X509_num(in->offered); i++) {
+		X509 *x = sk_X509_value(in->offered, i);
+
+		if (index_of(built, x) == -1 && is_revoked(x, in, crls))
+			return err_set(e, OUT_REFUSE, "certificate %d (%s): RFC 5280 section 6.3: "
+			    "certificate revoked", i + 1, cert_name(x, name));
+	}
+	return 0;
+}
+
+static void
+weigh(STACK_OF(X509) *built, struct path_worth *worth)
+{
+	int64_t from, until;
+	int bits;
+
+	*worth = (struct path_worth){ .ends = INT64_MAX, .bits = INT_MAX };
+	for (int i = 1; i < sk_X509_num(built); i++) {
+		X509 *x = sk_X509_value(built, i);
+
+		if (cert_dates(x, &from, &until) == 0 && until < worth->ends)
+			worth->ends = until;
+		bits = EVP_PKEY_get_security_bits(X509_get0_pubkey(x));
+		if (bits < worth->bits)
+			worth->bits = bits;
+	}
+}
+
 int
-path_prove(const struct path_in *in, struct err *e)
+path_prove(const struct path_in *in, struct path_worth *worth, struct err *e)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	STACK_OF(X509) *believed = sk_X509_new_null();
+	STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
+	STACK_OF(X509) *built;
+	struct crl_trouble trouble = { -1 };
 	int rc = -1;
 
-	if (start(ctx, in, believed, e) == 0) {
-		if (X509_verify_cert(ctx) == 1)
-			rc = root_alone_is_ours(X509_STORE_CTX_get0_chain(ctx), in->offered, e);
-		else
+	if (parse_lists(in->crls, crls, e) == 0 && start(ctx, in, believed, e) == 0 &&
+	    look_into(ctx, crls, &trouble, e) == 0) {
+		built = X509_verify_cert(ctx) == 1 ? X509_STORE_CTX_get0_chain(ctx) : NULL;
+		if (built == NULL)
 			(void)refuse(ctx, in->bundle, e);
+		else if (root_alone_is_ours(built, in->offered, e) == 0)
+			rc = others_hold(built, in, crls, e);
+		if (rc == 0 && worth != NULL)
+			weigh(built, worth);
 	}
 	ERR_clear_error();
 	X509_STORE_CTX_free(ctx);
 	sk_X509_free(believed);
+	sk_X509_CRL_pop_free(crls, X509_CRL_free);
 	return rc;
 }

@@ -49,13 +49,23 @@ struct path_in {
 	struct trust		*trust;
 	const char		*bundle;	/* NULL: the system's */
 	bool			 any_root;	/* where it leads to is not looked at */
+	const struct list	*crls;		/* struct blob: lists of revoked certificates; NULL: none */
+};
+
+/* What a path is worth beyond its leaf. */
+struct path_worth {
+	int64_t	 ends;		/* of issuers and root, the first to end; unix seconds */
+	int	 bits;		/* of security, of the weakest of their keys */
 };
 
 /*
  * libcrypto finds a path for a TLS server from the first of those offered
  * through others of them, and none else, to a root (RFC 5280
- * section 6.1). REFUSE names the certificate, 1 being the leaf.
+ * section 6.1), and none of them is on a list of its issuer's. That there is
+ * no list for one is no matter, and neither is one that is old or not signed
+ * as it should be. REFUSE names the certificate, 1 being the leaf. worth may be
+ * NULL.
  */
-MUST_CHECK int	path_prove(const struct path_in *, struct err *e);
+MUST_CHECK int	path_prove(const struct path_in *, struct path_worth *, struct err *e);
 
 #endif

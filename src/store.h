@@ -6,6 +6,7 @@
  *	    lock				0600	kernel lock of whoever works in here
  *	    index				0600	see index.h
  *	    daemon				0600	kernel lock of the daemon, also while it sleeps
+ *	    crls/				0700	see revocation.h
  *	    accounts/				0700
  *		<ca>/				0700	account.key account.json ledger.json
  *	    certs/				0711

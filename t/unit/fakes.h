@@ -43,6 +43,8 @@ enum fake_reload {
 	RELOAD_DIES,		/* control ends instead of an answer */
 };
 
+enum fake_list { LIST_NONE, LIST_GOOD, LIST_REVOKED, LIST_FORGED, LIST_LOST, LIST_HTML };
+
 /* Where net is in an order; each is passed once. */
 enum fake_net_step { NET_TASK, NET_SIGNED, NET_SOLVED, NET_CSR, NET_OFFERED, NET_TAKEN, NET_STEPS };
 
@@ -83,6 +85,10 @@ struct script {
 	int			 refuses;	/* errno: nobody answers there */
 	bool			 behind_nat, not_own;
 	int64_t			 skew;		/* of the CA's clock */
+
+	enum fake_list		 list;		/* of revoked certificates; NONE: the chain names none */
+	const char		*inter_key;	/* type of another intermediate's; NULL: the usual one */
+	int64_t			 inter_days;	/* that this one has left; 0: ten years */
 
 	bool			 net_dies;
 	enum fake_net_step	 net_dies_at;

@@ -33,12 +33,33 @@ fake_names_on_lookup(void *arg UNUSED, struct message *m)
 	fake_send(ROLE_ANSWER, MSG_LOOKED, m->id, &out);
 }
 
+static void
+send_list(const struct message *m)
+{
+	struct msg_fetched out = { .status = script.list == LIST_LOST ? 404 : 200 };
+	struct buf der;
+
+	if (fake_comes("list"))
+		return;
+	buf_init(&der, 65536);
+	fake_net_put_list(&der);
+	out.body = (struct blob){ der.p, der.n };
+	fake_send(ROLE_NET, MSG_FETCHED, m->id, &out);
+	buf_clear(&der);
+}
+
 void
 fake_names_on_fetch(void *arg UNUSED, struct message *m)
 {
 	struct msg_fetched out = { .status = script.answers != 0 ? script.answers : 200,
 		.global = true, .own = !script.not_own, .open = !script.behind_nat };
 
+	const struct msg_fetch *body = m->body;
+
+	if (strcmp(body->url, FAKE_LIST_URL) == 0) {
+		send_list(m);
+		return;
+	}
 	if (fake_comes(NULL))
 		return;
 	if (script.refuses != 0) {

@@ -29,6 +29,7 @@ static struct order orders[ORDERS_MAX];
 static size_t norders;
 static unsigned issued;
 static struct testca_cert *root, *inter;
+static struct testca_cert *other;	/* intermediate of this run, if the script wants one */
 static char secret[65];
 
 static void	offer(struct fake_task *);
@@ -71,7 +72,35 @@ issue_leaf(const struct fake_task *t, enum fake_chain kind)
 	}
 	if (kind != CHAIN_WRONG_KEY)
 		spec.csr = blob_span(&t->csr);
-	return testca_issue(inter, &spec);
+	return testca_issue(other != NULL ? other : inter, &spec);
+}
+
+/* One with a list, a key or an end of its own. */
+static void
+make_other(void)
+{
+	int64_t now = (int64_t)time(NULL);
+	struct testca_spec spec = { .cn = "Other Intermediate", .ca = true, .from = now - HOUR,
+		.until = now + (script.inter_days != 0 ? script.inter_days : 3650) * DAY,
+		.key = script.inter_key, .crl = script.list != LIST_NONE ? FAKE_LIST_URL : NULL };
+
+	if (other == NULL && (script.list != LIST_NONE || script.inter_key != NULL ||
+	    script.inter_days != 0))
+		other = testca_issue(root, &spec);
+}
+
+void
+fake_net_put_list(struct buf *der)
+{
+	int64_t now = (int64_t)time(NULL);
+	struct testca_list list = { .from = now - HOUR, .until = now + 30 * DAY,
+		.revoked = script.list == LIST_REVOKED || script.list == LIST_FORGED ? other : NULL,
+		.signer = script.list == LIST_FORGED ? inter : NULL };
+
+	if (script.list == LIST_HTML)
+		buf_str(der, "<html>Please log in</html>");
+	else
+		testca_crl(root, &list, der);
 }
 
 static void
@@ -85,12 +114,13 @@ make_chain(const struct fake_task *t, enum fake_chain kind, struct buf *pem)
 		buf_str(pem, "<html><body>Please log in</body></html>\n");
 		return;
 	}
+	make_other();
 	leaf = issue_leaf(t, kind);
 	if (kind == CHAIN_KEY_INSIDE)
 		testca_put_key(inter, pem);
 	testca_put(leaf, pem);
 	if (kind != CHAIN_NO_ISSUER)
-		testca_put(inter, pem);
+		testca_put(other != NULL ? other : inter, pem);
 	testca_free(leaf);
 }
 
@@ -473,6 +503,8 @@ fake_net_end(void)
 	}
 	memset(tasks, 0, sizeof tasks);
 	ntasks = 0;
+	testca_free(other);
+	other = NULL;
 }
 
 void

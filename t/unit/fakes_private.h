@@ -28,4 +28,8 @@ void	 fake_names_put(const struct msg_put *);
 void	 fake_names_on_lookup(void *, struct message *);
 void	 fake_names_on_fetch(void *, struct message *);
 
+/* What is at the URL that the intermediate names (fakes_net.c). */
+#define FAKE_LIST_URL	"http://lists.example/1"
+void	 fake_net_put_list(struct buf *);
+
 #endif

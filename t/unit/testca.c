@@ -144,6 +144,18 @@ add(X509 *x, X509V3_CTX *ctx, int nid, const char *value)
 }
 
 static void
+add_crl(X509 *x, const char *url)
+{
+	char value[256];
+	X509_EXTENSION *ext;
+
+	snprintf(value, sizeof value, "URI:%s", url);
+	NEED((ext = X509V3_EXT_conf_nid(NULL, NULL, NID_crl_distribution_points, value)) != NULL);
+	NEED(X509_add_ext(x, ext, -1) == 1);
+	X509_EXTENSION_free(ext);
+}
+
+static void
 add_more(X509 *x, const struct testca_spec *spec)
 {
 	ASN1_OBJECT *oid = OBJ_txt2obj(spec->more_oid != NULL ? spec->more_oid : UNKNOWN_OID, 1);
@@ -183,6 +195,8 @@ add_extensions(struct testca_cert *c, const struct testca_cert *issuer,
 		if (issuer != NULL && X509_get0_subject_key_id(issuer->x) != NULL)
 			add(c->x, &ctx, NID_authority_key_identifier, "keyid");
 	}
+	if (spec->crl != NULL)
+		add_crl(c->x, spec->crl);
 	if (spec->more != NULL)
 		add_more(c->x, spec);
 }
@@ -281,4 +295,41 @@ testca_file(const struct buf *pem, char path[32])
 	}
 	(void)snprintf(path, 32, "/proc/self/fd/%d", fd);
 	return path;
+}
+
+static void
+add_revoked(X509_CRL *crl, const X509 *x, const ASN1_TIME *when)
+{
+	X509_REVOKED *r = X509_REVOKED_new();
+
+	NEED(r != NULL && X509_REVOKED_set_serialNumber(r,
+	    (ASN1_INTEGER *)(uintptr_t)X509_get0_serialNumber(x)) == 1);
+	NEED(X509_REVOKED_set_revocationDate(r, (ASN1_TIME *)(uintptr_t)when) == 1);
+	NEED(X509_CRL_add0_revoked(crl, r) == 1);
+}
+
+void
+testca_crl(const struct testca_cert *issuer, const struct testca_list *spec, struct buf *der)
+{
+	int64_t from = spec->from != 0 ? spec->from : TESTCA_NOW - DAY;
+	int64_t until = spec->until != 0 ? spec->until : TESTCA_NOW + DAY;
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *begin = ASN1_TIME_set(NULL, (time_t)from), *end = ASN1_TIME_set(NULL, (time_t)until);
+	uint8_t *octets = NULL;
+	int n;
+
+	NEED(crl != NULL && begin != NULL && end != NULL);
+	NEED(X509_CRL_set_version(crl, 1) == 1);
+	NEED(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->x)) == 1);
+	NEED(X509_CRL_set1_lastUpdate(crl, begin) == 1 && X509_CRL_set1_nextUpdate(crl, end) == 1);
+	if (spec->revoked != NULL)
+		add_revoked(crl, spec->revoked->x, begin);
+	NEED(X509_CRL_sign(crl, (spec->signer != NULL ? spec->signer : issuer)->pkey,
+	    EVP_sha256()) > 0);
+	NEED((n = i2d_X509_CRL(crl, &octets)) > 0);
+	buf_put(der, span_of(octets, (size_t)n));
+	OPENSSL_free(octets);
+	ASN1_TIME_free(begin);
+	ASN1_TIME_free(end);
+	X509_CRL_free(crl);
 }

@@ -30,6 +30,7 @@ struct testca_spec {
 	const char	*more;		/* DER as hex of a further extension */
 	const char	*more_oid;	/* its OID; NULL: one that nobody knows */
 	bool		 more_critical;
+	const char	*crl;		/* URL of the list that would have it; NULL: none */
 	bool		 ca;
 	bool		 no_basic;	/* no basicConstraints */
 	bool		 no_key_ids;	/* neither subject nor authority key identifier */
@@ -39,6 +40,16 @@ struct testca_spec {
 struct testca_cert *testca_root(const struct testca_spec *);
 struct testca_cert *testca_issue(const struct testca_cert *issuer, const struct testca_spec *);
 void		testca_free(struct testca_cert *);
+
+/* A list of revoked certificates. Zeroed: an empty one, for a day before and after TESTCA_NOW. */
+struct testca_list {
+	const struct testca_cert *revoked;	/* NULL: none */
+	const struct testca_cert *signer;	/* whose key signs it, NULL: the issuer's */
+	int64_t		 from;
+	int64_t		 until;
+};
+void		testca_crl(const struct testca_cert *issuer, const struct testca_list *,
+		    struct buf *der);
 
 /* Append PEM. */
 void		testca_put(const struct testca_cert *, struct buf *);
