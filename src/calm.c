@@ -42,7 +42,7 @@ calm_is_new(struct calm *c, const struct report *r, int64_t boot_ms)
 
 	if (r->kind != REPORT_RESULT && r->kind != REPORT_NOTE && r->kind != REPORT_FINDING)
 		return true;
-	if (r->outcome == OUT_OK && r->kind != REPORT_RESULT)
+	if (r->outcome == OUT_OK && r->kind == REPORT_NOTE)
 		return true;
 	if ((t = find(c, r->cert != NULL ? r->cert : "")) == NULL)
 		return true;

@@ -7,7 +7,7 @@
  * other commands work beside a daemon that sleeps. Another lock keeps a second
  * daemon away.
  *
- * What wakes it: its time, SIGHUP, SIGTERM, a wall clock that was set, a run
+ * What wakes it: its time, the next look at what is served, SIGHUP, SIGTERM, a wall clock that was set, a run
  * of somebody else (which leaves a new index behind), the service manager's
  * watchdog.
  */
@@ -34,6 +34,7 @@
 #define EVENTS_OCTETS	4096
 
 #define DAEMON_LOCK	"daemon"
+#define WATCH_CERTS	32	/* in one look: handshakes are work for a server, too */
 
 /* Tells the service manager's watchdog that a loop turns. */
 struct ping {
@@ -53,6 +54,9 @@ struct daemon {
 	struct loop_fd		*event_watch;
 	struct calm		 calm;
 	struct wake_facts	 wake;
+	int64_t			 watched_ms;	/* boot clock: the last look at what is served */
+	size_t			 watched;	/* the certificate that the next one begins with */
+	char			 unserved[ERR_TEXT_MAX];	/* what it found; "": all is well */
 	char			 worst[ERR_TEXT_MAX];	/* of the last run, for the service manager */
 	char			 broken[ERR_TEXT_MAX];	/* the configuration on disk, which is not used */
 	bool			 running;
@@ -243,6 +247,18 @@ enter_folder(struct daemon *d, struct err *e)
 
 /* --- a run --- */
 
+/* For the service manager: the last one that is not over. */
+static void
+note_finding(struct daemon *d, const struct report *r)
+{
+	size_t n = strlen(r->cert);
+
+	if (r->outcome != OUT_OK)
+		snprintf(d->unserved, sizeof d->unserved, "%s: %s", r->cert, r->text);
+	else if (strncmp(d->unserved, r->cert, n) == 0 && d->unserved[n] == ':')
+		d->unserved[0] = '\0';
+}
+
 static void
 on_told(void *arg, const struct report *r)
 {
@@ -252,6 +268,8 @@ on_told(void *arg, const struct report *r)
 		log_debug(KV_S("event", "busy"), KV_S("text", r->text));
 		return;
 	}
+	if (r->kind == REPORT_FINDING)
+		note_finding(d, r);
 	if (r->kind == REPORT_RESULT && r->outcome != OUT_OK && d->worst[0] == '\0')
 		snprintf(d->worst, sizeof d->worst, "%s: %s: %s",
 		    r->cert != NULL ? r->cert : "kamcert", outcome_word((enum outcome)r->outcome),
@@ -286,31 +304,91 @@ note_end(struct daemon *d, const struct msg_end *end)
 		w->random = (uint32_t)w->last_ms;
 }
 
-static void
-run(struct daemon *d)
+static enum outcome
+carry_out(struct daemon *d, struct msg_setup *setup, struct msg_end *end)
 {
-	struct msg_setup setup = { .config = d->config, .command = CMD_RENEW, .scheduled = true };
-	struct msg_end end;
+	enum outcome outcome;
 	struct starter_in in = {
-		.setup = &setup,
+		.setup = setup,
 		.level = cmd_log_level(d->options->level),
 		.target = log_target_of(&d->config),
 		.told = on_told,
 		.enter = on_enter,
 		.arg = d,
-		.end = &end,
+		.end = end,
 	};
+
+	setup->config = d->config;
+	setup->scheduled = true;
+	d->running = true;
+	outcome = starter_run(&in);
+	if (setup->command != CMD_WATCH || setup->force) {
+		if (d->event_watch != NULL)
+			on_folder(d, 0);	/* our own index */
+		d->due = false;
+	}
+	d->running = false;
+	return outcome;
+}
+
+static void
+run(struct daemon *d)
+{
+	struct msg_setup setup = { .command = CMD_RENEW };
+	struct msg_end end;
 
 	notify("STATUS=Looking at %zu certificates", d->config.certs.n);
 	d->worst[0] = '\0';
-	d->due = false;
-	d->running = true;
-	d->wake.outcome = starter_run(&in);
+	d->wake.outcome = carry_out(d, &setup, &end);
 	note_end(d, &end);
-	if (d->event_watch != NULL)
-		on_folder(d, 0);	/* our own index */
-	d->due = false;
-	d->running = false;
+}
+
+/* --- what is served between runs --- */
+
+/* By the boot clock; INT64_MAX: never. */
+static int64_t
+watch_at_ms(const struct daemon *d)
+{
+	const struct cert_conf *cert = d->config.certs.v;
+	size_t i;
+
+	for (i = 0; d->config.watch != CONFIG_NO_WATCH && i < d->config.certs.n; i++)
+		if (config_is_seen(&cert[i]))
+			return time_add(d->watched_ms, d->config.watch * 1000);
+	return INT64_MAX;
+}
+
+/* One after the other, and with many of them a part each time. */
+static int
+choose_watched(struct daemon *d, struct strs *names)
+{
+	const struct cert_conf *cert = d->config.certs.v;
+	size_t i;
+
+	for (i = 0; i < d->config.certs.n && names->n < WATCH_CERTS; i++) {
+		d->watched = (d->watched + 1) % d->config.certs.n;
+		if (config_is_seen(&cert[d->watched]) &&
+		    strs_add(names, cert[d->watched].name) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* A look finds what is on record, or a second one puts it there and tells. */
+static void
+watch(struct daemon *d)
+{
+	struct msg_setup setup = { .command = CMD_WATCH };
+	struct msg_end end;
+
+	if (choose_watched(d, &setup.certs) == 0 &&
+	    carry_out(d, &setup, &end) == OUT_FINDING && !d->quit) {
+		setup.force = true;
+		if (carry_out(d, &setup, &end) != OUT_BUSY)
+			d->due = true;	/* a server that is back may be ready for what waited */
+	}
+	strs_clear(&setup.certs);
+	d->watched_ms = clock_boot_ms();
 }
 
 /* --- between runs --- */
@@ -320,30 +398,38 @@ tell_status(const struct daemon *d)
 {
 	char when[TIME_TEXT];
 
-	notify("STATUS=%zu certificates, %s%s%s%s%s", d->config.certs.n,
+	notify("STATUS=%zu certificates, %s%s%s%s%s%s%s", d->config.certs.n,
 	    d->wake.next == INT64_MAX ? "nothing due" : d->wake.next <= clock_wall() ? "work left" :
 	    "next at ", d->wake.next == INT64_MAX || d->wake.next <= clock_wall() ? "" :
-	    text_time(d->wake.next, when), d->worst[0] != '\0' ? "; " : "", d->worst,
-	    d->broken);
+	    text_time(d->wake.next, when), d->unserved[0] != '\0' ? "; " : "",
+	    d->unserved, d->worst[0] != '\0' ? "; " : "", d->worst, d->broken);
 }
 
-/* True if it is time; else it has slept until something happened. */
-static bool
-is_time(struct daemon *d, struct err *e)
+static void
+rest_until(struct daemon *d, int64_t at_ms, struct err *e)
 {
-	int64_t at;
+	tell_status(d);
+	loop_timer_del(d->timer);
+	if ((d->timer = loop_timer_add(d->loop, at_ms, on_time, d, e)) == NULL ||
+	    loop_run(d->loop, e) == -1)
+		d->quit = true;
+}
+
+/* Does what it is time for, or sleeps until something happens. */
+static void
+step(struct daemon *d, struct err *e)
+{
+	int64_t run_at, watch_at = watch_at_ms(d);
 
 	d->wake.wall = clock_wall();
 	d->wake.boot_ms = clock_boot_ms();
-	at = wake_at_ms(&d->wake);
-	if (d->due || at <= d->wake.boot_ms)
-		return true;
-	tell_status(d);
-	loop_timer_del(d->timer);
-	if ((d->timer = loop_timer_add(d->loop, at, on_time, d, e)) == NULL ||
-	    loop_run(d->loop, e) == -1)
-		d->quit = true;
-	return false;
+	run_at = wake_at_ms(&d->wake);
+	if (d->due || run_at <= d->wake.boot_ms)
+		run(d);
+	else if (watch_at <= d->wake.boot_ms)
+		watch(d);
+	else
+		rest_until(d, run_at < watch_at ? run_at : watch_at, e);
 }
 
 /* --- the configuration, again --- */
@@ -427,9 +513,7 @@ live(struct daemon *d, struct err *e)
 	while (!d->quit) {
 		if (d->reread)
 			reread(d);
-		if (!is_time(d, e))
-			continue;
-		run(d);
+		step(d, e);
 		if (!d->quit && enter_folder(d, e) == -1)
 			return -1;
 	}

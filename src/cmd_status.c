@@ -34,6 +34,8 @@ finding(const struct status *s, int64_t now)
 		return s->problem;
 	if (s->version == 0)
 		return "nothing is installed";
+	if (s->unserved != NULL)
+		return s->unserved;
 	if (s->not_after <= now)
 		return "expired";
 	if (s->pending != 0)
@@ -65,7 +67,8 @@ print_table(const struct view *v, const struct status *s)
 	    s->version == 0 ? "-" : s->not_after <= v->now ? "expired" :
 	    text_span_of_time(s->not_after - v->now, days),
 	    s->due <= v->now ? "now" : time_or_none(s->due, due),
-	    s->version == 0 ? "-" : s->served ? "proven" : "not yet",
+	    s->version == 0 ? "-" : s->served ? "proven" :
+	    s->unserved != NULL ? "NO" : "not yet",
 	    s->last_when == 0 ? "never" : outcome_word((enum outcome)s->last_outcome),
 	    s->last_when == 0 ? "" : text_time(s->last_when, last));
 	printf("    due: %s%s%s\n", s->why != NULL ? s->why : "-",
@@ -111,6 +114,7 @@ print_json(const struct view *v, const struct status *s)
 	json_put_str(&o, "held", s->held != NULL && s->held[0] != '\0' ? s->held : NULL);
 	json_put_int(&o, "pending_version", s->pending);
 	json_put_bool(&o, "served", s->served);
+	put_time(&o, "unserved_since", s->unserved_since);
 	put_time(&o, "last_run", s->last_when);
 	json_put_str(&o, "last_outcome",
 	    s->last_when == 0 ? NULL : outcome_word((enum outcome)s->last_outcome));

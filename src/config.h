@@ -14,6 +14,7 @@
 #include "hooks/hook.h"
 
 #define CONFIG_DEFAULT_RENEW	-1	/* renew-before not set: the rule of due.h decides */
+#define CONFIG_NO_WATCH	-1	/* the daemon does not look at what is served */
 #define CONFIG_NO_PROPAGATION	-1	/* the CA is told without a look at the DNS */
 
 struct ca_conf {
@@ -71,6 +72,7 @@ struct config {
 	char		*log;		/* "stderr" or "syslog" */
 	char		*sandbox;	/* "strict" or "best-effort" */
 	struct strs	 role_users;	/* in the order of enum role; empty: the default ones */
+	int64_t		 watch;		/* seconds between two looks of the daemon, or CONFIG_NO_WATCH */
 	struct list	 cas;		/* struct ca_conf */
 	struct list	 certs;		/* struct cert_conf */
 };
@@ -91,6 +93,9 @@ MUST_CHECK int	config_read(const char *path, struct config *cfg, config_complain
 #define CONFIG_DIGEST_LEN	64
 MUST_CHECK int	config_cert_digest(const struct cert_conf *, char hex[CONFIG_DIGEST_LEN + 1],
 		    struct err *e);
+
+/* Is there a listener in whose handshakes a deployment is seen? */
+bool		config_is_seen(const struct cert_conf *);
 
 /* NULL if there is none of that name. */
 const struct ca_conf	*config_ca(const struct config *, const char *name);

@@ -192,6 +192,17 @@ take_role_user(struct reader *r, void *field, const char *value, struct err *e)
 	return rc == 0 ? store_once(users, value, e) : -1;
 }
 
+static int
+take_watch(struct reader *r, void *field, const char *value, struct err *e)
+{
+	if (strcmp(value, "none") == 0) {
+		*(int64_t *)field = CONFIG_NO_WATCH;
+		return 0;
+	}
+	return take_limit(r, field, value, e) == 0 ? 0 :
+	    want(e, "\"none\", or a time such as 45s, from 1s to 10m", value);
+}
+
 /* --- ca --- */
 
 static int
@@ -510,6 +521,7 @@ static const struct option top_options[] = {
 	{ "log", OPTION_ONE, ROW(top_conf, log), take_log, NULL },
 	{ "sandbox", OPTION_ONE, ROW(top_conf, sandbox), take_sandbox, NULL },
 	{ "role-users", OPTION_MANY, ROW(top_conf, role_users), take_role_user, NULL },
+	{ "watch", OPTION_ONE, ROW(top_conf, watch), take_watch, NULL },
 	{ "agree-tos", OPTION_ONE, ROW(top_conf, agree_tos), take_bool, NULL },
 	{ "ca", OPTION_SECTION, 0, NULL, &ca_section },
 	{ "certificate", OPTION_SECTION, 0, NULL, &certificate_section },

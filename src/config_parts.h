@@ -53,6 +53,7 @@ struct top_conf {
 	char	*log;
 	char	*sandbox;
 	struct strs role_users;
+	int64_t	 watch;
 	bool	 agree_tos;
 };
 

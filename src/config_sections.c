@@ -23,6 +23,7 @@
 #define DEFAULT_JOBS	4
 #define DEFAULT_LOG	"stderr"
 #define DEFAULT_SANDBOX	"strict"
+#define DEFAULT_WATCH	45
 #define DEFAULT_KEY	"ecdsa-p256"
 #define DEFAULT_SETTLE	15
 #define PROPAGATION	(2 * MINUTE)
@@ -492,6 +493,8 @@ finish_config(struct reader *r)
 	r->cfg->jobs = r->top.jobs;
 	r->top.state_dir = r->top.log = r->top.sandbox = NULL;
 	r->top.role_users = (struct strs){ 0 };
+	default_number(&r->top.watch, DEFAULT_WATCH);
+	r->cfg->watch = r->top.watch;
 	fill_cas(r);
 	cas = r->cfg->cas.v;
 	for (size_t i = 0; i < r->cfg->certs.n && cas != NULL; i++)

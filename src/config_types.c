@@ -61,6 +61,7 @@ const struct pack config_pack = PACK(config,
 	{ PACK_STR, offsetof(struct config, log), NULL },
 	{ PACK_STR, offsetof(struct config, sandbox), NULL },
 	{ PACK_STRS, offsetof(struct config, role_users), NULL },
+	{ PACK_I64, offsetof(struct config, watch), NULL },
 	{ PACK_LIST, offsetof(struct config, cas), &ca_conf_pack },
 	{ PACK_LIST, offsetof(struct config, certs), &cert_conf_pack });
 
@@ -85,6 +86,17 @@ config_cert_digest(const struct cert_conf *conf, char hex[CONFIG_DIGEST_LEN + 1]
 	buf_clear(&all);
 	buf_clear(&text);
 	return rc;
+}
+
+bool
+config_is_seen(const struct cert_conf *conf)
+{
+	const struct hook_conf *h = conf->hooks.v;
+
+	for (size_t i = 0; i < conf->hooks.n; i++)
+		if (h[i].verify.n > 0)
+			return true;
+	return false;
 }
 
 const struct ca_conf *

@@ -194,7 +194,7 @@ deploy_ask_verify(struct job *j, const struct hook_conf *h, int64_t version,
 	in.old.n = in.old.n < SHA256_LEN ? 0 : SHA256_LEN;
 	in.workers = instance_workers(at);
 	in.settle = h->settle;
-	in.look = j->kind == JOB_LOOK;
+	in.look = j->kind == JOB_LOOK || j->kind == JOB_WATCH;
 	if (keeper_role(j->keeper, ROLE_CONTROL, &control, e) == 0)
 		rc = channel_call(control, MSG_VERIFY, &in, -1, answer, j, e);
 out:
@@ -376,6 +376,15 @@ record_look(struct record *r, const struct record_time *now, bool was_ready)
 	r->last_look = *now;
 }
 
+/* It was just seen: what was found between deployments is over. */
+static void
+forget_unserved(struct record *r)
+{
+	free(r->unserved);
+	r->unserved = NULL;
+	r->unserved_since = 0;
+}
+
 /* A version that failed is not tried again of itself while all is as it was. */
 static int
 record_tried(struct job *j, struct err *e)
@@ -409,6 +418,8 @@ record_outcome(struct job *j, const struct record_time *now, struct err *e)
 		j->record.reload_tries = time_add(j->record.reload_tries, 1);
 	if (j->spent && j->order_url == NULL)
 		record_unspend(&j->record);
+	if (j->served != 0)
+		forget_unserved(&j->record);
 	record_look(&j->record, now, j->failed_at != STEP_PREFLIGHT);
 	if (j->err.class != OUT_OK && j->failed_at == STEP_PREFLIGHT) {
 		j->record.failures = failures;

@@ -36,7 +36,8 @@ static const struct step {
 	[STEP_LOOK_FILES]  = { "files", look_files, STEP_LOOK_SERVERS, STEP_LOOK_SERVERS, false },
 	[STEP_LOOK_SERVERS] = { "server", look_servers, STEP_LOOK_SERVED, STEP_LOOK_SERVED, false },
 	[STEP_LOOK_SERVED] = { "served", look_served, STEP_LOOK_CA, STEP_LOOK_CA, false },
-	[STEP_LOOK_CA]     = { "ca", look_ca, STEP_END, STEP_END, false },
+	[STEP_LOOK_CA]     = { "ca", look_ca, STEP_WATCH, STEP_WATCH, false },
+	[STEP_WATCH]       = { "served", watched_look, STEP_END, STEP_END, false },
 };
 
 #define BIT(step)	(1u << (step))
@@ -57,6 +58,7 @@ static const unsigned ways[] = {
 	[JOB_BACK]     = GOING_BACK | BIT(STEP_RECORD),
 	[JOB_LOOK]     = BIT(STEP_LOOK_FILES) | BIT(STEP_LOOK_SERVERS) | BIT(STEP_LOOK_SERVED) |
 	    BIT(STEP_LOOK_CA),
+	[JOB_WATCH]    = BIT(STEP_WATCH),
 	[JOB_REHEARSE] = BIT(STEP_PREFLIGHT) | ISSUING | BIT(STEP_RECORD),
 };
 
@@ -121,6 +123,7 @@ job_free(struct job *j)
 	key_free(j->key);
 	chain_free(j->chain);
 	free(j->order_url);
+	free(j->unserved);
 	blob_clear(&j->pem);
 	buf_clear(&j->proof);
 	pack_clear(&record_pack, &j->record);

@@ -30,6 +30,7 @@ enum job_kind {
 	JOB_RELOAD,	/* what is active, told to the servers once more */
 	JOB_BACK,	/* a way back that a killed run had begun */
 	JOB_LOOK,	/* check: findings, nothing is touched */
+	JOB_WATCH,	/* is what was proven still served? */
 	JOB_REHEARSE,	/* an order at a staging CA; nothing is installed */
 };
 
@@ -55,6 +56,7 @@ enum job_step {
 	STEP_LOOK_SERVERS,
 	STEP_LOOK_SERVED,
 	STEP_LOOK_CA,
+	STEP_WATCH,
 	STEP_END,
 };
 
@@ -101,6 +103,7 @@ struct job {
 	bool			 untouched;	/* no server has loaded anything */
 	struct buf		 proof;		/* JSON objects: what was measured, one for each hook */
 	size_t			 proofs;
+	char			*unserved;	/* JOB_WATCH: what is served in its place; NULL: nothing is */
 };
 
 /* Opens the certificate's folder and reads what is there. */

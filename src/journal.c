@@ -18,6 +18,13 @@ static const char *const words[] = {
 	[JOURNAL_BACK_DONE] = "back-done",
 };
 
+bool
+journal_proves(const struct journal *j, int64_t version)
+{
+	return (j->state == JOURNAL_DONE && j->to == version) ||
+	    (j->state == JOURNAL_BACK_DONE && j->from == version);
+}
+
 const char *
 journal_word(enum journal_state state)
 {

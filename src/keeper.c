@@ -230,7 +230,8 @@ start_roles(struct keeper *k, struct err *e)
 			rc = strs_add(&issuing, k->jobs[i]->conf->name) == -1 ? err_nomem(e) : 0;
 		}
 		control = control || needs_role(k, k->jobs[i], ROLE_CONTROL);
-		courier = courier || needs_role(k, k->jobs[i], ROLE_COURIER);
+		courier = courier || (k->jobs[i]->kind != JOB_WATCH &&
+		    needs_role(k, k->jobs[i], ROLE_COURIER));
 	}
 	if (rc == 0 && control)
 		rc = start_role(k, ROLE_CONTROL, &none, e);
@@ -321,7 +322,7 @@ static int
 open_store(struct keeper *k, struct err *e)
 {
 	bool look = k->setup.command == CMD_STATUS || k->setup.command == CMD_CHECK ||
-	    k->setup.dry_run;
+	    plan_only_watches(k) || k->setup.dry_run;
 
 	if (store_open(k->setup.config.state_dir, look ? STORE_LOOK : STORE_WORK, &k->store,
 	    e) == 0)
@@ -357,8 +358,10 @@ on_stop(void *arg, struct message *m UNUSED)
 
 	k->stopping = true;
 	err_set(&why, OUT_RETRY, "stopped by a signal");
-	if (k->setup.command == CMD_CHECK) {	/* nothing is under way that must be ended well */
-		report_run(k, "check", &why);
+	if (k->setup.command == CMD_CHECK || k->setup.command == CMD_WATCH) {
+		/* nothing is under way that must be ended well */
+		if (k->setup.command == CMD_CHECK)
+			report_run(k, "check", &why);
 		finish(k, why.class);
 		return;
 	}

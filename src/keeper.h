@@ -76,6 +76,9 @@ void	solve_on_unsolve(void *keeper, struct message *);
 bool	solve_has_ended(struct keeper *);
 void	solve_free(struct keeper *);
 
+/* A look at what listeners serve that takes no lock and changes nothing. */
+bool	plan_only_watches(const struct keeper *);
+
 /* When a daemon is to run again for any certificate, struct msg_end's `next`. */
 int64_t	plan_wake(const struct keeper *);
 
@@ -110,6 +113,11 @@ bool	deploy_is_seen(const struct cert_conf *);
 /* Has control look whether a hook's listeners serve this version; a look only, for JOB_LOOK. */
 MUST_CHECK int		deploy_ask_verify(struct job *, const struct hook_conf *, int64_t version,
 			    channel_answer *, struct err *e);
+
+/* Was it seen on the listeners, so that they can be watched? */
+bool	watched_is_wanted(const struct job *);
+
+enum job_progress	watched_look(struct job *, struct err *e);
 
 enum job_progress	look_files(struct job *, struct err *e);
 enum job_progress	look_servers(struct job *, struct err *e);

@@ -46,6 +46,7 @@ const struct pack status_pack = PACK(status, STR(status, name), STRS(status, nam
 	STR(status, ca), I64(status, version), STR(status, issuer), STR(status, serial),
 	STR(status, key_type), I64(status, not_before), I64(status, not_after), I64(status, due),
 	STR(status, why), STR(status, held), I64(status, pending), FLAG(status, served),
+	STR(status, unserved), I64(status, unserved_since),
 	I64(status, last_when), I64(status, last_outcome), STR(status, last_step),
 	STR(status, last_text), I64(status, failures), STR(status, problem), BLOB(status, facts));
 

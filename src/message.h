@@ -108,6 +108,7 @@ enum command {
 	CMD_ROLLBACK,
 	CMD_ACCOUNT,
 	CMD_REVOKE,
+	CMD_WATCH,	/* of the daemon; with force, what is found is put on record */
 };
 
 struct msg_setup {

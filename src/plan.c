@@ -232,6 +232,8 @@ choose(struct job *j, const struct due_facts *facts)
 	case CMD_STATUS:
 		status_send(j, facts);
 		break;
+	case CMD_WATCH:
+		return watched_is_wanted(j) ? begin(j, JOB_WATCH, j->state.version) : NOTHING;
 	case CMD_ACCOUNT:
 	case CMD_REVOKE:
 		break;
@@ -299,13 +301,27 @@ plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row,
 		job_free(j);
 		return 0;
 	}
-	if (k->store != NULL && store_is_work(k->store))
+	if (k->store != NULL && store_is_work(k->store) && k->setup.command != CMD_WATCH)
 		report_health(j);
 	if (choose(j, &facts) == BEGIN)
 		k->jobs[k->njobs++] = j;
 	else
 		job_free(j);
 	return 0;
+}
+
+bool
+plan_only_watches(const struct keeper *k)
+{
+	return k->setup.command == CMD_WATCH && !k->setup.force;
+}
+
+/* A look is for a few of many; a reload that another kamcert may be at is not to be met. */
+static bool
+is_passed_over(const struct keeper *k, const struct cert_conf *conf)
+{
+	return plan_only_watches(k) && (k->store == NULL || store_is_busy(k->store) ||
+	    !strs_has(&k->setup.certs, conf->name));
 }
 
 int
@@ -321,6 +337,8 @@ plan_jobs(struct keeper *k, struct err *e)
 		return err_nomem(e);
 	for (i = 0; i < n; i++) {
 		err_clear(&why);
+		if (is_passed_over(k, &certs[i]))
+			continue;
 		if (plan_cert(k, &certs[i], &k->due[i], &why) == 0)
 			continue;
 		r.cert = certs[i].name;

@@ -52,6 +52,7 @@ const struct pack record_pack = PACK(record,
 	F(PACK_I64, ari_point, NULL), F(PACK_I64, ari_check, NULL), F(PACK_STR, ari_url, NULL),
 	F(PACK_STR, revoked, NULL), F(PACK_I64, looks, NULL),
 	F(PACK_STRUCT, last_look, &time_pack), F(PACK_STR, tried, NULL),
+	F(PACK_STR, unserved, NULL), F(PACK_I64, unserved_since, NULL),
 	F(PACK_BLOB, facts, NULL), F(PACK_BOOL, was_damaged, NULL));
 
 /* --- times --- */

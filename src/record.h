@@ -75,6 +75,8 @@ struct record {
 	int64_t			 reload_tries;	/* of a way back that was not proven (FAULTS K11) */
 	int64_t			 looks;		/* in a row that found a server not ready for a deployment */
 	struct record_time	 last_look;
+	char			*unserved;	/* what was seen on a listener in place of the active version; NULL: nothing */
+	int64_t			 unserved_since;
 	char			*tried;		/* config_cert_digest() under which a version was rolled back */
 	struct strs		 serials;	/* oldest first */
 	struct list		 issues;	/* struct record_issue */

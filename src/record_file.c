@@ -44,6 +44,8 @@ static const struct member record_members[] = {
 	R("looks", KIND_INT, looks),
 	R("lastLook", KIND_TIME, last_look),
 	R("tried", KIND_STR, tried),
+	R("unserved", KIND_STR, unserved),
+	R("unservedSince", KIND_INT, unserved_since),
 };
 
 #define H(key, kind, field) { key, kind, offsetof(struct record_result, field) }

@@ -3,14 +3,6 @@
 #include "due.h"
 #include "keeper.h"
 
-/* By a deployment, or on the way back from one that failed. */
-static bool
-was_proven(const struct journal *last, int64_t version)
-{
-	return (last->state == JOURNAL_DONE && last->to == version) ||
-	    (last->state == JOURNAL_BACK_DONE && last->from == version);
-}
-
 /* A row that lends everything it shows. */
 static void
 fill(struct status *row, const struct job *j, const struct due *due)
@@ -30,7 +22,12 @@ fill(struct status *row, const struct job *j, const struct due *due)
 	row->held = (char *)(uintptr_t)(due->held == DUE_FREE ? "" : due_held_text(due->held));
 	row->pending = j->state.pending == PENDING_NONE ? 0 : j->state.to;
 	row->problem = j->state.problem;
-	row->served = deploy_is_seen(j->conf) && was_proven(&j->state.journal, j->state.version);
+	row->served = config_is_seen(j->conf) && r->unserved == NULL &&
+	    journal_proves(&j->state.journal, j->state.version);
+	if (config_is_seen(j->conf)) {
+		row->unserved = r->unserved;
+		row->unserved_since = r->unserved_since;
+	}
 	row->failures = r->failures;
 	row->facts = r->facts;
 	if (r->history.n == 0)

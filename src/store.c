@@ -273,6 +273,12 @@ store_is_work(const struct store *s)
 	return s->use == STORE_WORK;
 }
 
+bool
+store_is_busy(const struct store *s)
+{
+	return fs_is_locked(s->root, LOCK_NAME);
+}
+
 /* --- certificates --- */
 
 static int

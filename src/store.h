@@ -51,6 +51,7 @@ void		store_free(struct store *);		/* gives the lock back; NULL allowed */
 const char	*store_path(const struct store *);
 int		 store_fd(const struct store *);	/* of the folder; borrowed */
 bool		 store_is_work(const struct store *);
+bool		 store_is_busy(const struct store *);	/* does somebody work in it now? */
 
 /*
  * A certificate's folder; for work it is made if missing, and leftovers of

@@ -264,6 +264,22 @@ fs_lock(int at, const char *name, int *fd, struct err *e)
 	return -1;
 }
 
+bool
+fs_is_locked(int at, const char *name)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct err ignored = ERR_NONE;
+	bool locked;
+	int fd;
+
+	if (fs_check_name(name, &ignored) == -1 ||
+	    (fd = fs_openat(at, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0)) == -1)
+		return false;
+	locked = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	fs_close(&fd);
+	return locked;
+}
+
 /* --- what another user can read --- */
 
 struct reader {

@@ -89,6 +89,9 @@ MUST_CHECK int fs_has_room(int at, uint64_t bytes, uint64_t files, struct err *e
  */
 MUST_CHECK int fs_lock(int at, const char *name, int *fd, struct err *e);
 
+/* Does another process hold the lock of that name now? */
+bool	fs_is_locked(int at, const char *name);
+
 /*
  * Can a process of this user (with the groups that the user data base lists)
  * read path, all parents included? HOLD names the first component that says

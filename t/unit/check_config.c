@@ -303,8 +303,8 @@ static const struct {
 	    MAIN ":4:1: a control character: want printable text\n"),
 	ROW("terminal escapes are not repeated", "\033[0mx = 1\nlog\302\233 = \342\200\256\n" CERT,
 	    MAIN ":1:1: a control character: want printable text\n"
-	    MAIN ":1:2: unknown option \"[0mx\": want one of state-dir, jobs, log, agree-tos, ca, "
-	    "certificate, include\n" MAIN ":2:1: unknown option \"log?\": did you mean \"log\"?\n"),
+	    MAIN ":1:2: unknown option \"[0mx\": want one of state-dir, jobs, log, sandbox, "
+	    "role-users, watch, agree-tos, ca, certificate, include\n" MAIN ":2:1: unknown option \"log?\": did you mean \"log\"?\n"),
 	ROW("no line end behind a backslash", "log = \"x\\",
 	    MAIN ":1:7: a text without its end: want \" in the same line\n"
 	    MAIN ":1:9: an unknown escape: want \\\\ or \\\"\n"),

@@ -434,6 +434,7 @@ on_outcome(void *arg UNUSED, struct message *m)
 		return;
 	seen.ended = true;
 	seen.outcome = body->outcome;
+	seen.next = body->next;
 	on_end_of(ROLE_KEEPER);
 }
 

@@ -111,6 +111,7 @@ struct seen {
 	bool		 killed;
 	bool		 ended;		/* MSG_END came */
 	int64_t		 outcome;
+	int64_t		 next;		/* of MSG_END */
 	char		 last[1024];	/* text of the last result that is not OK, else of the last */
 	char		 order[256];	/* URL in the last task for an order; "" none */
 	char		 directory[256];	/* of the CA in the last task */
