@@ -208,12 +208,13 @@ extern const struct pack acme_result_pack;
 
 /* Beyond the class: what the keeper must remember of a failure. */
 enum acme_trouble {
-	ACME_TROUBLE_NONE,
+	ACME_TROUBLE_NONE,	/* not the CA's: the keeper's, or this host's */
 	ACME_TROUBLE_ACCOUNT,	/* the CA does not know the account, or does not let it */
 	ACME_TROUBLE_TERMS,	/* changed terms must be agreed to */
 	ACME_TROUBLE_PAUSED,	/* no orders for these names until the operator asks (FAULTS A44) */
 	ACME_TROUBLE_RATE,	/* a limit of the CA was met */
 	ACME_TROUBLE_VALIDATION,	/* a challenge failed: counts for FAULTS L06 */
+	ACME_TROUBLE_CA,	/* it cannot be reached, does not work, or would not: another may */
 };
 
 /* --- driving a task --- */

@@ -374,6 +374,8 @@ add_reason(struct acme_task *t, const char *name, const struct json *challenge)
 		buf_str(&t->order.why, "; ");
 	buf_printf(&t->order.why, "%.256s: %.64s: ", name, type);
 	acme_problem_text(problem, &t->order.why);
+	t->order.reasons++;
+	t->order.caa_reasons += acme_problem_is(problem, "caa");
 	if (t->order.why_hint == NULL)
 		t->order.why_hint = acme_problem_hint(problem);
 }

@@ -232,7 +232,9 @@ acme_order_anew(struct acme_task *t, struct err *e)
 int
 acme_order_fails(struct acme_task *t, struct err *e)
 {
-	if (t->order.solve.n > 0 && !t->order.finalized)
+	bool by_caa = t->order.reasons > 0 && t->order.caa_reasons == t->order.reasons;
+
+	if (t->order.solve.n > 0 && !t->order.finalized && !by_caa)
 		t->trouble = ACME_TROUBLE_VALIDATION;
 	err_set(e, OUT_HOLD, "order: the CA found it invalid: %s", t->order.why.n > 0 ?
 	    buf_cstr(&t->order.why) : "no reason given");

@@ -134,6 +134,9 @@ void	acme_refusal_read(const struct acme_reply *, const char *where, int64_t now
 /* "connection: 192.0.2.1: refused; b.example.com: dns: no such name", for people, raw. */
 void	acme_problem_text(const struct json *problem, struct buf *out);
 
+/* Is it of this type of RFC 8555? */
+bool	acme_problem_is(const struct json *problem, const char *type);
+
 /* Advice for a problem object, or NULL. */
 const char *acme_problem_hint(const struct json *problem);
 
@@ -252,6 +255,8 @@ struct acme_order {
 	unsigned		 finalize_calls;
 	struct err		 refused;	/* what the CA said to an answer to a challenge */
 	struct buf		 why;		/* of an invalid order: each identifier's reason */
+	unsigned		 reasons;	/* of authorizations that failed */
+	unsigned		 caa_reasons;	/* of these: this CA may not issue, another may */
 	const char		*why_hint;
 	struct buf		 chain;
 	struct strs		 alternates;

@@ -150,6 +150,14 @@ acme_problem_text(const struct json *problem, struct buf *out)
 		buf_str(out, ")");
 }
 
+bool
+acme_problem_is(const struct json *problem, const char *type)
+{
+	const char *is = type_of(problem);
+
+	return is != NULL && strcmp(is, type) == 0;
+}
+
 const char *
 acme_problem_hint(const struct json *problem)
 {

@@ -8,6 +8,7 @@
  *      |    +--> ASK -----> (answer)
  *      +--> BLOCKED (the directory is being read), DONE, FAILED
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,10 +129,20 @@ acme_task_free(struct acme_task *t)
 	free(t);
 }
 
+/* What the keeper does not give, and what this host lacks, no other CA would bring. */
+static bool
+by_ca(const struct acme_task *t, const struct err *e)
+{
+	return e->sys != ENOMEM && !(t->phase == PHASE_ASK && t->step->what != ACME_WAIT) &&
+	    t->phase != PHASE_SIGN;
+}
+
 static void
 fail(struct acme_task *t, const struct err *e)
 {
 	t->err = *e;
+	if (t->trouble == ACME_TROUBLE_NONE && by_ca(t, e))
+		t->trouble = ACME_TROUBLE_CA;
 	if (t->step->soft && t->err.class != OUT_RETRY) {
 		t->err.class = OUT_RETRY;
 		t->err.retry_at = time_add(t->now, SOFT_RETRY);

@@ -7,8 +7,8 @@
 #include "acme/jws.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "cas.h"
 #include "keeper.h"
-#include "ledger.h"
 #include "sandbox.h"
 
 #define KEY_TYPE	"ecdsa-p256"
@@ -25,7 +25,6 @@ struct account {
 	enum account_state	 state;
 	struct err		 err;		/* BROKEN: why */
 	struct store_account	 stored;
-	struct ledger		 ledger;
 	struct key		*key;
 	const struct key	*lent;		/* for what is signed by another key */
 	struct buf		 jwk;
@@ -59,7 +58,6 @@ static void
 account_free(struct account *a)
 {
 	pack_clear(&store_account_pack, &a->stored);
-	pack_clear(&ledger_pack, &a->ledger);
 	key_free(a->key);
 	buf_clear(&a->jwk);
 	free(a);
@@ -86,14 +84,11 @@ directory_of(const struct account *a)
 void
 account_fill_task(const struct account *a, struct msg_task *task)
 {
-	struct record_time now;
-
-	record_now(&now);
 	task->name = a->ca->name;
 	task->ca.directory = directory_of(a);
 	task->ca.hosts = a->ca->hosts;
 	task->ca_file = a->ca->ca_file;
-	task->hold_until = ledger_until(&a->ledger, &now);
+	task->hold_until = cas_held_until(a->keeper, a->ca);
 }
 
 int
@@ -109,16 +104,14 @@ account_check_url(const struct account *a, const char *where, const char *url, s
 void
 account_note_failure(struct account *a, const struct err *why)
 {
-	struct record_time now;
-	struct err e = ERR_NONE;
+	cas_note_failure(a->keeper, a->ca, why);
+}
 
-	if (why->retry_at == 0 || a->keeper->setup.dry_run)
-		return;
-	record_now(&now);
-	if (ledger_hold(&a->ledger, &now, why->retry_at, why->text, &e) == -1 ||
-	    ledger_save(a->keeper->store, a->ca->name, &a->ledger, &e) == -1)
-		log_error(KV_S("ca", a->ca->name), KV_S("event", "ledger not saved"),
-		    KV_S("error", e.text));
+void
+account_note_clock(struct account *a, const struct acme_result *result)
+{
+	if (result->has_skew)
+		cas_note_clock(a->keeper, a->ca, result->skew);
 }
 
 /* Makes the key of a new account and stores it before the CA hears of it. */
@@ -215,8 +208,10 @@ on_registered(void *arg, struct message *m)
 	if (m->type != MSG_RESULT) {
 		(void)message_error(m, &a->err);
 		account_note_failure(a, &a->err);
-	} else if (account_keep(a, m->body, &a->err) == 0)
+	} else if (account_keep(a, m->body, &a->err) == 0) {
 		a->state = ACCOUNT_READY;
+		account_note_clock(a, m->body);
+	}
 	wake_jobs(a->keeper);
 }
 
@@ -251,7 +246,6 @@ register_account(struct account *a, struct err *e)
 static struct account *
 account_open(struct keeper *k, const struct ca_conf *ca, struct err *e)
 {
-	struct record_time now;
 	struct account *a;
 
 	for (a = k->accounts; a != NULL; a = a->next)
@@ -261,16 +255,10 @@ account_open(struct keeper *k, const struct ca_conf *ca, struct err *e)
 		err_nomem(e);
 		return NULL;
 	}
-	record_now(&now);
 	a->keeper = k;
 	a->ca = ca;
 	a->id = k->accounts == NULL ? -1 : k->accounts->id - 1;
 	buf_init(&a->jwk, JWS_MAX);
-	/* unread, it would let the next job ask a CA that wants to be left alone */
-	if (!k->setup.dry_run && k->store != NULL && ledger_load(k->store, ca->name, &now, &a->ledger, e) == -1) {
-		account_free(a);
-		return NULL;
-	}
 	a->next = k->accounts;
 	k->accounts = a;
 	return a;

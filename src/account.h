@@ -80,6 +80,9 @@ MUST_CHECK int	account_describe_ca(struct keeper *, const struct ca_conf *, stru
 /* A request to the CA failed: if it said for how long to stay away, that is kept across runs. */
 void		account_note_failure(struct account *, const struct err *why);
 
+/* What a task has learnt of the CA's clock. */
+void		account_note_clock(struct account *, const struct acme_result *);
+
 void		accounts_free(struct keeper *);
 
 #endif

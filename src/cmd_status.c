@@ -74,6 +74,8 @@ print_table(const struct view *v, const struct status *s)
 	printf("    due: %s%s%s\n", s->why != NULL ? s->why : "-",
 	    s->held != NULL && s->held[0] != '\0' ? "; held back: " : "",
 	    s->held != NULL ? s->held : "");
+	if (s->ca_why != NULL)
+		printf("    ca: %s is asked next: %s\n", s->ca, s->ca_why);
 	if (f != NULL)
 		printf("    ! %s\n", f);
 }
@@ -102,6 +104,8 @@ print_json(const struct view *v, const struct status *s)
 		json_put_str(&o, NULL, s->names.v[i]);
 	json_array_end(&o);
 	json_put_str(&o, "ca", s->ca);
+	json_put_str(&o, "ca_why", s->ca_why);
+	json_put_str(&o, "issued_by", s->issued_by);
 	json_put_int(&o, "version", s->version);
 	json_put_str(&o, "issuer", s->issuer);
 	json_put_str(&o, "serial", s->serial);

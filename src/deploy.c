@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cas.h"
 #include "instance.h"
 #include "keeper.h"
 #include "ledger.h"
@@ -322,7 +323,8 @@ describe(const struct job *j, char *text, size_t size)
 		snprintf(text, size, "rehearsed: the way to a certificate is free");
 		return;
 	}
-	snprintf(text, size, "version %lld, valid until %s (%s), %s", (long long)j->version,
+	snprintf(text, size, "version %lld%s%s, valid until %s (%s), %s", (long long)j->version,
+	    j->conf->ca.n > 1 ? " from " : "", j->conf->ca.n > 1 ? m->ca : "",
 	    text_time(m->not_after, until), text_span_of_time(m->not_after - clock_wall(), days),
 	    how_far(j));
 }
@@ -400,24 +402,31 @@ record_tried(struct job *j, struct err *e)
 	return (j->record.tried = strdup(digest)) != NULL ? 0 : err_nomem(e);
 }
 
-static int
-record_outcome(struct job *j, const struct record_time *now, struct err *e)
+int
+deploy_note(struct job *j, const struct record_time *now, struct err *e)
 {
 	const int64_t failures = j->record.failures;
 	const struct record_time last = j->record.last_failure;
-	uint32_t random;
+	struct err res = j->err;
+	struct record_try t = {
+		.step = job_step_name(j->failed_at),
+		.version = j->version,
+		.res = &res,
+		.ca = j->blamed || (res.class == OUT_OK && j->kind == JOB_ISSUE) ? j->ca->name :
+		    NULL,
+		.paused = j->trouble == ACME_TROUBLE_PAUSED,
+	};
 
-	if (random_bytes(&random, sizeof random) == -1)
+	if (random_bytes(&t.random, sizeof t.random) == -1)
 		return err_set(e, OUT_RETRY, "no random bytes");
-	if (record_end(&j->record, now, job_step_name(j->failed_at), j->version, &j->err,
-	    random) == -1)
+	if (res.retry_at > time_add(now->wall, LEDGER_WAIT_MAX))
+		res.retry_at = time_add(now->wall, LEDGER_WAIT_MAX);
+	if (record_end(&j->record, now, &t) == -1)
 		return err_nomem(e);
-	if (j->record.asked > time_add(now->wall, LEDGER_WAIT_MAX))
-		j->record.asked = time_add(now->wall, LEDGER_WAIT_MAX);
 	if (j->err.class == OUT_ALARM && j->failed_at >= STEP_SWITCH)
 		j->record.reload_tries = time_add(j->record.reload_tries, 1);
 	if (j->spent && j->order_url == NULL)
-		record_unspend(&j->record);
+		cas_unspend(j);
 	if (j->served != 0)
 		forget_unserved(&j->record);
 	record_look(&j->record, now, j->failed_at != STEP_PREFLIGHT);
@@ -426,7 +435,6 @@ record_outcome(struct job *j, const struct record_time *now, struct err *e)
 		j->record.last_failure = last;
 	} else if (record_tried(j, e) == -1)
 		return -1;
-	j->record.paused = j->trouble == ACME_TROUBLE_PAUSED;
 	return record_save(j->folder, &j->record, e);
 }
 
@@ -445,7 +453,7 @@ deploy_record(struct job *j, struct err *e)
 		return JOB_DONE;
 	install_unreserve(j->folder);
 	record_now(&now);
-	if (record_outcome(j, &now, e) == -1 || drop_order(j, e) == -1)
+	if (deploy_note(j, &now, e) == -1 || drop_order(j, e) == -1)
 		return JOB_FAILED;
 	return j->served == 0 || install_prune(j->folder, e) == 0 ? JOB_DONE : JOB_FAILED;
 }

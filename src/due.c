@@ -156,8 +156,9 @@ distance(const struct due_facts *f)
 	return min64(DUE_DISTANCE, max64(lifetime_of(f) / DISTANCE_SHARE, 1));
 }
 
+/* Failures that count for all work, and at every CA. */
 static void
-hold_back(const struct due_facts *f, struct due *d)
+hold_by_failures(const struct due_facts *f, struct due *d)
 {
 	int64_t wait = due_backoff(f->failures, f->outcome, f->jitter);
 	enum due_held why = is_daily(f->outcome) ? DUE_HELD : DUE_BACKOFF;
@@ -168,15 +169,37 @@ hold_back(const struct due_facts *f, struct due *d)
 	}
 	if (wait > 0)
 		hold(d, time_add(f->last_failure, wait), why);
-	d->alarm = f->not_after != 0 && f->failures > 0 &&
+}
+
+/* What only keeps from asking the CA. */
+static void
+hold_by_ca(const struct due_facts *f, struct due *d)
+{
+	int64_t wait = due_backoff(f->ca.failures, f->ca.outcome, f->ca.jitter);
+	int64_t last = max64(f->last_success, max64(f->last_failure, f->ca.last));
+
+	if (wait > 0)
+		hold(d, time_add(f->ca.last, wait), is_daily(f->ca.outcome) ? DUE_HELD : DUE_CA);
+	hold(d, f->asked, DUE_ASKED);
+	if (d->why >= DUE_LIFETIME && last != 0)
+		hold(d, time_add(last, distance(f)), DUE_NEAR);
+	/* Another CA is asked soon, not in the same breath. */
+	if (!d->urgent && f->elsewhere != 0)
+		hold(d, time_add(f->elsewhere, distance(f)), DUE_NEAR);
+}
+
+static void
+hold_back(const struct due_facts *f, struct due *d)
+{
+	int64_t last = max64(f->last_failure, max64(f->ca.last, f->elsewhere));
+
+	hold_by_failures(f, d);
+	d->alarm = f->not_after != 0 && (f->failures > 0 || f->ca.failures > 0) &&
 	    time_add(f->now, -DUE_GIVEN_UP) > f->not_after;
 	if (d->alarm && f->work != DUE_BACK)
-		hold(d, time_add(f->last_failure, WEEK), DUE_WEEKLY);
-	if (f->work != DUE_RENEW)
-		return;
-	hold(d, f->asked, DUE_ASKED);
-	if (d->why >= DUE_LIFETIME && max64(f->last_success, f->last_failure) != 0)
-		hold(d, time_add(max64(f->last_success, f->last_failure), distance(f)), DUE_NEAR);
+		hold(d, time_add(last, WEEK), DUE_WEEKLY);
+	if (f->work == DUE_RENEW)
+		hold_by_ca(f, d);
 }
 
 /*
@@ -254,6 +277,8 @@ due_of(const struct due_facts *f)
 
 	find_point(f, &d);
 	d.at = d.point;
+	d.urgent = f->not_after == 0 || f->unfit ||
+	    time_add(f->not_after, -due_reserve(lifetime_of(f))) <= f->now;
 	hold_back(f, &d);
 	if (f->paused && f->work == DUE_RENEW)
 		hold(&d, DUE_NEVER, DUE_PAUSED);
@@ -299,6 +324,7 @@ due_held_text(enum due_held held)
 		[DUE_PAUSED] = "the CA paused a name until an operator acts",
 		[DUE_NOT_READY] = "the server was not ready",
 		[DUE_TRIED] = "it was rolled back: until the configuration changes or an operator asks",
+		[DUE_CA] = "back-off after failures of this CA",
 	};
 
 	return (size_t)held < NITEMS(texts) ? texts[held] : "";

@@ -36,6 +36,14 @@ enum due_work {
 	DUE_BACK,	/* a way back was begun */
 };
 
+/* Failures in a row that a CA alone is to blame for. */
+struct due_tries {
+	int64_t		 failures;
+	int64_t		 last;		/* as last_failure */
+	enum outcome	 outcome;
+	int		 jitter;
+};
+
 /* All zero: nothing installed, nothing happened. */
 struct due_facts {
 	int64_t		 now;
@@ -58,8 +66,10 @@ struct due_facts {
 	int64_t		 ari_point;	/* chosen once in that window */
 
 	/* what happened; times as record_when() gives them */
-	int64_t		 failures;	/* in a row */
+	int64_t		 failures;	/* in a row, but for those of CAs alone */
 	int64_t		 last_failure;
+	struct due_tries ca;		/* at the CA in question */
+	int64_t		 elsewhere;	/* the last failure at another CA; 0: none */
 	int64_t		 last_success;	/* 0: none */
 	enum outcome	 outcome;	/* of the last attempt */
 	int		 jitter;	/* -500 to 500 thousandths, drawn at each failure and stored */
@@ -94,6 +104,7 @@ enum due_held {
 	DUE_PAUSED,	/* until the operator asks */
 	DUE_NOT_READY,	/* the server was not ready for it */
 	DUE_TRIED,	/* it was rolled back, and nothing has changed since */
+	DUE_CA,		/* failures of this CA alone */
 };
 
 struct due {
@@ -101,6 +112,7 @@ struct due {
 	int64_t		 point;		/* when it is due by itself, nothing held back; now for what is due at once */
 	enum due_why	 why;
 	enum due_held	 held;		/* what moved `at` last behind `point` */
+	bool		 urgent;	/* nothing usable is installed, or only the emergency reserve is left */
 	bool		 alarm;		/* expired for 60 days without success */
 };
 

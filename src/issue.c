@@ -11,6 +11,7 @@
 #include "account.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cas.h"
 #include "keeper.h"
 #include "rehearse.h"
 #include "revocation.h"
@@ -33,11 +34,32 @@ prepare_folder(struct job *j, struct err *e)
 	return rc;
 }
 
+/* Once, and only when it is not the CA that one would expect. */
+static void
+report_choice(struct job *j)
+{
+	struct report r = { .kind = REPORT_NOTE, .cert = j->conf->name, .ms = -1 };
+	char text[ERR_TEXT_MAX];
+
+	if (j->ca_why == NULL)
+		return;
+	r.step = (char *)(uintptr_t)job_step_name(j->at);
+	r.text = text;
+	snprintf(text, sizeof text, "ordered from %s: %s", j->ca->name, j->ca_why);
+	keeper_report(j->keeper, &r);
+	free(j->ca_why);
+	j->ca_why = NULL;
+}
+
 enum job_progress
 issue_account(struct job *j, struct err *e)
 {
 	if (j->kind == JOB_ISSUE && j->account == NULL && prepare_folder(j, e) == -1)
 		return JOB_FAILED;
+	report_choice(j);
+	/* net is still at the order of the CA before this one */
+	if (j->task_open)
+		return JOB_WAIT;
 	switch (account_get(j->keeper, j->ca, &j->account, e)) {
 	case 1:
 		return JOB_DONE;
@@ -108,22 +130,12 @@ wake_next_order(struct keeper *k)
 			job_wake(k->jobs[i]);
 }
 
-/* Counted for the names of the order, as net does not say which one it was (FAULTS L06). */
 static void
 note_trouble(struct job *j, int64_t trouble)
 {
-	struct record_time now;
-	struct err e = ERR_NONE;
-	size_t i;
-
 	j->trouble = trouble;
-	if (trouble != ACME_TROUBLE_VALIDATION)
-		return;
-	record_now(&now);
-	for (i = 0; i < j->conf->names.n; i++)
-		if (record_validation_failed(&j->record, &now, j->conf->names.v[i], &e) == -1)
-			log_error(KV_S("cert", j->conf->name), KV_S("event", "not counted"),
-			    KV_S("error", e.text));
+	if (trouble == ACME_TROUBLE_VALIDATION)
+		cas_validation_failed(j);
 }
 
 /* The end of net's work on the order: behind the chain that was taken, or a failure. */
@@ -131,6 +143,7 @@ static void
 on_result(void *arg, struct message *m)
 {
 	struct job *j = arg;
+	bool awaited = j->at == STEP_ORDER || j->at == STEP_CHAIN;
 	struct err e = ERR_NONE;
 
 	j->task_open = false;
@@ -140,15 +153,18 @@ on_result(void *arg, struct message *m)
 	j->chain_asked = 0;
 	if (m->type == MSG_RESULT) {
 		report_warnings(j, m->body);
+		account_note_clock(j->account, m->body);
 		err_set(&e, OUT_RETRY, "the order ended without a certificate");
 	} else {
 		(void)message_error(m, &e);
-		if (m->type == MSG_FAILED)
+		if (m->type == MSG_FAILED && awaited)
 			note_trouble(j, ((struct msg_error *)m->body)->trouble);
 		account_note_failure(j->account, &e);
 	}
-	if (j->at == STEP_ORDER || j->at == STEP_CHAIN)
+	if (awaited)
 		job_fail(j, &e);
+	else if (j->at == STEP_ACCOUNT)
+		job_wake(j);
 	wake_next_order(j->keeper);
 	keeper_step(j->keeper);
 }
@@ -186,7 +202,7 @@ spend(struct job *j, struct err *e)
 	record_now(&now);
 	record_attempt(&j->record, &now);
 	if (j->order_url == NULL) {
-		if (record_spend(&j->record, &now, &j->conf->names, e) == -1)
+		if (cas_spend(j, e) == -1)
 			return -1;
 		j->spent = true;
 	}
@@ -423,7 +439,7 @@ issue_chain(struct job *j, struct err *e)
 	if (e->class == OUT_REFUSE && j->chains_left > 0)
 		return JOB_WAIT;
 	if (e->class == OUT_REFUSE)
-		record_refused(&j->record);
+		cas_refused(j);
 	return JOB_FAILED;
 }
 
@@ -435,7 +451,7 @@ issue_rehearse(struct job *j, struct err *e)
 	describe_chain(j, &in);
 	if (rehearse(&in, j->chain, e) == -1) {
 		if (e->class == OUT_REFUSE)
-			record_refused(&j->record);
+			cas_refused(j);
 		return JOB_FAILED;
 	}
 	return JOB_DONE;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cas.h"
 #include "keeper.h"
 #include "preflight.h"
 
@@ -124,6 +125,8 @@ job_free(struct job *j)
 	chain_free(j->chain);
 	free(j->order_url);
 	free(j->unserved);
+	free(j->ca_why);
+	strs_clear(&j->tried);
 	blob_clear(&j->pem);
 	buf_clear(&j->proof);
 	pack_clear(&record_pack, &j->record);
@@ -190,6 +193,7 @@ note_failure(struct job *j, const struct err *e)
 	report_step(j, REPORT_STEP, e->class, e);
 	if (j->err.class == OUT_OK) {
 		j->failed_at = j->at;
+		j->blamed = cas_is_to_blame(j, e);
 		j->err = *e;
 		if (!span_starts(span_str(e->text), job_step_name(j->at)))
 			err_in(&j->err, "%s", job_step_name(j->at));
@@ -207,9 +211,30 @@ is_early(const struct job *j)
 	return j->at < STEP_SWITCH;
 }
 
+/* In an emergency, the same job goes on with another CA. */
+static bool
+goes_elsewhere(struct job *j, const struct err *e)
+{
+	const struct ca_conf *next = cas_next(j, e);
+	struct err why = ERR_NONE;
+
+	if (next == NULL)
+		return false;
+	report_step(j, REPORT_STEP, e->class, e);
+	if (cas_take(j, next, e, &why) == 0)
+		return true;
+	log_error(KV_S("cert", j->conf->name), KV_S("event", "no other CA"),
+	    KV_S("error", why.text));
+	return false;
+}
+
 static void
 advance(struct job *j, enum job_progress progress, const struct err *e)
 {
+	if (progress == JOB_FAILED && goes_elsewhere(j, e)) {
+		enter(j, STEP_ACCOUNT);
+		return;
+	}
 	if (progress == JOB_FAILED) {
 		note_failure(j, e);
 		enter(j, steps[j->at].if_failed);

@@ -81,7 +81,10 @@ struct job {
 	bool			 told;		/* renewal information was asked for in this step */
 
 	/* issuing */
-	const struct ca_conf	*ca;
+	const struct ca_conf	*ca;		/* that is asked */
+	char			*ca_why;	/* why that is not the first one; NULL: it is */
+	struct strs		 tried;		/* CAs that have failed in this run */
+	bool			 blamed;	/* err is the CA's own failure */
 	struct account		*account;
 	struct preflight	*preflight;	/* NULL: not begun */
 	struct key		*key;

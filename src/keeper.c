@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "account.h"
+#include "cas.h"
 #include "errand.h"
 #include "instance.h"
 #include "revocation.h"
@@ -342,6 +343,7 @@ on_setup(void *arg, struct message *m)
 	k->setup = *body;
 	memset(body, 0, sizeof *body);
 	if (open_store(k, &e) == -1 || (k->trust = trust_new(&e)) == NULL ||
+	    cas_begin(k, &e) == -1 ||
 	    (!runs_errands(k) && plan_jobs(k, &e) == -1) || start_roles(k, &e) == -1) {
 		report_run(k, "start", &e);
 		finish(k, e.class);
@@ -411,6 +413,7 @@ stop(void *arg)
 	errands_free(k);
 	accounts_free(k);
 	revocation_free(k);
+	cas_free(k);
 	trust_free(k->trust);
 	store_free(k->store);
 	pack_clear(message_info(MSG_SETUP)->pack, &k->setup);

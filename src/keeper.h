@@ -26,6 +26,7 @@ struct keeper {
 	struct store		*store;
 	struct trust		*trust;
 	struct account		*accounts;
+	struct cas		*cas;
 	struct instance		*instances;
 	struct errands		*errands;
 	struct revocation	*revocation;		/* lists that chains name; NULL: none yet */
@@ -104,6 +105,8 @@ enum job_progress	deploy_back_switch(struct job *, struct err *e);
 enum job_progress	deploy_back_reload(struct job *, struct err *e);
 enum job_progress	deploy_back_verify(struct job *, struct err *e);
 enum job_progress	deploy_record(struct job *, struct err *e);
+/* The end of an attempt, as the job's err says, into the record. */
+MUST_CHECK int	deploy_note(struct job *, const struct record_time *now, struct err *e);
 /* A run that is to end does not wait for an answer that only the next one needs. */
 void	renewal_stop(struct job *);
 

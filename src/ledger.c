@@ -2,6 +2,7 @@
  * ledger: see ledger.h.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,32 +12,36 @@
 
 #define NAME	"ledger.json"
 
-#define FT(type, field)	{ type, offsetof(struct record_time, field), NULL }
-
-static const struct pack time_pack = PACK(record_time,
-	FT(PACK_I64, wall), FT(PACK_I64, boot_ms), FT(PACK_I64, boot_id));
-
 #define F(type, field, sub) { type, offsetof(struct ledger, field), sub }
 
 const struct pack ledger_pack = PACK(ledger,
-	F(PACK_STRUCT, when, &time_pack), F(PACK_I64, wait, NULL), F(PACK_STR, reason, NULL),
-	F(PACK_I64, skew, NULL));
+	F(PACK_STRUCT, when, &record_time_pack), F(PACK_I64, wait, NULL), F(PACK_STR, reason, NULL),
+	F(PACK_STRUCT, seen, &record_time_pack), F(PACK_I64, skew, NULL));
 
 /* --- file --- */
+
+static int
+get_time(const struct json *o, struct record_time *t, struct err *e)
+{
+	if (json_get_int(o, NAME, "wall", JSON_REQUIRED, &t->wall, e) == -1 ||
+	    json_get_int(o, NAME, "bootMs", JSON_REQUIRED, &t->boot_ms, e) == -1)
+		return -1;
+	return json_get_int(o, NAME, "bootId", JSON_REQUIRED, &t->boot_id, e);
+}
 
 static int
 read_ledger(struct span file, struct ledger *l, struct err *e)
 {
 	struct json_doc *doc;
-	const struct json *root;
+	const struct json *root, *seen = NULL;
 	int rc = -1;
 
 	if ((doc = seal_open(file, NAME, e)) == NULL)
 		return -1;
 	root = json_root(doc);
-	if (json_get_int(root, NAME, "wall", JSON_REQUIRED, &l->when.wall, e) == 0 &&
-	    json_get_int(root, NAME, "bootMs", JSON_REQUIRED, &l->when.boot_ms, e) == 0 &&
-	    json_get_int(root, NAME, "bootId", JSON_REQUIRED, &l->when.boot_id, e) == 0 &&
+	if (get_time(root, &l->when, e) == 0 &&
+	    json_get_object(root, NAME, "seen", JSON_OPTIONAL, &seen, e) == 0 &&
+	    (seen == NULL || get_time(seen, &l->seen, e) == 0) &&
 	    json_get_int(root, NAME, "wait", JSON_REQUIRED, &l->wait, e) == 0 &&
 	    json_get_int(root, NAME, "skew", JSON_REQUIRED, &l->skew, e) == 0 &&
 	    seal_get_str(root, NAME, "reason", JSON_OPTIONAL, &l->reason, e) == 0)
@@ -49,23 +54,32 @@ int
 ledger_load(struct store *s, const char *ca, const struct record_time *now, struct ledger *l,
     struct err *e)
 {
+	char name[STORE_NAME_MAX + 64];
 	struct buf file;
-	int dir = -1, rc = -1;
+	int rc = -1;
 
 	*l = (struct ledger){ 0 };
 	buf_init(&file, STORE_FILE_MAX);
-	if (store_ca_open(s, ca, &dir, e) == -1 ||
-	    fs_read(dir, NAME, STORE_FILE_MAX, &file, e) == -1) {
+	snprintf(name, sizeof name, "accounts/%s/" NAME, ca);
+	/* Not by store_ca_open(): a CA that was never needed leaves no trace. */
+	if (fs_read(store_fd(s), name, STORE_FILE_MAX, &file, e) == -1) {
 		rc = e->sys == ENOENT ? 0 : -1;
 	} else if ((rc = read_ledger(buf_span(&file), l, e)) == -1) {
 		pack_clear(&ledger_pack, l);
 		rc = e->class == OUT_HOLD ? 0 : -1;
 	}
-	fs_close(&dir);
 	buf_clear(&file);
 	if (rc == 0 && record_settle(&l->when, now) && store_is_work(s))
 		rc = ledger_save(s, ca, l, e);
 	return rc;
+}
+
+static void
+put_time(struct json_out *o, const struct record_time *t)
+{
+	json_put_int(o, "wall", t->wall);
+	json_put_int(o, "bootMs", t->boot_ms);
+	json_put_int(o, "bootId", t->boot_id);
 }
 
 int
@@ -77,12 +91,13 @@ ledger_save(struct store *s, const char *ca, const struct ledger *l, struct err 
 
 	buf_init(&file, STORE_FILE_MAX);
 	seal_begin(&o, &file);
-	json_put_int(&o, "wall", l->when.wall);
-	json_put_int(&o, "bootMs", l->when.boot_ms);
-	json_put_int(&o, "bootId", l->when.boot_id);
+	put_time(&o, &l->when);
 	json_put_int(&o, "wait", l->wait);
 	json_put_str(&o, "reason", l->reason);
 	json_put_int(&o, "skew", l->skew);
+	json_put_object(&o, "seen");
+	put_time(&o, &l->seen);
+	json_object_end(&o);
 	if (seal_end(&o, e) == 0 && store_ca_open(s, ca, &dir, e) == 0 &&
 	    store_write(dir, NAME, &file, e) == 0)
 		rc = 0;
@@ -126,4 +141,27 @@ ledger_until(const struct ledger *l, const struct record_time *now)
 		return 0;
 	until = time_add(record_when(&l->when, now), clamp(l->wait));
 	return until > now->wall ? until : 0;
+}
+
+/* --- clocks --- */
+
+void
+ledger_compare(struct ledger *l, const struct record_time *now, int64_t skew)
+{
+	l->seen = *now;
+	l->skew = skew;
+}
+
+int64_t
+ledger_skew(const struct ledger *l, const struct record_time *now)
+{
+	int64_t by_wall, by_boot, set;
+
+	if (l->seen.boot_id == 0 || l->seen.boot_id != now->boot_id ||
+	    (l->skew < LEDGER_SKEW && l->skew > -LEDGER_SKEW))
+		return 0;
+	by_wall = time_add(now->wall, -l->seen.wall);
+	by_boot = time_add(now->boot_ms, -l->seen.boot_ms) / 1000;
+	set = time_add(by_wall, -by_boot);
+	return set < MINUTE && set > -MINUTE ? l->skew : 0;
 }

@@ -10,10 +10,10 @@
 #include "account.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cas.h"
 #include "instance.h"
 #include "keeper.h"
 #include "look.h"
-#include "outlook.h"
 #include "preflight.h"
 #include "verify.h"
 
@@ -122,10 +122,14 @@ look_at_time(struct job *j)
 	struct due due;
 	char at[TIME_TEXT];
 
-	if (outlook_facts(j->conf, j->ca, &j->state, &j->record, &facts, &e) == -1) {
+	if (cas_choose(j, &facts, &e) == -1) {
 		look_tell(j, "due", &e);
 		return;
 	}
+	if (j->conf->ca.n > 1)
+		look_fine(j, "ca", "%s is asked next%s%s", j->ca->name,
+		    j->ca_why != NULL ? ": " : ", the first of the list",
+		    j->ca_why != NULL ? j->ca_why : "");
 	due = due_of(&facts);
 	if (due.point > facts.now) {
 		look_fine(j, "due", "%s: %s", text_time(due.at, at), due_why_text(due.why));

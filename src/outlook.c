@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 static bool
@@ -61,56 +62,88 @@ is_revoked(const struct install_state *state, const struct record *r)
 	    strcmp(r->revoked, state->active.serial) == 0;
 }
 
-int
-outlook_facts(const struct cert_conf *conf, const struct ca_conf *ca,
-    const struct install_state *state, const struct record *r, struct due_facts *f, struct err *e)
+/* By our clock: where the CA's differs, its times are moved by as much (FAULTS T05). */
+static void
+add_certificate(const struct outlook *in, int64_t skew, struct due_facts *f)
 {
+	const struct manifest *active = &in->state->active;
+	const struct record *r = in->record;
+
+	if (in->state->health != INSTALL_EMPTY) {
+		f->not_before = time_add(active->not_before, -skew);
+		f->not_after = time_add(active->not_after, -skew);
+		f->unfit = in->state->health == INSTALL_BROKEN || is_revoked(in->state, r);
+		f->changed = in->state->health == INSTALL_GOOD &&
+		    (!is_same_set(&active->names, &in->conf->names) ||
+		    strcmp(active->key_type, in->conf->key.v[0]) != 0);
+	}
+	if (r->ari_id == NULL || active->ari_id == NULL || strcmp(r->ari_id, active->ari_id) != 0 ||
+	    r->ari_end == 0)
+		return;
+	f->ari_start = time_add(r->ari_start, -skew);
+	f->ari_end = time_add(r->ari_end, -skew);
+	f->ari_point = time_add(r->ari_point, -skew);
+}
+
+/* What this CA asked for, what it failed at, and what the others did. */
+static void
+add_ca(const struct outlook *in, const struct record_time *now, struct due_facts *f)
+{
+	const struct record_ca *c = in->record->cas.v, *own = record_ca(in->record, in->ca->name);
+	const struct budget_order order = { .ca = in->ca->name, .names = &in->conf->names,
+		.lifetime = f->not_after - f->not_before };
+	int64_t at;
+
+	f->ca.failures = own->failures;
+	f->ca.last = record_when(&own->last_failure, now);
+	f->ca.outcome = (enum outcome)own->outcome;
+	f->ca.jitter = (int)own->jitter;
+	f->paused = own->paused;
+	f->asked = in->record->asked;
+	for (size_t i = 0; i < in->record->cas.n; i++)
+		if (strcmp(c[i].name, in->ca->name) != 0 &&
+		    (at = record_when(&c[i].last_failure, now)) > f->elsewhere)
+			f->elsewhere = at;
+	if (own->asked > f->asked)
+		f->asked = own->asked;
+	if ((at = ledger_until(in->ledger, now)) > f->asked)
+		f->asked = at;
+	if (!outlook_is_local(in->ca->directory) &&
+	    (at = budget_until(in->budget, &order, now, NULL)) > f->asked)
+		f->asked = at;
+}
+
+int
+outlook_facts(const struct outlook *in, struct due_facts *f, struct err *e)
+{
+	const struct record *r = in->record;
 	struct record_time now;
 	struct tm local;
 	char digest[CONFIG_DIGEST_LEN + 1];
 	time_t t;
-	int64_t free_at;
 
 	record_now(&now);
 	memset(f, 0, sizeof *f);
 	t = (time_t)now.wall;
 	f->now = now.wall;
-	f->work = work_of(state);
-	if (state->health != INSTALL_EMPTY) {
-		f->not_before = state->active.not_before;
-		f->not_after = state->active.not_after;
-		f->unfit = state->health == INSTALL_BROKEN || is_revoked(state, r);
-		f->changed = state->health == INSTALL_GOOD &&
-		    (!is_same_set(&state->active.names, &conf->names) ||
-		    strcmp(state->active.key_type, conf->key.v[0]) != 0);
-	}
-	f->renew_before = conf->renew_before;
-	if (r->ari_id != NULL && state->active.ari_id != NULL &&
-	    strcmp(r->ari_id, state->active.ari_id) == 0) {
-		f->ari_start = r->ari_start;
-		f->ari_end = r->ari_end;
-		f->ari_point = r->ari_point;
-	}
+	f->work = work_of(in->state);
+	f->renew_before = in->conf->renew_before;
 	f->failures = r->failures;
 	f->last_failure = record_when(&r->last_failure, &now);
 	f->last_success = record_when(&r->last_success, &now);
 	f->outcome = (enum outcome)r->outcome;
 	f->jitter = (int)r->jitter;
-	f->asked = r->asked;
-	f->paused = r->paused;
 	f->reload_tries = r->reload_tries;
 	f->looks = r->looks;
 	f->last_look = record_when(&r->last_look, &now);
 	if (f->work == DUE_AGAIN && r->tried != NULL) {
-		if (config_cert_digest(conf, digest, e) == -1)
+		if (config_cert_digest(in->conf, digest, e) == -1)
 			return -1;
 		f->tried = strcmp(digest, r->tried) == 0;
 	}
-	free_at = ca != NULL && outlook_is_local(ca->directory) ? 0 : record_budget(r, &now, &conf->names,
-	    f->not_after - f->not_before, NULL);
-	if (free_at > f->asked)
-		f->asked = free_at;
+	add_certificate(in, ledger_skew(in->ledger, &now), f);
+	add_ca(in, &now, f);
 	if (localtime_r(&t, &local) != NULL)
 		f->utc_offset = local.tm_gmtoff;
-	return add_windows(conf, f, e);
+	return add_windows(in->conf, f, e);
 }

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "cas.h"
 #include "keeper.h"
-#include "outlook.h"
 #include "status.h"
 
 #define ASK_TOGETHER	(15 * MINUTE)
@@ -57,8 +57,9 @@ static void
 report_held(struct job *j, const struct due *due)
 {
 	char text[256], when[TIME_TEXT];
-	enum outcome outcome = j->record.outcome != OUT_OK ? (enum outcome)j->record.outcome :
-	    OUT_OK;
+	const struct record_result *last = j->record.history.v;
+	enum outcome outcome = j->record.history.n == 0 ? OUT_OK :
+	    (enum outcome)last[j->record.history.n - 1].outcome;
 
 	if (due->held == DUE_WINDOW && outcome == OUT_OK)
 		return;		/* an ordinary wait */
@@ -71,15 +72,6 @@ report_held(struct job *j, const struct due *due)
 	report_result(j, due->held == DUE_WINDOW ? OUT_OK : outcome == OUT_OK ? OUT_HOLD : outcome,
 	    text, due->held == DUE_ASKED ? "kamcert status tells what the last run found" :
 	    "kamcert status tells what the last run found; renew --force tries at once");
-}
-
-static int
-facts_of(const struct job *j, struct due_facts *facts, struct err *e)
-{
-	if (outlook_facts(j->conf, j->ca, &j->state, &j->record, facts, e) == -1)
-		return -1;
-	facts->scheduled = j->keeper->setup.scheduled;
-	return 0;
 }
 
 /* --- which job --- */
@@ -207,6 +199,7 @@ choose_rollback(struct job *j)
 static enum choice
 choose_rehearsal(struct job *j)
 {
+	j->ca = config_ca(&j->keeper->setup.config, j->conf->ca.v[0]);
 	if (j->ca->staging == NULL) {
 		report_result(j, OUT_HOLD, "the CA has no staging endpoint to rehearse at",
 		    "set staging in its ca section");
@@ -290,8 +283,7 @@ plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row,
 	if ((j = job_new(k, conf, e)) == NULL)
 		return -1;
 	j->id = (int64_t)k->njobs;
-	j->ca = config_ca(&k->setup.config, conf->ca.v[0]);
-	if (facts_of(j, &facts, e) == -1) {
+	if (cas_choose(j, &facts, e) == -1) {
 		job_free(j);
 		return -1;
 	}
@@ -365,7 +357,7 @@ plan_next(struct keeper *k, struct job *j)
 	*wake_of(k, row) = time_add(clock_wall(), LOOK_AGAIN);
 	install_state_clear(&j->state);
 	if (install_look(j->folder, clock_wall(), &j->state, &e) == -1 ||
-	    facts_of(j, &facts, &e) == -1) {
+	    cas_choose(j, &facts, &e) == -1) {
 		log_warn(KV_S("cert", j->conf->name), KV_S("event", "next run unknown"),
 		    KV_S("error", e.text));
 		return;

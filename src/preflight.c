@@ -7,11 +7,12 @@
 
 #include "account.h"
 #include "base/text.h"
+#include "cas.h"
 #include "look.h"
 #include "outlook.h"
 #include "preflight_private.h"
 
-#define SKEW_MAX	HOUR	/* dates of certificates, windows and limits are all wrong beyond */
+#define SKEW_MAX	HOUR	/* CAs begin certificates an hour ago */
 #define SKEW_WORTH	(2 * MINUTE)
 #define HTTP_PORT	80	/* RFC 8555 section 8.3 */
 
@@ -242,7 +243,8 @@ judge_clock(struct preflight *p, const struct acme_result *r)
 	(void)err_set(&e, OUT_HOLD, "clock: this host's is %s %s the CA's",
 	    text_span_of_time(off, apart), r->skew < 0 ? "ahead of" : "behind");
 	(void)err_hint(&e, "set the clock; dates of certificates are judged by it");
-	preflight_tell(p, "clock", off > SKEW_MAX, &e);
+	/* behind it, what it issues would not be valid yet; ahead, all is only looked at too early */
+	preflight_tell(p, "clock", r->skew > SKEW_MAX, &e);
 }
 
 /* What an operator may want to know before the first order. */
@@ -282,6 +284,8 @@ judge_directory(struct preflight *p, const struct acme_result *r)
 	if (conf->profile != NULL && !offers_profile(r, conf->profile)) {
 		(void)err_set(&e, OUT_HOLD, "profile: the CA does not offer \"%.200s\"", conf->profile);
 		(void)err_hint(&e, "kamcert check shows the profiles that it lists");
+		if (conf->profile_required)
+			p->job->trouble = ACME_TROUBLE_CA;
 		if (conf->profile_required || p->job->kind == JOB_LOOK)
 			preflight_tell(p, "profile", conf->profile_required, &e);
 	}
@@ -296,6 +300,8 @@ on_directory(void *arg, struct message *m)
 	struct err e = ERR_NONE;
 
 	if (m->type == MSG_RESULT) {
+		if (r->has_skew)
+			cas_note_clock(p->job->keeper, p->ca, r->skew);
 		p->issuers = r->caa;
 		memset(&r->caa, 0, sizeof r->caa);
 		tell_directory(p, r);
@@ -304,6 +310,8 @@ on_directory(void *arg, struct message *m)
 			begin_names(p);
 	} else {
 		(void)message_error(m, &e);
+		p->job->trouble = m->type == MSG_FAILED ? ((struct msg_error *)m->body)->trouble :
+		    ACME_TROUBLE_NONE;
 		if (p->job->account != NULL)
 			account_note_failure(p->job->account, &e);
 		preflight_tell(p, "ca", true, &e);

@@ -206,6 +206,8 @@ judge_caa(struct inquiry *q, const struct msg_looked *found)
 		preflight_tell(q->p, "caa", false, &e);
 		break;
 	case CAA_FORBIDS:
+		if (q->p->err.class == OUT_OK)
+			q->p->job->trouble = ACME_TROUBLE_CA;	/* another one may be allowed */
 		preflight_tell(q->p, "caa", true, &e);
 		break;
 	}

@@ -30,7 +30,7 @@ static const struct member record_members[] = {
 	R("outcome", KIND_INT, outcome),
 	R("jitter", KIND_INT, jitter),
 	R("asked", KIND_INT, asked),
-	R("paused", KIND_BOOL, paused),
+	R("caFailures", KIND_INT, ca_failures),
 	R("next", KIND_INT, next),
 	R("reloadTries", KIND_INT, reload_tries),
 	R("serials", KIND_STRS, serials),
@@ -58,18 +58,32 @@ static const struct member result_members[] = {
 	H("version", KIND_INT, version),
 };
 
-#define I(key, kind, field) { key, kind, offsetof(struct record_issue, field) }
+#define C(key, kind, field) { key, kind, offsetof(struct record_ca, field) }
+
+static const struct member ca_members[] = {
+	C("name", KIND_STR, name),
+	C("failures", KIND_INT, failures),
+	C("lastFailure", KIND_TIME, last_failure),
+	C("outcome", KIND_INT, outcome),
+	C("jitter", KIND_INT, jitter),
+	C("asked", KIND_INT, asked),
+	C("paused", KIND_BOOL, paused),
+};
+
+#define I(key, kind, field) { key, kind, offsetof(struct budget_issue, field) }
 
 static const struct member issue_members[] = {
 	I("when", KIND_TIME, when),
+	I("ca", KIND_STR, ca),
 	I("names", KIND_STR, names),
 	I("refused", KIND_BOOL, refused),
 };
 
-#define V(key, kind, field) { key, kind, offsetof(struct record_validation, field) }
+#define V(key, kind, field) { key, kind, offsetof(struct budget_validation, field) }
 
 static const struct member validation_members[] = {
 	V("when", KIND_TIME, when),
+	V("ca", KIND_STR, ca),
 	V("name", KIND_STR, name),
 };
 
@@ -84,10 +98,12 @@ static const struct {
 } lists[] = {
 	{ "history", offsetof(struct record, history), sizeof(struct record_result), 64,
 	    result_members, NITEMS(result_members) },
-	{ "issues", offsetof(struct record, issues), sizeof(struct record_issue), 256,
+	{ "cas", offsetof(struct record, cas), sizeof(struct record_ca), 64, ca_members,
+	    NITEMS(ca_members) },
+	{ "issues", offsetof(struct record, budget.issues), sizeof(struct budget_issue), 256,
 	    issue_members, NITEMS(issue_members) },
-	{ "failedValidations", offsetof(struct record, validations),
-	    sizeof(struct record_validation), 1024, validation_members,
+	{ "failedValidations", offsetof(struct record, budget.validations),
+	    sizeof(struct budget_validation), 1024, validation_members,
 	    NITEMS(validation_members) },
 };
 
@@ -260,17 +276,20 @@ out:
 static bool
 settle_all(struct record *r, const struct record_time *now)
 {
-	struct record_issue *i = r->issues.v;
-	struct record_validation *v = r->validations.v;
+	struct budget_issue *i = r->budget.issues.v;
+	struct budget_validation *v = r->budget.validations.v;
+	struct record_ca *c = r->cas.v;
 	bool moved = false;
 
+	for (size_t k = 0; k < r->cas.n; k++)
+		moved |= record_settle(&c[k].last_failure, now);
 	moved |= record_settle(&r->last_attempt, now);
 	moved |= record_settle(&r->last_failure, now);
 	moved |= record_settle(&r->last_success, now);
 	moved |= record_settle(&r->last_look, now);
-	for (size_t k = 0; k < r->issues.n; k++)
+	for (size_t k = 0; k < r->budget.issues.n; k++)
 		moved |= record_settle(&i[k].when, now);
-	for (size_t k = 0; k < r->validations.n; k++)
+	for (size_t k = 0; k < r->budget.validations.n; k++)
 		moved |= record_settle(&v[k].when, now);
 	return moved;
 }
@@ -282,14 +301,14 @@ settle_all(struct record *r, const struct record_time *now)
 static int
 start_anew(struct store_cert *c, const struct record_time *now, struct record *r, struct err *e)
 {
-	struct record_issue *i;
+	struct budget_issue *i;
 
 	pack_clear(&record_pack, r);
 	r->was_damaged = true;
 	r->failures = 1;
 	r->outcome = OUT_RETRY;
 	r->last_attempt = r->last_failure = *now;
-	if ((i = list_add(&r->issues, sizeof(*i))) == NULL)
+	if ((i = list_add(&r->budget.issues, sizeof(*i))) == NULL)
 		return err_nomem(e);
 	i->when = *now;
 	if (!store_cert_is_work(c))
@@ -322,4 +341,41 @@ record_load(struct store_cert *c, const struct record_time *now, struct record *
 	if (rc == -1)
 		pack_clear(&record_pack, r);
 	return rc;
+}
+
+/* --- of all certificates --- */
+
+struct gathering {
+	const struct record_time	*now;
+	struct budget			*all;
+};
+
+/* One that cannot be read is settled when its own certificate is looked at. */
+static int
+gather_one(void *arg, int fd, struct err *e)
+{
+	const struct gathering *g = arg;
+	struct record r = { 0 };
+	struct err ignored;
+	struct buf file;
+	int rc = 0;
+
+	buf_init(&file, STORE_FILE_MAX);
+	if (fs_read(fd, NAME, STORE_FILE_MAX, &file, &ignored) == 0 &&
+	    read_record(buf_span(&file), &r, &ignored) == 0) {
+		(void)settle_all(&r, g->now);
+		rc = budget_merge(g->all, &r.budget, g->now, e);
+	}
+	pack_clear(&record_pack, &r);
+	buf_clear(&file);
+	return rc;
+}
+
+int
+record_gather(struct store *s, const struct record_time *now, struct budget *all, struct err *e)
+{
+	struct gathering g = { now, all };
+
+	all->shared = true;
+	return store_each_cert(s, gather_one, &g, e);
 }

@@ -10,8 +10,8 @@
 #include "account.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cas.h"
 #include "keeper.h"
-#include "outlook.h"
 
 #define ASK_AGAIN	(6 * HOUR)	/* RFC 9773 section 4.3.3: behind an error */
 
@@ -63,6 +63,13 @@ report_window(struct job *j)
 }
 
 static void
+note_clock(struct job *j, const struct acme_result *r)
+{
+	if (r->has_skew && cas_issuer(j) != NULL)
+		cas_note_clock(j->keeper, cas_issuer(j), r->skew);
+}
+
+static void
 on_window(void *arg, struct message *m)
 {
 	struct job *j = arg;
@@ -71,6 +78,7 @@ on_window(void *arg, struct message *m)
 	j->asked = false;
 	j->told = true;
 	if (m->type == MSG_RESULT) {
+		note_clock(j, m->body);
 		if (keep_window(j, m->body, &e) == 0)
 			report_window(j);
 	} else {
@@ -95,7 +103,7 @@ ask(struct job *j, struct err *e)
 
 	task.todo.kind = ACME_RENEWAL;
 	task.todo.cert_id = j->state.active.ari_id;
-	if (account_describe_ca(j->keeper, j->ca, &task, e) == -1 ||
+	if (account_describe_ca(j->keeper, cas_issuer(j), &task, e) == -1 ||
 	    keeper_role(j->keeper, ROLE_NET, &net, e) == -1)
 		return -1;
 	return channel_call(net, MSG_TASK, &task, -1, on_window, j, e);
@@ -104,8 +112,7 @@ ask(struct job *j, struct err *e)
 bool
 renewal_is_possible(const struct job *j)
 {
-	return j->state.version != 0 && j->state.active.ari_id != NULL &&
-	    strcmp(j->state.active.ca, j->ca->name) == 0;
+	return cas_issuer(j) != NULL && j->state.active.ari_id != NULL;
 }
 
 bool
@@ -129,8 +136,7 @@ renewal_ask(struct job *j, struct err *e)
 		}
 		err_clear(e);
 	}
-	if (j->kind == JOB_ASK && outlook_facts(j->conf, j->ca, &j->state, &j->record, &facts,
-	    e) == 0 && due_at(&facts) <= facts.now)
+	if (j->kind == JOB_ASK && cas_choose(j, &facts, e) == 0 && due_at(&facts) <= facts.now)
 		j->kind = JOB_ISSUE;
 	err_clear(e);
 	return JOB_DONE;

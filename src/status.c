@@ -28,7 +28,8 @@ fill(struct status *row, const struct job *j, const struct due *due)
 		row->unserved = r->unserved;
 		row->unserved_since = r->unserved_since;
 	}
-	row->failures = r->failures;
+	row->failures = record_failures(r);
+	row->issued_by = m->ca;
 	row->facts = r->facts;
 	if (r->history.n == 0)
 		return;
@@ -42,7 +43,8 @@ fill(struct status *row, const struct job *j, const struct due *due)
 void
 status_send(const struct job *j, const struct due_facts *facts)
 {
-	struct status row = { .name = j->conf->name, .names = j->conf->names, .ca = j->ca->name };
+	struct status row = { .name = j->conf->name, .names = j->conf->names, .ca = j->ca->name,
+		.ca_why = j->ca_why };
 	struct due due = due_of(facts);
 	struct err e = ERR_NONE;
 

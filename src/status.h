@@ -11,7 +11,9 @@
 struct status {
 	char		*name;
 	struct strs	 names;		/* as configured */
-	char		*ca;		/* name in the configuration */
+	char		*ca;		/* that is asked next: name in the configuration */
+	char		*ca_why;	/* it is not the first one; NULL: it is */
+	char		*issued_by;	/* name of the CA of what is installed; NULL: nothing is */
 	int64_t		 version;	/* 0: nothing is installed */
 	char		*issuer;
 	char		*serial;

@@ -355,6 +355,36 @@ store_cert_is_work(const struct store_cert *c)
 	return c->is_work;
 }
 
+struct walk {
+	int	at;
+	int	(*cb)(void *arg, int fd, struct err *e);
+	void	*arg;
+};
+
+/* What is no folder of ours is passed over. */
+static int
+walk_one(void *arg, const char *name, struct err *e)
+{
+	const struct walk *w = arg;
+	struct err ignored;
+	int fd, rc;
+
+	if (check_name(name, &ignored) == -1 || fs_open_dir(w->at, name, &fd, &ignored) == -1)
+		return 0;
+	rc = w->cb(w->arg, fd, e);
+	fs_close(&fd);
+	return rc;
+}
+
+int
+store_each_cert(struct store *s, int (*cb)(void *arg, int fd, struct err *e), void *arg,
+    struct err *e)
+{
+	struct walk w = { s->certs, cb, arg };
+
+	return s->certs == -1 ? 0 : fs_each(s->certs, walk_one, &w, e);
+}
+
 /* --- accounts' folders, files --- */
 
 int

@@ -67,6 +67,13 @@ const char	*store_cert_path(const struct store_cert *);	/* absolute, without sla
 int		 store_cert_fd(const struct store_cert *);	/* borrowed */
 bool		 store_cert_is_work(const struct store_cert *);
 
+/*
+ * Calls back with a descriptor of every certificate's folder there is,
+ * configured or not, for looking only. A callback that returns -1 ends it with -1.
+ */
+MUST_CHECK int	store_each_cert(struct store *, int (*cb)(void *arg, int fd, struct err *e),
+		    void *arg, struct err *e);
+
 /* --- files of kamcert alone: 0600, sealed (seal.h), replaced as one --- */
 
 #define STORE_FILE_MAX	(256 * 1024)

@@ -373,3 +373,17 @@ list_add(struct list *l, size_t size)
 	l->v = v;
 	return memset((uint8_t *)v + size * l->n++, 0, size);
 }
+
+void *
+list_add_newest(struct list *l, const struct pack *p, size_t max)
+{
+	uint8_t *v = l->v;
+	size_t n = l->n < max ? 0 : l->n - max + 1;
+
+	for (size_t i = 0; i < n; i++)
+		pack_clear(p, v + i * p->size);
+	if (n > 0)
+		memmove(v, v + n * p->size, (l->n - n) * p->size);
+	l->n -= n;
+	return list_add(l, p->size);
+}

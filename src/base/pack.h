@@ -85,4 +85,7 @@ struct span	blob_span(const struct blob *);
  */
 void		*list_add(struct list *, size_t size);
 
+/* The same, of what p describes; there are max at most, and the oldest are dropped for it. */
+void		*list_add_newest(struct list *, const struct pack *p, size_t max);
+
 #endif

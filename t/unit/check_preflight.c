@@ -47,8 +47,7 @@ static const struct {
 	{ "a clock that is a little off", { .address = OURS, .skew = 600 }, OUT_OK, NULL },
 	{ "a clock that is far behind", { .address = OURS, .skew = 2 * HOUR }, OUT_HOLD,
 	  "2 h behind the CA's" },
-	{ "a clock that is far ahead", { .address = OURS, .skew = -30 * DAY }, OUT_HOLD,
-	  "30 days ahead of the CA's" },
+	{ "a clock that is far ahead: told", { .address = OURS, .skew = -30 * DAY }, OUT_OK, NULL },
 };
 
 START_TEST(what_would_fail_at_the_ca_never_gets_there)

@@ -10,6 +10,7 @@
 
 #define NAME	"sip.example.com"
 #define FILE_NAME "state/certs/" NAME "/record.json"
+#define CA	"letsencrypt"
 #define W0	INT64_C(1800000000)
 #define B0	INT64_C(5000000)
 
@@ -17,6 +18,7 @@ static struct store *store;
 static struct store_cert *cert;
 static struct record rec;
 static struct strs names;
+static const struct budget_order order = { CA, &names, 0 };
 
 static const struct record_time t0 = { W0, B0, 7 };
 
@@ -63,6 +65,24 @@ load(const struct record_time *now)
 {
 	pack_clear(&record_pack, &rec);
 	MUST(record_load(cert, now, &rec, &e));
+}
+
+static int
+end(const struct record_time *now, const char *step, int64_t version, const struct err *res,
+    uint32_t random)
+{
+	const struct record_try t = { .step = step, .version = version, .res = res,
+		.random = random };
+
+	return record_end(&rec, now, &t);
+}
+
+static int64_t
+left(const struct record_time *now, const struct strs *set, int64_t lifetime, const char **why)
+{
+	const struct budget_order about = { CA, set, lifetime };
+
+	return budget_until(&rec.budget, &about, now, why);
 }
 
 /* Later by so many seconds, on both clocks. */
@@ -137,16 +157,18 @@ static void
 fill(void)
 {
 	struct err bad = ERR_NONE, fine = ERR_NONE;
+	struct record_try of_ca = { .step = "order", .res = &bad, .ca = CA, .paused = true };
 
 	(void)err_set(&bad, OUT_RETRY, "order: \"quoted\" \xc3\xa4");
 	bad.retry_at = W0 + 99;
-	MUST(record_spend(&rec, &t0, &names, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
 	record_attempt(&rec, &t0);
-	MUST(record_end(&rec, &t0, "verify", 3, &fine, 1));
-	MUST(record_end(&rec, &t0, "order", 0, &bad, 77));
-	MUST(record_validation_failed(&rec, &t0, "a.example.com", &e));
+	MUST(end(&t0, "verify", 3, &fine, 1));
+	MUST(end(&t0, "order", 0, &bad, 77));
+	MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &t0, &e));
 	MUST(record_serial(&rec, "03ab", &e));
-	rec.paused = true;
+	MUST(record_end(&rec, &t0, &of_ca));
+	MUST(record_end(&rec, &t0, &of_ca));
 	rec.next = W0 + 1;
 	rec.reload_tries = 2;
 	rec.ari_id = strdup("id.serial");
@@ -161,15 +183,15 @@ fill(void)
 START_TEST(a_record_comes_back_as_it_went)
 {
 	const struct record_result *h;
-	const struct record_issue *issue;
-	const struct record_validation *v;
+	const struct budget_issue *issue;
+	const struct budget_validation *v;
 
 	fill();
 	MUST(record_save(cert, &rec, &e));
 	ck_assert_int_eq(tree_stat(FILE_NAME).st_mode & 07777, 0600);
 	load(&t0);
 	ck_assert(!rec.was_damaged);
-	ck_assert_uint_eq(rec.history.n, 2);
+	ck_assert_uint_eq(rec.history.n, 4);
 	h = rec.history.v;
 	ck_assert(h[0].outcome == OUT_OK && h[0].version == 3 && h[0].when == W0);
 	ck_assert_str_eq(h[0].step, "verify");
@@ -183,16 +205,23 @@ START_TEST(a_record_comes_back_as_it_went)
 	ck_assert(memcmp(&rec.last_failure, &t0, sizeof(t0)) == 0);
 	ck_assert(memcmp(&rec.last_success, &t0, sizeof(t0)) == 0);
 	ck_assert(memcmp(&rec.last_attempt, &t0, sizeof(t0)) == 0);
-	ck_assert(rec.paused);
+	ck_assert_uint_eq(rec.cas.n, 1);
+	ck_assert_str_eq(record_ca(&rec, CA)->name, CA);
+	ck_assert_int_eq(record_ca(&rec, CA)->failures, 2);
+	ck_assert_int_eq(record_ca(&rec, CA)->last_failure.boot_ms, B0);
+	ck_assert_int_eq(record_ca(&rec, CA)->outcome, OUT_RETRY);
+	ck_assert_int_eq(record_ca(&rec, CA)->asked, W0 + 99);
+	ck_assert(record_ca(&rec, CA)->paused);
+	ck_assert(record_ca(&rec, "other")->name == NULL);
 	ck_assert(rec.next == W0 + 1 && rec.reload_tries == 2);
 	ck_assert_uint_eq(rec.serials.n, 1);
 	ck_assert_str_eq(rec.serials.v[0], "03ab");
-	ck_assert_uint_eq(rec.issues.n, 1);
-	issue = rec.issues.v;
+	ck_assert_uint_eq(rec.budget.issues.n, 1);
+	issue = rec.budget.issues.v;
 	ck_assert(issue->when.wall == W0 && issue->when.boot_id == 7 && !issue->refused);
 	ck_assert_uint_eq(strlen(issue->names), 64);
-	ck_assert_uint_eq(rec.validations.n, 1);
-	v = rec.validations.v;
+	ck_assert_uint_eq(rec.budget.validations.n, 1);
+	v = rec.budget.validations.v;
 	ck_assert_str_eq(v->name, "a.example.com");
 	ck_assert_str_eq(rec.ari_id, "id.serial");
 	ck_assert(rec.ari_start == W0 + 2 && rec.ari_end == W0 + 3);
@@ -208,7 +237,7 @@ START_TEST(no_record_is_an_empty_one)
 	ck_assert_uint_eq(rec.history.n, 0);
 	ck_assert_int_eq(rec.failures, 0);
 	ck_assert(!rec.was_damaged);
-	ck_assert_int_eq(record_budget(&rec, &t0, &names, 0, NULL), 0);
+	ck_assert_int_eq(left(&t0, &names, 0, NULL), 0);
 	MUST(record_save(cert, &rec, &e));
 	load(&t0);
 	ck_assert_ptr_null(rec.ari_id);
@@ -225,12 +254,12 @@ START_TEST(only_the_newest_are_kept)
 	for (int i = 0; i < 1000; i++) {
 		struct record_time now = later(i * HOUR);
 
-		MUST(record_end(&rec, &now, "verify", i, &fine, 0));
+		MUST(end(&now, "verify", i, &fine, 0));
 		(void)snprintf(serial, sizeof(serial), "%04x", i);
 		MUST(record_serial(&rec, serial, &e));
 		MUST(record_serial(&rec, serial, &e));
-		MUST(record_spend(&rec, &now, &names, &e));
-		MUST(record_validation_failed(&rec, &now, "a.example.com", &e));
+		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &now, &e));
+		MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &now, &e));
 	}
 	ck_assert_uint_eq(rec.history.n, RECORD_HISTORY);
 	h = rec.history.v;
@@ -258,9 +287,9 @@ START_TEST(the_largest_record_fits_its_file)
 	memset(facts, 'x', RECORD_FACTS_MAX + 1);
 	(void)err_set(&bad, OUT_HOLD, "%s", text);
 	for (int i = 0; i < 1000; i++) {
-		MUST(record_end(&rec, &t0, "verify", i, &bad, 0));
-		MUST(record_spend(&rec, &t0, &names, &e));
-		MUST(record_validation_failed(&rec, &t0, "a.example.com", &e));
+		MUST(end(&t0, "verify", i, &bad, 0));
+		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+		MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &t0, &e));
 	}
 	ck_assert_int_eq(blob_set(&rec.facts, span_of(facts, RECORD_FACTS_MAX)), 0);
 	MUST(record_save(cert, &rec, &e));
@@ -278,6 +307,36 @@ END_TEST
 
 /* --- outcomes --- */
 
+START_TEST(failures_of_one_ca_are_its_own)
+{
+	struct err bad = ERR_NONE, fine = ERR_NONE;
+	struct record_try t = { .step = "order", .res = &bad, .ca = "a" };
+	struct record_time after = later(60), last = later(120);
+
+	(void)err_set(&bad, OUT_RETRY, "no");
+	MUST(record_end(&rec, &t0, &t));
+	MUST(record_end(&rec, &t0, &t));
+	t.ca = "b";
+	MUST(record_end(&rec, &t0, &t));
+	ck_assert_int_eq(rec.failures, 0);
+	ck_assert_int_eq(rec.last_failure.wall, 0);
+	ck_assert_int_eq(record_ca(&rec, "a")->failures, 2);
+	ck_assert_int_eq(record_ca(&rec, "b")->failures, 1);
+	ck_assert_int_eq(record_failures(&rec), 3);
+	/* A success at b ends its failures; a's still hold back a, and nothing else. */
+	t.res = &fine;
+	MUST(record_end(&rec, &after, &t));
+	ck_assert_int_eq(record_ca(&rec, "a")->failures, 2);
+	ck_assert_ptr_null(record_ca(&rec, "b")->name);
+	ck_assert_int_eq(record_failures(&rec), 0);
+	t.res = &bad;
+	t.ca = NULL;
+	MUST(record_end(&rec, &last, &t));
+	ck_assert_int_eq(rec.failures, 1);
+	ck_assert_int_eq(record_failures(&rec), 1);
+}
+END_TEST
+
 START_TEST(failures_count_up_and_success_ends_them)
 {
 	struct err bad = ERR_NONE, fine = ERR_NONE;
@@ -285,15 +344,15 @@ START_TEST(failures_count_up_and_success_ends_them)
 	(void)err_set(&bad, OUT_HOLD, "no");
 	bad.retry_at = W0 + 500;
 	for (int i = 1; i <= 5; i++) {
-		MUST(record_end(&rec, &t0, "order", 0, &bad, (uint32_t)i));
+		MUST(end(&t0, "order", 0, &bad, (uint32_t)i));
 		ck_assert_int_eq(rec.failures, i);
 	}
 	ck_assert_int_eq(rec.asked, W0 + 500);
 	rec.failures = INT64_MAX;
-	MUST(record_end(&rec, &t0, "order", 0, &bad, 0));
+	MUST(end(&t0, "order", 0, &bad, 0));
 	ck_assert_int_eq(rec.failures, INT64_MAX);
 	rec.reload_tries = 3;
-	MUST(record_end(&rec, &t0, "verify", 4, &fine, 0));
+	MUST(end(&t0, "verify", 4, &fine, 0));
 	ck_assert_int_eq(rec.failures, 0);
 	ck_assert_int_eq(rec.asked, 0);
 	ck_assert_int_eq(rec.reload_tries, 0);
@@ -330,16 +389,16 @@ START_TEST(a_damaged_record_is_put_aside_and_the_worst_assumed)
 	ck_assert_int_eq(rec.failures, 1);
 	ck_assert_int_eq(rec.outcome, OUT_RETRY);
 	ck_assert_int_eq(rec.last_failure.wall, now.wall);
-	ck_assert_uint_eq(rec.issues.n, 1);
+	ck_assert_uint_eq(rec.budget.issues.n, 1);
 	ck_assert_str_eq(tree_text(FILE_NAME ".bad"), damaged[_i]);
 	/* The next run still knows. */
 	load(&now);
 	ck_assert(!rec.was_damaged);
 	ck_assert_int_eq(rec.failures, 1);
 	/* One more order may be placed, not two: it counts for any names. */
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, NULL), 0);
-	MUST(record_spend(&rec, &now, &names, &e));
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, NULL), now.wall + DAY);
+	ck_assert_int_eq(left(&now, &names, 0, NULL), 0);
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &now, &e));
+	ck_assert_int_eq(left(&now, &names, 0, NULL), now.wall + DAY);
 	/* A second one takes the place of the first. */
 	tree_file(FILE_NAME, "again");
 	load(&now);
@@ -354,7 +413,7 @@ START_TEST(no_bit_of_a_record_is_fatal)
 
 	fill();
 	pack_clear(&record_pack, &rec);
-	MUST(record_end(&rec, &t0, "order", 0, &(struct err){ .class = OUT_HOLD, .text = "x" }, 0));
+	MUST(end(&t0, "order", 0, &(struct err){ .class = OUT_HOLD, .text = "x" }, 0));
 	MUST(record_save(cert, &rec, &e));
 	(void)snprintf(text, sizeof(text), "%s", tree_text(FILE_NAME));
 	n = strlen(text);
@@ -388,7 +447,7 @@ END_TEST
 START_TEST(moments_ahead_are_taken_for_now)
 {
 	struct record_time back = { W0 - 30 * DAY, 1000, 8 }, next = { W0 - 30 * DAY + 60, 61000, 8 };
-	const struct record_issue *issue;
+	const struct budget_issue *issue;
 
 	if (_i == 1)
 		back.boot_id = next.boot_id = 0;
@@ -397,7 +456,7 @@ START_TEST(moments_ahead_are_taken_for_now)
 	load(&back);
 	ck_assert_int_eq(rec.last_failure.wall, back.wall);
 	ck_assert_int_eq(rec.last_failure.boot_id, back.boot_id);
-	issue = rec.issues.v;
+	issue = rec.budget.issues.v;
 	ck_assert_int_eq(issue->when.wall, back.wall);
 	/* From then on they grow old. */
 	load(&next);
@@ -416,18 +475,18 @@ START_TEST(two_certificates_for_the_same_names_are_a_day_s_worth)
 	ck_assert_int_eq(strs_add(&same, "a.example.com"), 0);
 	ck_assert_int_eq(strs_add(&same, "b.example.com"), 0);
 	ck_assert_int_eq(strs_add(&other, "a.example.com"), 0);
-	MUST(record_spend(&rec, &a, &names, &e));
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, &why), 0);
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &a, &e));
+	ck_assert_int_eq(left(&now, &names, 0, &why), 0);
 	ck_assert_str_eq(why, "");
-	MUST(record_spend(&rec, &b, &same, &e));
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, &why), a.wall + DAY);
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &same, 0 }, &b, &e));
+	ck_assert_int_eq(left(&now, &names, 0, &why), a.wall + DAY);
 	ck_assert_str_ne(why, "");
-	ck_assert_int_eq(record_budget(&rec, &now, &same, 0, NULL), a.wall + DAY);
-	ck_assert_int_eq(record_budget(&rec, &now, &other, 0, NULL), 0);
+	ck_assert_int_eq(left(&now, &same, 0, NULL), a.wall + DAY);
+	ck_assert_int_eq(left(&now, &other, 0, NULL), 0);
 	now = later(HOUR + DAY - 1);
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, NULL), a.wall + DAY);
+	ck_assert_int_eq(left(&now, &names, 0, NULL), a.wall + DAY);
 	now = later(HOUR + DAY);
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, NULL), 0);
+	ck_assert_int_eq(left(&now, &names, 0, NULL), 0);
 	strs_clear(&same);
 	strs_clear(&other);
 }
@@ -437,24 +496,24 @@ START_TEST(short_lives_have_a_shorter_day)
 {
 	struct record_time now = later(150), end = later(300);
 
-	MUST(record_spend(&rec, &t0, &names, &e));
-	MUST(record_spend(&rec, &now, &names, &e));
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 300, NULL), W0 + 300);
-	ck_assert_int_eq(record_budget(&rec, &end, &names, 300, NULL), 0);
-	ck_assert_int_eq(record_budget(&rec, &end, &names, 90 * DAY, NULL), W0 + DAY);
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &now, &e));
+	ck_assert_int_eq(left(&now, &names, 300, NULL), W0 + 300);
+	ck_assert_int_eq(left(&end, &names, 300, NULL), 0);
+	ck_assert_int_eq(left(&end, &names, 90 * DAY, NULL), W0 + DAY);
 }
 END_TEST
 
 START_TEST(an_order_that_was_not_finalized_does_not_count)
 {
-	MUST(record_spend(&rec, &t0, &names, &e));
-	MUST(record_spend(&rec, &t0, &names, &e));
-	record_unspend(&rec);
-	ck_assert_int_eq(record_budget(&rec, &t0, &names, 0, NULL), 0);
-	record_unspend(&rec);
-	record_unspend(&rec);
-	record_refused(&rec);
-	ck_assert_uint_eq(rec.issues.n, 0);
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+	budget_unspend(&rec.budget, &order);
+	ck_assert_int_eq(left(&t0, &names, 0, NULL), 0);
+	budget_unspend(&rec.budget, &order);
+	budget_unspend(&rec.budget, &order);
+	budget_refused(&rec.budget, &order);
+	ck_assert_uint_eq(rec.budget.issues.n, 0);
 }
 END_TEST
 
@@ -463,14 +522,14 @@ START_TEST(a_refused_certificate_costs_34_hours)
 	struct record_time now = later(34 * HOUR - 1), end = later(34 * HOUR);
 	const char *why;
 
-	MUST(record_spend(&rec, &t0, &names, &e));
-	record_refused(&rec);
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, &why), W0 + 34 * HOUR);
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+	budget_refused(&rec.budget, &order);
+	ck_assert_int_eq(left(&now, &names, 0, &why), W0 + 34 * HOUR);
 	ck_assert_ptr_nonnull(strstr(why, "34 hours"));
-	ck_assert_int_eq(record_budget(&rec, &end, &names, 0, NULL), 0);
+	ck_assert_int_eq(left(&end, &names, 0, NULL), 0);
 	MUST(record_save(cert, &rec, &e));
 	load(&now);
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, NULL), W0 + 34 * HOUR);
+	ck_assert_int_eq(left(&now, &names, 0, NULL), W0 + 34 * HOUR);
 }
 END_TEST
 
@@ -481,16 +540,60 @@ START_TEST(three_failed_validations_of_a_name_are_an_hour_s_worth)
 
 	for (int i = 0; i < 3; i++) {
 		now = later(i * 10 * MINUTE);
-		ck_assert_int_eq(record_budget(&rec, &now, &names, 0, NULL), 0);
-		MUST(record_validation_failed(&rec, &now, "a.example.com", &e));
-		MUST(record_validation_failed(&rec, &now, "c.example.com", &e));
+		ck_assert_int_eq(left(&now, &names, 0, NULL), 0);
+		MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &now, &e));
+		MUST(budget_validation_failed(&rec.budget, CA, "c.example.com", &now, &e));
 	}
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, &why), W0 + HOUR);
+	ck_assert_int_eq(left(&now, &names, 0, &why), W0 + HOUR);
 	ck_assert_ptr_nonnull(strstr(why, "validations"));
 	now = later(HOUR);
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, NULL), 0);
-	MUST(record_validation_failed(&rec, &now, "a.example.com", &e));
-	ck_assert_int_eq(record_budget(&rec, &now, &names, 0, NULL), W0 + HOUR + 10 * MINUTE);
+	ck_assert_int_eq(left(&now, &names, 0, NULL), 0);
+	MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &now, &e));
+	ck_assert_int_eq(left(&now, &names, 0, NULL), W0 + HOUR + 10 * MINUTE);
+}
+END_TEST
+
+START_TEST(what_one_ca_limits_another_does_not)
+{
+	const struct budget_order other = { "zerossl", &names, 0 };
+
+	MUST(budget_spend(&rec.budget, &order, &t0, &e));
+	MUST(budget_spend(&rec.budget, &order, &t0, &e));
+	for (int i = 0; i < 3; i++)
+		MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &t0, &e));
+	ck_assert_int_eq(budget_until(&rec.budget, &order, &t0, NULL), W0 + DAY);
+	ck_assert_int_eq(budget_until(&rec.budget, &other, &t0, NULL), 0);
+	/* What was counted before CAs were told apart counts at each. */
+	free(((struct budget_issue *)rec.budget.issues.v)[0].ca);
+	((struct budget_issue *)rec.budget.issues.v)[0].ca = NULL;
+	MUST(budget_spend(&rec.budget, &other, &t0, &e));
+	ck_assert_int_eq(budget_until(&rec.budget, &other, &t0, NULL), W0 + DAY);
+}
+END_TEST
+
+/* L06: sections of one CA share its limits, whatever order their records come in. */
+START_TEST(sections_share_one_budget)
+{
+	struct record_time a = later(HOUR), b = later(5 * HOUR), now = later(6 * HOUR);
+	struct budget all = { .issues.n = 0 };
+	struct store_cert *second;
+
+	MUST(budget_spend(&rec.budget, &order, &b, &e));
+	MUST(record_save(cert, &rec, &e));
+	pack_clear(&record_pack, &rec);
+	rec = (struct record){ 0 };
+	MUST(store_cert_open(store, "zz.example.com", &second, &e));
+	MUST(budget_spend(&rec.budget, &order, &a, &e));
+	MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &t0, &e));
+	MUST(record_save(second, &rec, &e));
+	store_cert_free(second);
+	tree_dir("state/certs/broken", 0711);
+	tree_file("state/certs/broken/record.json", "{");
+	MUST(record_gather(store, &now, &all, &e));
+	ck_assert_uint_eq(all.issues.n, 2);
+	ck_assert_uint_eq(all.validations.n, 0);	/* too old to count */
+	ck_assert_int_eq(budget_until(&all, &order, &now, NULL), a.wall + DAY);
+	pack_clear(&budget_pack, &all);
 }
 END_TEST
 
@@ -510,11 +613,11 @@ static const struct {
 
 START_TEST(no_clock_gives_the_budget_back)
 {
-	MUST(record_spend(&rec, &t0, &names, &e));
-	MUST(record_spend(&rec, &t0, &names, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
 	MUST(record_save(cert, &rec, &e));
 	load(&jumps[_i].now);
-	ck_assert_msg((record_budget(&rec, &jumps[_i].now, &names, 0, NULL) == 0) == jumps[_i].free,
+	ck_assert_msg((left(&jumps[_i].now, &names, 0, NULL) == 0) == jumps[_i].free,
 	    "%s", jumps[_i].what);
 }
 END_TEST
@@ -528,10 +631,10 @@ START_TEST(a_hundred_forced_attempts_are_two_orders)
 		struct record_time now = later(i * 10);
 
 		load(&now);
-		if (record_budget(&rec, &now, &names, 0, NULL) > now.wall)
+		if (left(&now, &names, 0, NULL) > now.wall)
 			continue;
 		orders++;
-		MUST(record_spend(&rec, &now, &names, &e));
+		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &now, &e));
 		MUST(record_save(cert, &rec, &e));
 	}
 	ck_assert_int_eq(orders, 2);
@@ -571,6 +674,36 @@ START_TEST(a_ca_that_asks_to_wait_is_heard_across_runs)
 	pack_clear(&ledger_pack, &l);
 	MUST(ledger_load(store, "other", &t0, &l, &e));
 	ck_assert_int_eq(ledger_until(&l, &t0), 0);
+}
+END_TEST
+
+/* T05. */
+static const struct {
+	const char		*what;
+	int64_t			 skew;
+	struct record_time	 now;
+	int64_t			 want;
+} skews[] = {
+	{ "an hour later", 12 * HOUR, { W0 + HOUR, B0 + 3600000, 7 }, 12 * HOUR },
+	{ "behind us", -12 * HOUR, { W0 + HOUR, B0 + 3600000, 7 }, -12 * HOUR },
+	{ "little is no fault of a clock", LEDGER_SKEW - 1, { W0, B0, 7 }, 0 },
+	{ "our clock was set since", 12 * HOUR, { W0 + 13 * HOUR, B0 + 3600000, 7 }, 0 },
+	{ "set back since", -12 * HOUR, { W0 - 11 * HOUR, B0 + 3600000, 7 }, 0 },
+	{ "the machine was started since", 12 * HOUR, { W0 + HOUR, 1000, 8 }, 0 },
+};
+
+START_TEST(a_clock_is_corrected_while_nobody_set_it)
+{
+	struct ledger l = { .wait = 0 };
+
+	ck_assert_int_eq(ledger_skew(&l, &t0), 0);
+	ledger_compare(&l, &t0, skews[_i].skew);
+	MUST(ledger_save(store, "ca", &l, &e));
+	pack_clear(&ledger_pack, &l);
+	MUST(ledger_load(store, "ca", &skews[_i].now, &l, &e));
+	ck_assert_msg(ledger_skew(&l, &skews[_i].now) == skews[_i].want, "%s: got %jd",
+	    skews[_i].what, (intmax_t)ledger_skew(&l, &skews[_i].now));
+	pack_clear(&ledger_pack, &l);
 }
 END_TEST
 
@@ -639,6 +772,10 @@ main(void)
 	tcase_add_loop_test(t, no_clock_gives_the_budget_back, 0, NITEMS(jumps));
 	tcase_add_test(t, a_hundred_forced_attempts_are_two_orders);
 	tcase_add_loop_test(t, a_ca_that_asks_to_wait_is_heard_across_runs, 0, NITEMS(holds));
+	tcase_add_test(t, failures_of_one_ca_are_its_own);
+	tcase_add_test(t, what_one_ca_limits_another_does_not);
+	tcase_add_test(t, sections_share_one_budget);
+	tcase_add_loop_test(t, a_clock_is_corrected_while_nobody_set_it, 0, NITEMS(skews));
 	tcase_add_test(t, a_damaged_ledger_is_an_empty_one);
 	tcase_add_test(t, no_jump_of_the_clock_makes_a_ca_s_wait_longer_than_a_day);
 	suite_add_tcase(s, t);

@@ -57,9 +57,9 @@ fake_roots(void)
 const char *
 fake_url(const char *path)
 {
-	static char urls[4][256];
+	static char urls[8][256];
 	static unsigned next;
-	char *url = urls[next++ % 4];
+	char *url = urls[next++ % 8];
 
 	snprintf(url, sizeof urls[0], "https://%s%s",
 	    script.host != NULL ? script.host : FAKE_LOOPBACK, path);
@@ -458,12 +458,12 @@ starter_handlers(void)
 /* --- the configuration --- */
 
 struct settings {
-	struct ca_conf		 ca;
+	struct ca_conf		 cas[FAKE_CAS];
 	struct challenge_conf	 challenge;
 	struct hook_conf	 hooks[2];
 	struct cert_conf	 certs[FAKE_CERTS];
 	char			*names[FAKE_CERTS];
-	char			*key, *ca_name, *listen, *verify, *command;
+	char			*key, *ca_names[FAKE_CAS], *hosts[1], *listen, *verify, *command;
 };
 
 static void
@@ -478,32 +478,45 @@ configure_hooks(struct settings *s)
 		.command = { &s->command, 1 } };
 }
 
+static void
+configure_cas(struct settings *s)
+{
+	static const char *const names[FAKE_CAS] = { "ca0", "ca1" };
+
+	s->hosts[0] = fake_text(script.host != NULL ? script.host : FAKE_LOOPBACK);
+	for (size_t i = 0; i < FAKE_CAS; i++) {
+		s->ca_names[i] = fake_text(script.cas == 0 ? "ca" : names[i]);
+		s->cas[i] = (struct ca_conf){ .name = s->ca_names[i], .agree_tos = true,
+			.directory = fake_text(fake_url(i == 0 ? "/directory" : "/directory1")),
+			.staging = fake_text(fake_url("/staging")),
+			.hosts = { s->hosts, 1 },
+			.trust_bundle = fake_text(fake_roots()) };
+	}
+}
+
 /* Everything is lent: the message is written while it lives. */
 static void
 configure(struct settings *s, struct config *c)
 {
-	size_t n = script.certs != 0 ? script.certs : 1;
+	size_t n = script.certs != 0 ? script.certs : 1, cas = script.cas != 0 ? script.cas : 1;
 
 	s->key = fake_text(script.key != NULL ? script.key : "ecdsa-p256");
-	s->ca_name = fake_text("ca");
 	s->listen = fake_text("127.0.0.1:80");
-	s->ca = (struct ca_conf){ .name = s->ca_name, .agree_tos = true,
-		.directory = fake_text(fake_url("/directory")),
-		.staging = fake_text(fake_url("/staging")),
-		.trust_bundle = fake_text(fake_roots()) };
+	configure_cas(s);
 	s->challenge = (struct challenge_conf){ .type = fake_text("http-01"),
 		.listen = { &s->listen, 1 } };
 	configure_hooks(s);
 	for (size_t i = 0; i < n; i++) {
 		s->names[i] = fake_text(fake_certs[i]);
-		s->certs[i] = (struct cert_conf){ .name = s->names[i], .names = { &s->names[i], 1 },
-			.key = { &s->key, 1 }, .ca = { &s->ca_name, 1 },
+		s->certs[i] = (struct cert_conf){ .name = s->names[i], 
+			.names = { &s->names[script.twins ? 0 : i], 1 },
+			.key = { &s->key, 1 }, .ca = { s->ca_names, cas },
 			.renew_before = CONFIG_DEFAULT_RENEW, .challenges = { &s->challenge, 1 },
 			.hooks = { s->hooks, script.bare ? 0 : script.program ? 2 : 1 } };
 	}
 	*c = (struct config){ .path = fake_text("/etc/kamcert.conf"), .jobs = 8,
 		.state_dir = tree_path("state"), .log = fake_text("stderr"),
-		.cas = { &s->ca, 1 }, .certs = { s->certs, n } };
+		.cas = { s->cas, cas }, .certs = { s->certs, n } };
 }
 
 /* --- a run --- */

@@ -19,6 +19,7 @@
 #define FAKE_LOOPBACK	"127.0.0.1:14000"	/* a CA that no budget binds */
 #define FAKE_PUBLIC	"ca.example.net"
 #define FAKE_TOKEN	"abcdefghijklmnopqrstuvwxyz012345"
+#define FAKE_CAS	2
 #define FAKE_CERTS	3			/* a.example.com, b.example.com, ... */
 
 enum fake_chain {
@@ -59,9 +60,20 @@ struct fake_task {
 	size_t		 chain;		/* that is offered */
 };
 
+/* What a CA's tasks for orders and accounts fail with. */
+struct fake_ca {
+	enum outcome		 class;		/* OUT_OK: they do not */
+	enum acme_trouble	 trouble;
+	int64_t			 retry_in;	/* seconds; 0: it does not say */
+	bool			 orders_only;
+};
+
 struct script {
 	struct msg_setup	 setup;		/* command and flags; the configuration is filled in */
 	size_t			 certs;		/* how many are configured; 0: one */
+	bool			 twins;		/* all certificates are for the first one's name */
+	size_t			 cas;		/* how many each has, "ca0", "ca1"; 0: one, "ca" */
+	struct fake_ca		 ca[FAKE_CAS];
 	const char		*host;		/* of the CA; NULL: FAKE_LOOPBACK */
 	const char		*key;		/* type; NULL: ecdsa-p256 */
 	bool			 bare;		/* no hook at all */
@@ -112,6 +124,7 @@ struct seen {
 	bool		 ended;		/* MSG_END came */
 	int64_t		 outcome;
 	int64_t		 next;		/* of MSG_END */
+	char		 cas[256];	/* that were asked for an order or account, in their order */
 	char		 last[1024];	/* text of the last result that is not OK, else of the last */
 	char		 order[256];	/* URL in the last task for an order; "" none */
 	char		 directory[256];	/* of the CA in the last task */

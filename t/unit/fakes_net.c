@@ -377,6 +377,26 @@ fake_probe(struct fake_task *t, enum fake_net_step at, enum message_type type, c
 	ask(t, type, body, on_probe);
 }
 
+/* Does the CA fail? */
+static bool
+ca_fails(struct fake_task *t, const char *name)
+{
+	size_t n = strlen(seen.cas);
+	const struct fake_ca *ca = &script.ca[strcmp(name, "ca1") == 0];
+	struct msg_error body = { .class = ca->class, .trouble = ca->trouble,
+		.text = fake_text("the CA does not work") };
+
+	if (t->kind != ACME_ORDER && t->kind != ACME_REGISTER)
+		return false;
+	snprintf(seen.cas + n, sizeof seen.cas - n, "%s%s", n > 0 ? " " : "", name);
+	if (ca->class == OUT_OK || (ca->orders_only && t->kind != ACME_ORDER))
+		return false;
+	if (ca->retry_in != 0)
+		body.retry_at = (int64_t)time(NULL) + ca->retry_in;
+	fake_answer(t, MSG_FAILED, &body);
+	return true;
+}
+
 static void
 begin_order(struct fake_task *t, const struct msg_task *body)
 {
@@ -462,6 +482,8 @@ fake_net_on_task(void *arg UNUSED, struct message *m)
 		return;
 	ck_assert_uint_lt(++ntasks, TASKS_MAX);
 	*t = (struct fake_task){ .id = m->id, .job = body->job, .kind = body->todo.kind };
+	if (ca_fails(t, body->name))
+		return;
 	if (t->kind == ACME_ORDER)
 		begin_order(t, body);
 	else

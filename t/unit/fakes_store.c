@@ -19,14 +19,21 @@ look_at_record(struct store_cert *cert, struct fake_state *s)
 	struct record_time now;
 	struct record record = { 0 };
 	struct store_order order = { 0 };
+	const struct record_ca *c;
 	struct err why = ERR_NONE;
+	size_t i;
 
 	record_now(&now);
 	ck_assert_msg(record_load(cert, &now, &record, &why) == 0, "%s", why.text);
-	s->failures = record.failures;
-	s->outcome = record.outcome;
+	c = record.cas.v;
+	s->failures = record_failures(&record);
+	s->outcome = record.history.n == 0 ? OUT_OK :
+	    ((const struct record_result *)record.history.v)[record.history.n - 1].outcome;
 	s->asked = record.asked;
-	s->issues = record.issues.n;
+	for (i = 0; i < record.cas.n; i++)
+		if (c[i].asked > s->asked)
+			s->asked = c[i].asked;
+	s->issues = record.budget.issues.n;
 	pack_clear(&record_pack, &record);
 	s->has_order = store_order_load(cert, &order, &why) == 0;
 	pack_clear(&store_order_pack, &order);
