@@ -19,6 +19,8 @@ struct hook_conf {
 	char		*type;		/* title of the section: "kamailio", "program", ... */
 	char		*rpc;		/* where the server is told, in one of the forms of wire.h */
 	char		*user;		/* whose rights the server (or the program) has; NULL: not looked at / kamcert's own */
+	char		*tls_cfg;	/* kamailio: the file that is managed */
+	struct strs	 profiles;	/* kamailio: those in it; empty: it is left alone */
 	bool		 trusted_network;	/* kamailio: rpc may be no loopback address */
 	struct strs	 verify;	/* sips:host:port, tls:host:port, wss:host:port: listeners to look at afterwards */
 	struct strs	 command;	/* program: argument vector, [0] an absolute path */
@@ -97,6 +99,7 @@ extern const struct pack hook_event_pack;
 #define HOOK_HAS_SIGNAL		(1u << 6)
 #define HOOK_HAS_SSL_CERT	(1u << 7)
 #define HOOK_HAS_TRUSTED	(1u << 8)
+#define HOOK_HAS_PROFILES	(1u << 9)	/* and tls-cfg */
 
 struct hook_type {
 	const char	*name;

@@ -554,16 +554,20 @@ check(const struct hook_conf *conf, struct err *e)
 {
 	struct wire_addr a;
 
-	return ctl_addr(conf, &a, e);
+	if (ctl_addr(conf, &a, e) == -1)
+		return -1;
+	return a.remote && conf->profiles.n > 0 ?
+	    err_set(e, OUT_USAGE, "profiles: only in a file of this host, and rpc is of another") : 0;
 }
 
-static char default_rpc[] = CTL_DEFAULT, default_user[] = "kamailio";
+static char default_rpc[] = CTL_DEFAULT, default_user[] = "kamailio",
+    default_tls_cfg[] = "/etc/kamailio/tls.cfg";
 
 const struct hook_type hook_kamailio = {
 	.name = "kamailio",
-	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_TRUSTED,
+	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_TRUSTED | HOOK_HAS_PROFILES,
 	.check = check,
-	.defaults = { .rpc = default_rpc, .user = default_user, .timeout = 10 },
+	.defaults = { .rpc = default_rpc, .tls_cfg = default_tls_cfg, .user = default_user, .timeout = 10 },
 	.verify = "sips:127.0.0.1:5061",
 	.preflight = preflight,
 	.reload = reload,

@@ -391,6 +391,19 @@ take_rpc(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 	return wire_addr_parse(value, &addr, e) == 0 ? store(field, addr.text, e) : -1;
 }
 
+/* Whether tls.cfg has it is seen when that is read. */
+static int
+take_profile(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	const char *kind = value + (value[0] == '[');
+
+	if ((strncmp(kind, "server:", 7) != 0 && strncmp(kind, "client:", 7) != 0) ||
+	    strlen(value) > WORD_MAX_OCTETS)
+		return want(e, "a profile such as \"server:default\" or \"server:any "
+		    "sip.example.com\"", value);
+	return store_once(field, value, e);
+}
+
 static int
 take_verify(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
@@ -448,6 +461,8 @@ take_command(struct reader *r UNUSED, void *field, const char *value, struct err
 static const struct option hook_options[] = {
 	{ "rpc", OPTION_ONE, ROW(hook_conf, rpc), take_rpc, NULL },
 	{ "user", OPTION_ONE, ROW(hook_conf, user), take_user, NULL },
+	{ "tls-cfg", OPTION_ONE, ROW(hook_conf, tls_cfg), take_path, NULL },
+	{ "profiles", OPTION_MANY, ROW(hook_conf, profiles), take_profile, NULL },
 	{ "trusted-network", OPTION_ONE, ROW(hook_conf, trusted_network), take_bool, NULL },
 	{ "verify", OPTION_MANY, ROW(hook_conf, verify), take_verify, NULL },
 	{ "command", OPTION_MANY, ROW(hook_conf, command), take_command, NULL },

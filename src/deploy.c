@@ -13,6 +13,7 @@
 #include "instance.h"
 #include "keeper.h"
 #include "ledger.h"
+#include "managed.h"
 #include "verify.h"
 
 /* Calls ask() for one hook after the other; a hook that waits is asked again. */
@@ -46,6 +47,8 @@ deploy_preflight(struct job *j, struct err *e)
 		return JOB_FAILED;
 	}
 	p = each_hook(j, instance_preflight, e);
+	if (p == JOB_DONE && managed_check(j, 0, e) == -1)
+		p = JOB_FAILED;
 	if (p == JOB_FAILED && j->state.health == INSTALL_EMPTY && e->hint[0] == '\0')
 		err_hint(e, "a server that needs the certificate to start: kamcert renew --no-hooks, "
 		    "start it, then kamcert reload");
@@ -56,6 +59,7 @@ deploy_preflight(struct job *j, struct err *e)
 enum job_progress
 deploy_switch(struct job *j, struct err *e)
 {
+	store_cert_point(j->folder, managed_turn, j);
 	if (install_switch(j->folder, j->version, clock_wall(), e) == -1)
 		return JOB_FAILED;
 	if (j->keeper->setup.no_hooks)
@@ -76,6 +80,9 @@ reload_one(struct instance *in, struct job *j, struct err *e)
 enum job_progress
 deploy_reload(struct job *j, struct err *e)
 {
+	/* files that are managed since the last switch */
+	if (j->kind == JOB_RELOAD && j->hook == 0 && managed_turn(j, j->version, e) == -1)
+		return JOB_FAILED;
 	return each_hook(j, reload_one, e);
 }
 
@@ -242,6 +249,7 @@ deploy_back_switch(struct job *j, struct err *e)
 {
 	const char *reason = j->err.class != OUT_OK ? j->err.text : "an earlier run gave it up";
 
+	store_cert_point(j->folder, managed_turn, j);
 	if (install_back(j->folder, reason, clock_wall(), e) == -1)
 		return JOB_FAILED;
 	install_state_clear(&j->state);

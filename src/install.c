@@ -99,14 +99,16 @@ turn_current(struct store_cert *c, int64_t from, int64_t to, struct err *e)
 	return -1;
 }
 
-/* The entry first, then the link, even if that leads there already: it may not be durable yet. */
+/*
+ * The entry first, then what servers read instead of the link, then the link,
+ * even if that leads there already: it may not be durable yet. */
 static int
 turn(struct store_cert *c, const struct journal *entry, int64_t have, struct err *e)
 {
 	bool forward = entry->state == JOURNAL_SWITCHING;
 	int64_t to = forward ? entry->to : entry->from;
 
-	if (journal_save(store_cert_fd(c), entry, e) == -1)
+	if (journal_save(store_cert_fd(c), entry, e) == -1 || store_cert_turn(c, to, e) == -1)
 		return -1;
 	if (have == to)
 		return fs_sync(store_cert_fd(c), "current", e);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "keeper.h"
+#include "managed.h"
 #include "profiles.h"
 
 #define RELOAD_DISTANCE_MS	5000	/* FAULTS section 1: between two reloads of a server */
@@ -166,6 +167,8 @@ look_for_hindrance(struct instance *in, struct job *j, struct err *e)
 		if (in->by_profiles.class == OUT_FINDING)
 			warn(j, &in->by_profiles);
 	}
+	if (managed_is_read((const struct hook_conf *)j->conf->hooks.v + j->hook, &in->facts, e) == -1)
+		return JOB_FAILED;
 	if (j->at != STEP_PREFLIGHT || in->by_profiles.class != OUT_HOLD)
 		return JOB_DONE;
 	*e = in->by_profiles;

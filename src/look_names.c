@@ -3,6 +3,7 @@
  * are these names that SIP knows it by (RFC 5922)?
  */
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +12,13 @@
 #include "keeper.h"
 #include "look.h"
 #include "profiles.h"
+#include "tlscfg_edit.h"
 
 struct naming {
 	struct job		*job;
 	const struct hook_facts	*facts;
 	const struct tlscfg	*cfg;
+	const struct hook_conf	*hook;
 };
 
 static void	find(struct naming *, const struct tlscfg_profile *, const char *hint,
@@ -45,6 +48,21 @@ home_of(const struct naming *l, const struct tlscfg_file *f)
 	return profiles_home(f->path, l->job->keeper->setup.config.state_dir, l->job->conf->name);
 }
 
+/* A profile that kamcert keeps: both files are of the active version. */
+static bool
+is_kept(const struct naming *l, const struct tlscfg_profile *p)
+{
+	char dir[PATH_MAX];
+	const struct tlscfg_file *files[] = { &p->certificate, &p->private_key };
+	int n = snprintf(dir, sizeof dir, "%s/versions/%jd/", store_cert_path(l->job->folder),
+	    (intmax_t)l->job->state.version);
+
+	for (size_t i = 0; i < NITEMS(files); i++)
+		if (files[i]->path == NULL || strncmp(files[i]->path, dir, (size_t)n) != 0)
+			return false;
+	return true;
+}
+
 /* FAULTS K07, before it happens. */
 static void
 look_at_files(struct naming *l, const struct tlscfg_profile *p, const char *name)
@@ -55,6 +73,12 @@ look_at_files(struct naming *l, const struct tlscfg_profile *p, const char *name
 	enum profiles_home home = home_of(l, &p->certificate);
 	char hint[ERR_HINT_MAX];
 
+	if (p->line != 0 && tlscfg_is_among(p, &l->hook->profiles)) {
+		if (!is_kept(l, p))
+			find(l, p, "kamcert reload puts them there", "it serves %s from other files than "
+			    "those of the active version: %s", name, cert);
+		return;
+	}
 	(void)snprintf(hint, sizeof hint, "name fullchain.pem and privkey.pem of %s/certs/%s/current "
 	    "there", state, l->job->conf->name);
 	if (home == HOME_FOREIGN)
@@ -184,7 +208,7 @@ void
 look_names(struct job *j, const struct hook_conf *hook, const struct hook_facts *facts,
     const struct tlscfg *cfg)
 {
-	struct naming l = { .job = j, .facts = facts, .cfg = cfg };
+	struct naming l = { .job = j, .facts = facts, .cfg = cfg, .hook = hook };
 	const struct strs *names = &j->conf->names;
 	uint8_t ip[16];
 

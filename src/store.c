@@ -36,6 +36,8 @@ struct store_cert {
 	char	*path;
 	bool	 is_work;
 	int	 fd;
+	store_pointer *pointer;		/* NULL: only the link */
+	void	*pointer_arg;
 };
 
 /* --- names --- */
@@ -347,6 +349,19 @@ int
 store_cert_fd(const struct store_cert *c)
 {
 	return c->fd;
+}
+
+void
+store_cert_point(struct store_cert *c, store_pointer *pointer, void *arg)
+{
+	c->pointer = pointer;
+	c->pointer_arg = arg;
+}
+
+int
+store_cert_turn(struct store_cert *c, int64_t version, struct err *e)
+{
+	return c->pointer != NULL ? c->pointer(c->pointer_arg, version, e) : 0;
 }
 
 bool

@@ -65,6 +65,14 @@ void		store_cert_free(struct store_cert *);	/* NULL allowed */
 const char	*store_cert_name(const struct store_cert *);
 const char	*store_cert_path(const struct store_cert *);	/* absolute, without slash at its end */
 int		 store_cert_fd(const struct store_cert *);	/* borrowed */
+/*
+ * What else names the active version: called at each switch, before `current`
+ * turns, and again when a switch that was cut off is repeated. arg is lent.
+ */
+typedef int	 store_pointer(void *arg, int64_t version, struct err *e);
+void		 store_cert_point(struct store_cert *, store_pointer *, void *arg);
+MUST_CHECK int	 store_cert_turn(struct store_cert *, int64_t version, struct err *e);
+
 bool		 store_cert_is_work(const struct store_cert *);
 
 /*

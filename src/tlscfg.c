@@ -16,10 +16,12 @@
 
 static const struct pack file_pack = PACK(tlscfg_file,
 	{ PACK_STR, offsetof(struct tlscfg_file, path), NULL },
-	{ PACK_I64, offsetof(struct tlscfg_file, line), NULL });
+	{ PACK_I64, offsetof(struct tlscfg_file, line), NULL },
+	{ PACK_I64, offsetof(struct tlscfg_file, at), NULL },
+	{ PACK_I64, offsetof(struct tlscfg_file, len), NULL });
 
 static const struct pack profile_pack = PACK(tlscfg_profile,
-	F(PACK_I64, kind), F(PACK_I64, line), F(PACK_STR, where), F(PACK_STR, server_name),
+	F(PACK_I64, kind), F(PACK_I64, line), F(PACK_I64, body), F(PACK_STR, where), F(PACK_STR, server_name),
 	F(PACK_I64, name_mode), FILE_AT(certificate), FILE_AT(private_key),
 	FILE_AT(certificate2), FILE_AT(private_key2), FILE_AT(ca_list), FILE_AT(crl),
 	F(PACK_BOOL, has_password), F(PACK_BOOL, verify), F(PACK_BOOL, require),
@@ -295,7 +297,10 @@ read_section(struct parser *p, struct err *e)
 	if (want_mark(p, ':', e) == -1 || read_where(p, where, e) == -1 ||
 	    want_mark(p, ']', e) == -1 || want_eol(p, e) == -1)
 		return -1;
-	return add_profile(p, (enum tlscfg_kind)kind->value, where, line, e);
+	if (add_profile(p, (enum tlscfg_kind)kind->value, where, line, e) == -1)
+		return -1;
+	current(p)->body = (int64_t)(p->t.at + p->t.len);
+	return 0;
 }
 
 /* --- options --- */
@@ -378,6 +383,8 @@ set_file(struct parser *p, struct tlscfg_file *f, struct err *e)
 {
 	free(f->path);
 	f->line = p->t.line;
+	f->at = (int64_t)p->t.at;
+	f->len = (int64_t)p->t.len;
 	return (f->path = resolve(p->in, p->t.text)) == NULL ? err_nomem(e) : 0;
 }
 

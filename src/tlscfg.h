@@ -28,11 +28,13 @@ enum tlscfg_names { TLSCFG_EXACT, TLSCFG_AND_BELOW, TLSCFG_BELOW };	/* server_na
 struct tlscfg_file {
 	char	*path;		/* NULL: none. Not absolute: relative to a folder that is not known */
 	int64_t	 line;		/* where it is named; 0: nowhere, the module's setting */
+	int64_t	 at, len;	/* of the value in the text, in octets, with its quotes */
 };
 
 struct tlscfg_profile {
 	int64_t	 kind;			/* enum tlscfg_kind */
 	int64_t	 line;			/* 0: not written, but there: a default */
+	int64_t	 body;			/* octet in the text behind the section's line */
 	char	*where;			/* "default", "any", "192.0.2.1:5061", "[2001:db8::1]:5061" */
 	char	*server_name;		/* NULL: none */
 	int64_t	 name_mode;		/* enum tlscfg_names */

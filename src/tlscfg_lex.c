@@ -9,7 +9,7 @@
 struct tlscfg_lex
 tlscfg_lex_of(struct span text, const char *name)
 {
-	return (struct tlscfg_lex){ .rd = rd_of(text), .name = name, .line = 1, .col = 1 };
+	return (struct tlscfg_lex){ .rd = rd_of(text), .size = text.n, .name = name, .line = 1, .col = 1 };
 }
 
 int
@@ -192,8 +192,8 @@ read_lone_escape(struct tlscfg_lex *l, struct tlscfg_token *t, bool *joined, str
 	return 0;
 }
 
-int
-tlscfg_next(struct tlscfg_lex *l, bool value, struct tlscfg_token *t, struct err *e)
+static int
+read_token(struct tlscfg_lex *l, bool value, struct tlscfg_token *t, struct err *e)
 {
 	bool joined = true;
 	int c;
@@ -214,6 +214,7 @@ tlscfg_next(struct tlscfg_lex *l, bool value, struct tlscfg_token *t, struct err
 	t->text[0] = t->mark = '\0';
 	t->line = l->line;
 	t->col = l->col;
+	t->at = l->size - l->rd.n;
 	if (c == '"')
 		return read_quoted(l, t, e);
 	if (is_plain(c) || (value && (is_mark(c) || c == '\\')))
@@ -222,5 +223,15 @@ tlscfg_next(struct tlscfg_lex *l, bool value, struct tlscfg_token *t, struct err
 		return bad_octet(l, t, c, e);
 	t->type = c == NOTHING ? TLSCFG_END : c == '\n' ? TLSCFG_EOL : TLSCFG_MARK;
 	t->mark = (char)take(l);
+	return 0;
+}
+
+int
+tlscfg_next(struct tlscfg_lex *l, bool value, struct tlscfg_token *t, struct err *e)
+{
+	t->at = l->size - l->rd.n;
+	if (read_token(l, value, t, e) == -1)
+		return -1;
+	t->len = l->size - l->rd.n - t->at;
 	return 0;
 }

@@ -19,6 +19,7 @@
 
 struct tlscfg_lex {
 	struct rd	 rd;
+	size_t		 size;		/* of the whole text */
 	const char	*name;		/* of the file, for messages; borrowed */
 	int64_t		 line, col;	/* of the next octet, from 1 */
 };
@@ -31,6 +32,7 @@ struct tlscfg_token {
 	char		 text[TLSCFG_TOKEN_MAX + 1];
 	size_t		 n;
 	int64_t		 line, col;	/* where it begins */
+	size_t		 at, len;	/* the same in octets, with quotes and escapes */
 };
 
 struct tlscfg_lex tlscfg_lex_of(struct span text, const char *name);

@@ -218,6 +218,27 @@ read_system(struct walls *w, struct err *e)
 	return add_paths(&w->reads, paths, NITEMS(paths), e);
 }
 
+/* A tls.cfg that is managed is replaced in its folder, and stays its owner's. */
+static int
+add_managed(const struct cert_conf *cert, struct walls *w, struct err *e)
+{
+	const struct hook_conf *h = cert->hooks.v;
+	char path[PATH_MAX], *slash;
+	size_t i;
+
+	for (i = 0; i < cert->hooks.n; i++) {
+		if (h[i].profiles.n == 0 || realpath(h[i].tls_cfg, path) == NULL)
+			continue;	/* one that is not there is told by who wants to read it */
+		slash = strrchr(path, '/');
+		slash[slash == path ? 1 : 0] = '\0';
+		if (add_path(&w->writes, path, e) == -1)
+			return -1;
+		if (w->uid != SANDBOX_STAY)
+			w->keep |= CAP(CAP_CHOWN) | CAP(CAP_FOWNER) | CAP(CAP_DAC_OVERRIDE);
+	}
+	return 0;
+}
+
 static int
 for_keeper(const struct msg_setup *setup, struct walls *w, struct err *e)
 {
@@ -232,6 +253,9 @@ for_keeper(const struct msg_setup *setup, struct walls *w, struct err *e)
 	for (i = 0; i < c->cas.n; i++)
 		if (add_path(&w->secrets, ca[i].eab_key_file, e) == -1 ||
 		    add_path(&w->reads, ca[i].trust_bundle, e) == -1)
+			return -1;
+	for (i = 0; i < c->certs.n; i++)
+		if (add_managed(&cert[i], w, e) == -1)
 			return -1;
 	if (w->uid == SANDBOX_STAY)
 		return 0;

@@ -114,8 +114,8 @@ fs_create(int at, const char *name, struct fs_mode m, struct span data, struct e
 }
 
 /* The last step of a replacement: the temporary becomes name, durably. */
-static int
-move_over(int at, const char *temp, const char *name, struct err *e)
+int
+fs_move_over(int at, const char *temp, const char *name, struct err *e)
 {
 	if (renameat(at, temp, at, name) == -1) {
 		(void)fs_fail(e, at, name, "replace");
@@ -136,7 +136,7 @@ fs_replace(int at, const char *name, struct fs_mode m, struct span data, struct 
 		return -1;
 	if (fs_create(at, temp, m, data, e) == -1)
 		return err_in(e, "%s", name);
-	return move_over(at, temp, name, e);
+	return fs_move_over(at, temp, name, e);
 }
 
 int
@@ -150,7 +150,7 @@ fs_swap_link(int at, const char *name, const char *target, struct err *e)
 		return -1;
 	if (symlinkat(target, at, temp) == -1)
 		return fs_fail(e, at, name, "make the link");
-	return move_over(at, temp, name, e);
+	return fs_move_over(at, temp, name, e);
 }
 
 /*

@@ -61,6 +61,9 @@ MUST_CHECK int fs_create(int at, const char *name, struct fs_mode, struct span, 
 /* A temporary beside it, fs_create(), rename over, sync of the directory. */
 MUST_CHECK int fs_replace(int at, const char *name, struct fs_mode, struct span, struct err *e);
 
+/* The last step of a replacement by hand: renames over name, syncs; the temporary is gone if it cannot. */
+MUST_CHECK int fs_move_over(int at, const char *temp, const char *name, struct err *e);
+
 /* A symbolic link under a temporary name, renamed over name, sync of the directory. */
 MUST_CHECK int fs_swap_link(int at, const char *name, const char *target, struct err *e);
 
