@@ -43,7 +43,7 @@ read_account(struct acme_task *t, const struct json *o, struct err *e)
 	if (json_get_str(o, "account", "status", JSON_REQUIRED, &status, e) == -1 ||
 	    acme_set_clean(&t->result.account_status, status, e) == -1)
 		return -1;
-	return read_contact(t, o, e);
+	return read_contact(t, o, e) == -1 ? -1 : acme_issuers(t, e);
 }
 
 /* A refusal of these requests is one of the account. */

@@ -179,7 +179,7 @@ struct acme_result {
 	/* DIRECTORY */
 	char		*terms;		/* termsOfService, NULL if there are none */
 	char		*website;
-	struct strs	 caa;		/* caaIdentities */
+	struct strs	 caa;		/* caaIdentities; of account tasks as well */
 	struct list	 profiles;	/* struct acme_profile */
 	bool		 eab_required;
 	bool		 has_renewal;	/* renewal information is offered */

@@ -72,6 +72,9 @@ extern const struct pack acme_directory_pack;
 /* Reads the directory object into the session. */
 int	acme_directory_read(struct acme_session *, const struct json *, struct err *e);
 
+/* Puts the names that the CA goes by into the result. */
+int	acme_issuers(struct acme_task *, struct err *e);
+
 /* HOLD "the directory has no x" when url is NULL. */
 int	acme_need_url(const char *url, const char *name, struct err *e);
 

@@ -395,6 +395,18 @@ copy_profiles(const struct list *from, struct list *to, struct err *e)
 	return 0;
 }
 
+int
+acme_issuers(struct acme_task *t, struct err *e)
+{
+	const struct strs *caa = &t->s->dir.caa;
+
+	strs_clear(&t->result.caa);
+	for (size_t i = 0; i < caa->n; i++)
+		if (strs_add(&t->result.caa, caa->v[i]) == -1)
+			return err_nomem(e);
+	return 0;
+}
+
 static int
 show_directory(struct acme_task *t, struct err *e)
 {
@@ -403,11 +415,8 @@ show_directory(struct acme_task *t, struct err *e)
 
 	if (acme_set(&r->terms, d->terms, e) == -1 ||
 	    acme_set(&r->website, d->website, e) == -1 ||
-	    copy_profiles(&d->profiles, &r->profiles, e) == -1)
+	    copy_profiles(&d->profiles, &r->profiles, e) == -1 || acme_issuers(t, e) == -1)
 		return -1;
-	for (size_t i = 0; i < d->caa.n; i++)
-		if (strs_add(&r->caa, d->caa.v[i]) == -1)
-			return err_nomem(e);
 	r->eab_required = d->eab_required;
 	r->has_renewal = d->renewal_info != NULL;
 	acme_finish(t);

@@ -161,12 +161,14 @@ on_question(void *arg, struct message *m)
 		.value = body->value,
 		.seconds = body->seconds,
 		.resolver = body->resolver,
+		.persist = { .issuers = &body->issuers, .account = body->account,
+		    .wildcard = body->wildcard },
 	};
 	struct err e = ERR_NONE;
 	struct asked *q;
 
-	if (body->name == NULL || (m->type == MSG_AWAIT && body->value == NULL)) {
-		err_set(&e, OUT_HOLD, "dns: name or value is missing");
+	if (body->name == NULL) {
+		err_set(&e, OUT_HOLD, "dns: name is missing");
 	} else if ((q = calloc(1, sizeof *q)) == NULL) {
 		err_nomem(&e);
 	} else {

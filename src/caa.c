@@ -4,8 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/bytes.h"
-
 #define CRITICAL	128
 #define DOMAIN_MAX	253
 #define SHOWN_MAX	200	/* octets of a value in a message */
@@ -30,18 +28,17 @@ trim(struct span s)
 	return s;
 }
 
-/* What stands before the next octet c, which is eaten as well. */
-static struct span
-cut(struct span *rest, char c)
+struct span
+caa_part(struct span *rest, char end)
 {
-	const uint8_t *end = rest->n > 0 ? memchr(rest->p, c, rest->n) : NULL;
+	const uint8_t *at = rest->n > 0 ? memchr(rest->p, end, rest->n) : NULL;
 	struct span part = *rest;
 
-	if (end == NULL) {
+	if (at == NULL) {
 		*rest = SPAN_NONE;
 	} else {
-		part.n = (size_t)(end - rest->p);
-		*rest = span_of(end + 1, rest->n - part.n - 1);
+		part.n = (size_t)(at - rest->p);
+		*rest = span_of(at + 1, rest->n - part.n - 1);
 	}
 	return trim(part);
 }
@@ -66,7 +63,7 @@ static bool
 has_method(struct span list, const char *method)
 {
 	while (list.n > 0)
-		if (span_is(cut(&list, ','), method))
+		if (span_is(caa_part(&list, ','), method))
 			return true;
 	return false;
 }
@@ -80,8 +77,8 @@ judge_parameters(struct span rest, const struct caa_in *in)
 	struct span value, tag;
 
 	while (rest.n > 0) {
-		value = cut(&rest, ';');
-		tag = cut(&value, '=');
+		value = caa_part(&rest, ';');
+		tag = caa_part(&value, '=');
 		value = trim(value);
 		if (is_same_name(tag, "accounturi")) {
 			/* Section 3: with two of them nothing is fit. */
@@ -98,7 +95,7 @@ judge_parameters(struct span rest, const struct caa_in *in)
 static enum fault
 judge_record(const struct caa_record *r, const struct caa_in *in)
 {
-	struct span rest = span_str(r->value), domain = cut(&rest, ';');
+	struct span rest = span_str(r->value), domain = caa_part(&rest, ';');
 
 	if (domain.n == 0 || domain.n > DOMAIN_MAX)
 		return FAULT_NOBODY;

@@ -6,6 +6,7 @@
 #ifndef KAMCERT_CAA_H
 #define KAMCERT_CAA_H
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/pack.h"
 
@@ -34,5 +35,12 @@ enum caa_verdict {
 
 /* For all but CAA_ALLOWS, e has HOLD, the record, what it asks for, and what would do. */
 enum caa_verdict	caa_judge(const struct caa_in *, struct err *e);
+
+/*
+ * What stands before the next octet `end`, or all that is left, without blanks
+ * around it; it is eaten, with its end. For values of the form of an issue
+ * value (RFC 8659 section 4.2).
+ */
+struct span	caa_part(struct span *rest, char end);
 
 #endif

@@ -32,6 +32,7 @@ struct ca_conf {
 };
 
 #define CHALLENGE_ALPN	"tls-alpn-01"
+#define CHALLENGE_PERSIST "dns-persist-01"
 
 struct challenge_conf {
 	char		*type;		/* "http-01", ... */

@@ -153,6 +153,7 @@ static const struct challenge_type {
 	{ "http-01", HAS_LISTENER | HAS_WEBROOT, "[::]:80" },
 	{ "dns-01", HAS_PROGRAM, NULL },
 	{ CHALLENGE_ALPN, HAS_LISTENER, "[::]:443" },
+	{ CHALLENGE_PERSIST, 0, NULL },
 };
 
 static const struct challenge_type *
@@ -347,13 +348,15 @@ check_keys(struct reader *r, const struct cert_conf *c, struct place at)
 static void
 check_proofs(struct reader *r, const struct cert_conf *c, struct place at)
 {
+	size_t by_dns = has_challenge(c, "dns-01") + has_challenge(c, CHALLENGE_PERSIST);
+
 	for (size_t i = 0; i < c->names.n; i++) {
 		const char *name = c->names.v[i];
 
-		if (name[0] == '*' && !has_challenge(c, "dns-01"))
+		if (name[0] == '*' && by_dns == 0)
 			config_tell(r, at, "certificate \"%s\": names: want a challenge "
 			    "\"dns-01\" for \"%s\": nothing else proves a wildcard", c->name, name);
-		if (text_is_address(name) && c->challenges.n == 1 && has_challenge(c, "dns-01"))
+		if (text_is_address(name) && c->challenges.n > 0 && c->challenges.n == by_dns)
 			config_tell(r, at, "certificate \"%s\": names: want another challenge than "
 			    "\"dns-01\" for \"%s\": it proves no address", c->name, name);
 	}

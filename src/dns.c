@@ -25,6 +25,7 @@
 #define PAUSE_MS	250	/* behind the first round; twice as long behind each */
 #define PAUSE_MAX_MS	4000
 #define ENDPOINT_MAX	(INET6_ADDRSTRLEN + 8)
+#define TEXT_MAX	4096	/* octets of a record that is looked at */
 #define SPARE_MS	30000	/* that a search may take beyond its time */
 
 enum answer { SILENT, LACKS, SHOWS };
@@ -44,7 +45,10 @@ struct search {
 	struct asker		*resolver;
 	char			 name[DNS_NAME_MAX + 1];
 	char			 zone[DNS_NAME_MAX + 1];
-	char			*value;
+	char			*value;		/* NULL: what fits these */
+	struct strs		 issuers;
+	char			*account;
+	bool			 wildcard;
 	char			 port[8];
 	int64_t			 until_ms;
 	int64_t			 pause_ms;
@@ -94,6 +98,8 @@ search_free(struct search *s)
 	loop_timer_del(s->turn);
 	loop_timer_del(s->limit);
 	strs_clear(&s->hosts);
+	strs_clear(&s->issuers);
+	free(s->account);
 	free(s->value);
 	free(s);
 }
@@ -300,6 +306,22 @@ took_addresses(struct query *q, int status UNUSED, struct dns_message *m)
 
 /* --- do they show it? --- */
 
+static bool
+is_wanted(const struct search *s, struct span data)
+{
+	const struct persist_in in = { &s->issuers, s->account, s->wildcard, clock_wall() };
+	struct buf text;
+	bool fits;
+
+	if (s->value != NULL)
+		return dns_text_is(data, s->value);
+	buf_init(&text, TEXT_MAX);
+	dns_text(data, &text);
+	fits = buf_ok(&text) && persist_fits(buf_span(&text), &in);
+	buf_clear(&text);
+	return fits;
+}
+
 static void
 took_text(struct query *q, int status, struct dns_message *m)
 {
@@ -310,7 +332,7 @@ took_text(struct query *q, int status, struct dns_message *m)
 	q->server->answer = LACKS;
 	while (dns_message_next(m, &r))
 		if (r.is_answer && r.type == DNS_TXT && strcmp(r.name, q->search->name) == 0 &&
-		    dns_text_is(r.data, q->search->value))
+		    is_wanted(q->search, r.data))
 			q->server->answer = SHOWS;
 }
 
@@ -420,6 +442,18 @@ next_zone(struct search *s)
 /* --- questions --- */
 
 static int
+keep_persist(const struct persist_in *in, struct search *s)
+{
+	s->wildcard = in->wildcard;
+	if (in->account != NULL && (s->account = strdup(in->account)) == NULL)
+		return -1;
+	for (size_t i = 0; in->issuers != NULL && i < in->issuers->n; i++)
+		if (strs_add(&s->issuers, in->issuers->v[i]) == -1)
+			return -1;
+	return 0;
+}
+
+static int
 search(struct dns *dns, const struct dns_question *q, struct search *s, struct err *e)
 {
 	const char *colon = q->resolver != NULL ? strrchr(q->resolver, ':') : NULL;
@@ -431,7 +465,8 @@ search(struct dns *dns, const struct dns_question *q, struct search *s, struct e
 	s->loop = dns->loop;
 	s->until_ms = time_add(clock_boot_ms(), q->seconds * 1000);
 	s->pause_ms = PAUSE_MS;
-	if (q->value != NULL && (s->value = strdup(q->value)) == NULL)
+	if ((q->value != NULL && (s->value = strdup(q->value)) == NULL) ||
+	    keep_persist(&q->persist, s) == -1)
 		return err_nomem(e);
 	if ((s->resolver = asker_new(dns->loop, q->resolver, e)) == NULL)
 		return -1;

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/loop.h"
+#include "persist.h"
 
 #define DNS_NAME_MAX	253
 
@@ -27,9 +28,10 @@ typedef void dns_done(void *arg, const char *name, const struct err *why);
 
 struct dns_question {
 	const char	*name;		/* canonical, without a dot at the end */
-	const char	*value;		/* dns_await(): of a TXT record */
+	const char	*value;		/* dns_await(): of a TXT record; NULL: one that fits persist */
 	int64_t		 seconds;	/* dns_await(): for all servers to show it */
 	const char	*resolver;	/* "address:port", name servers have that port too; NULL: the system's, 53 */
+	struct persist_in persist;	/* now is not looked at */
 };
 
 /*
@@ -42,7 +44,7 @@ MUST_CHECK int	dns_find(struct dns *, const struct dns_question *, dns_done *, v
 
 /*
  * Asks the authoritative servers of the name's zone until all that answer,
- * and at least one, have a TXT record of this value. RETRY with a server that
+ * and at least one, have a TXT record that is as it should be. RETRY with a server that
  * lacks it when the time is over.
  */
 MUST_CHECK int	dns_await(struct dns *, const struct dns_question *, dns_done *, void *arg,

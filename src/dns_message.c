@@ -90,3 +90,14 @@ dns_text_is(struct span data, const char *value)
 	}
 	return rd_end(&r) && want.n == 0;
 }
+
+void
+dns_text(struct span data, struct buf *out)
+{
+	struct rd r = rd_of(data);
+
+	while (rd_ok(&r) && !rd_end(&r))
+		buf_put(out, rd_vec8(&r));
+	if (!rd_ok(&r))
+		buf_fail(out);
+}

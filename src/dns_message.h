@@ -37,6 +37,9 @@ struct dns_message {
 void	dns_message_open(struct dns_message *, struct span);
 bool	dns_message_next(struct dns_message *, struct dns_record *);
 
+/* The strings of a TXT record, put together; sticky in out. */
+void	dns_text(struct span data, struct buf *out);
+
 /* Are these the strings of a TXT record, put together: value? */
 bool	dns_text_is(struct span data, const char *value);
 

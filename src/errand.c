@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "keeper.h"
+#include "persist.h"
 
 struct errands {
 	struct keeper	*keeper;
@@ -60,6 +61,40 @@ join(char *out, size_t size, const struct strs *texts)
 			return;
 }
 
+static bool
+is_at(const struct cert_conf *conf, const char *ca)
+{
+	const struct challenge_conf *c = conf->challenges.v;
+
+	for (size_t i = 0; i < conf->challenges.n; i++)
+		if (strcmp(c[i].type, CHALLENGE_PERSIST) == 0)
+			return strs_has(&conf->ca, ca);
+	return false;
+}
+
+/* What lets this account prove names by dns-persist-01: lines for a zone file. */
+static void
+tell_records(struct errands *r, const struct acme_result *result)
+{
+	const struct cert_conf *conf = r->keeper->setup.config.certs.v;
+	struct persist_in in = { .issuers = &result->caa, .account = account_url(r->account) };
+	const char *name;
+	struct buf b;
+
+	buf_init(&b, ERR_TEXT_MAX);
+	for (size_t i = 0; i < r->keeper->setup.config.certs.n; i++)
+		for (size_t k = 0; is_at(&conf[i], r->subject) && k < conf[i].names.n; k++) {
+			name = conf[i].names.v[k];
+			if (text_is_address(name))
+				continue;
+			in.wildcard = strncmp(name, "*.", 2) == 0;
+			buf_reset(&b);
+			persist_record(&in, in.wildcard ? name + 2 : name, &b);
+			tell(r, OUT_OK, buf_cstr(&b), NULL);
+		}
+	buf_clear(&b);
+}
+
 static void
 tell_account(struct errands *r, const struct acme_result *result)
 {
@@ -73,6 +108,7 @@ tell_account(struct errands *r, const struct acme_result *result)
 	    result->account_status != NULL ? result->account_status : "found",
 	    contact[0] != '\0' ? ", contact " : "", contact);
 	tell(r, OUT_OK, text, NULL);
+	tell_records(r, result);
 }
 
 static int	send_account_task(struct errands *, int64_t kind, struct err *e);

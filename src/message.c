@@ -64,7 +64,8 @@ static const struct pack record_msg_pack = PACK(msg_record, STR(msg_record, cert
 	STR(msg_record, domain), STR(msg_record, value));
 
 static const struct pack dns_pack = PACK(msg_dns, STR(msg_dns, name), STR(msg_dns, resolver),
-	STR(msg_dns, value), I64(msg_dns, seconds));
+	STR(msg_dns, value), I64(msg_dns, seconds), STRS(msg_dns, issuers),
+	STR(msg_dns, account), FLAG(msg_dns, wildcard));
 
 static const struct pack found_pack = PACK(msg_found, STR(msg_found, name));
 

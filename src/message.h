@@ -171,8 +171,11 @@ struct msg_drop {
 struct msg_dns {
 	char	*name;
 	char	*resolver;	/* "address:port", NULL: the system's */
-	char	*value;		/* MSG_AWAIT: of a TXT record */
-	int64_t	 seconds;	/* MSG_AWAIT: that it may take */
+	char	*value;		/* MSG_AWAIT: of a TXT record; NULL: one of persist.h */
+	int64_t	 seconds;	/* MSG_AWAIT: that it may take; 0: one look */
+	struct strs issuers;	/* MSG_AWAIT without value: as in struct persist_in */
+	char	*account;
+	bool	 wildcard;
 };
 
 struct msg_found {

@@ -5,6 +5,7 @@
 
 #include "account.h"
 #include "base/text.h"
+#include "dns.h"
 #include "preflight_private.h"
 #include "solve_token.h"
 
@@ -248,6 +249,67 @@ ask_dns(const struct inquiry *about)
 	inquiry_end(q);
 }
 
+/* --- the record of dns-persist-01 --- */
+
+static void
+judge_record(struct inquiry *q, const struct err *why)
+{
+	const struct job *j = q->p->job;
+	const struct persist_in in = {
+		.issuers = &q->p->issuers,
+		.account = j->account != NULL ? account_url(j->account) : NULL,
+		.wildcard = bare(q->name) != q->name,
+	};
+	struct err e = ERR_NONE;
+	struct buf record;
+
+	buf_init(&record, ERR_TEXT_MAX);
+	persist_record(&in, bare(q->name), &record);
+	if (why->class == OUT_OK) {
+		preflight_fine(q->p, "names", "%s: all name servers show its record", q->name);
+	} else {
+		(void)err_set(&e, OUT_HOLD, "%s: %.300s; publish: %s", q->name, why->text,
+		    buf_cstr(&record));
+		(void)err_hint(&e, "the record stays in the DNS, for this renewal and all others");
+		preflight_tell(q->p, "names", true, &e);
+	}
+	buf_clear(&record);
+}
+
+static void
+on_awaited(void *arg, struct message *m)
+{
+	struct inquiry *q = arg;
+	struct err e = ERR_NONE;
+
+	if (m->type != MSG_DONE)
+		(void)message_error(m, &e);
+	judge_record(q, &e);
+	inquiry_end(q);
+}
+
+static void
+ask_record(const struct inquiry *about)
+{
+	char name[sizeof(PERSIST_PREFIX) + DNS_NAME_MAX];
+	const struct job *j = about->p->job;
+	struct msg_dns dns = { .name = name, .resolver = about->challenge->resolver,
+		.issuers = about->p->issuers, .wildcard = bare(about->name) != about->name,
+		.account = j->account != NULL ? (char *)(uintptr_t)account_url(j->account) : NULL };
+	struct inquiry *q = inquiry_new(about->p, about);
+	struct channel *answer;
+	struct err e = ERR_NONE;
+
+	if (q == NULL)
+		return;
+	(void)snprintf(name, sizeof name, PERSIST_PREFIX "%s", bare(about->name));
+	if (keeper_role(q->p->job->keeper, ROLE_ANSWER, &answer, &e) == 0 &&
+	    channel_call(answer, MSG_AWAIT, &dns, -1, on_awaited, q, &e) == 0)
+		return;
+	preflight_tell(q->p, "names", false, &e);
+	inquiry_end(q);
+}
+
 void
 preflight_name(struct preflight *p, const char *name)
 {
@@ -259,8 +321,11 @@ preflight_name(struct preflight *p, const char *name)
 		(void)err_set(&e, OUT_HOLD, "%s: none of the configured challenges can prove it", name);
 		(void)err_hint(&e, "a wildcard needs dns-01, an address http-01 or tls-alpn-01");
 		preflight_tell(p, "names", true, &e);
-	} else if (!text_is_address(name))
+	} else if (!text_is_address(name)) {
+		if (strcmp(about.challenge->type, CHALLENGE_PERSIST) == 0)
+			ask_record(&about);
 		ask_dns(&about);
-	else if (preflight_port(p, about.challenge, &about.port))
+	} else if (preflight_port(p, about.challenge, &about.port)) {
 		ask_address(&about, name);
+	}
 }

@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "keeper.h"
+#include "persist.h"
 #include "solve_token.h"
 
 #define DNS_PREFIX	"_acme-challenge."	/* RFC 8555 section 8.4 */
@@ -253,6 +255,57 @@ release(struct solving *s)
 	solving_free(s);
 }
 
+/* A record that stays: it is there, or the operator has to publish it. */
+struct persist_wait {
+	struct solving		*s;
+	const struct acme_challenge *c;	/* of s */
+};
+
+static void
+on_persist(void *arg, struct message *m)
+{
+	struct persist_wait *w = arg;
+	struct solving *s = w->s;
+	struct job *j = keeper_job(s->keeper, s->job);
+	const struct persist_in in = { &w->c->issuers, account_url(j->account), w->c->wildcard, 0 };
+	struct err e = ERR_NONE;
+	struct buf record;
+
+	if (m->type != MSG_DONE && s->err.class == OUT_OK) {
+		(void)message_error(m, &e);
+		buf_init(&record, ERR_TEXT_MAX);
+		persist_record(&in, w->c->name, &record);
+		(void)err_set(&s->err, OUT_HOLD, "%.300s; publish: %s", e.text, buf_cstr(&record));
+		(void)err_hint(&s->err, "the record stays in the DNS, for this renewal and all others");
+		buf_clear(&record);
+	}
+	free(w);
+	release(s);
+}
+
+static int
+ask_persist(struct solving *s, const struct job *j, const struct acme_challenge *c, struct err *e)
+{
+	char name[sizeof(PERSIST_PREFIX) + 256];
+	struct msg_dns body = { .name = name, .resolver = solver_of(j, c->type)->resolver,
+		.issuers = c->issuers, .account = (char *)(uintptr_t)account_url(j->account),
+		.wildcard = c->wildcard };
+	struct persist_wait *w = malloc(sizeof *w);
+	struct channel *ch;
+
+	if (w == NULL)
+		return err_nomem(e);
+	*w = (struct persist_wait){ s, c };
+	(void)snprintf(name, sizeof name, PERSIST_PREFIX "%s", c->name);
+	if (keeper_role(s->keeper, ROLE_ANSWER, &ch, e) == -1 ||
+	    channel_call(ch, MSG_AWAIT, &body, -1, on_persist, w, e) == -1) {
+		free(w);
+		return -1;
+	}
+	s->open++;
+	return 0;
+}
+
 /* An answer that only says done, or why not. */
 static void
 on_answer(void *arg, struct message *m)
@@ -271,6 +324,8 @@ put_up(struct solving *s, const struct job *j, const struct acme_challenge *c, s
 	struct msg_put put = { .token = c->token, .key_authorization = c->key_auth };
 	struct channel *ch;
 
+	if (conf != NULL && c->name != NULL && strcmp(c->type, CHALLENGE_PERSIST) == 0)
+		return ask_persist(s, j, c, e);
 	if (conf == NULL || c->token == NULL || c->key_auth == NULL)
 		return err_set(e, OUT_HOLD, "challenge %s for %s: not configured",
 		    c->type != NULL ? c->type : "?", c->name != NULL ? c->name : "?");

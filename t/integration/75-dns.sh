@@ -55,11 +55,13 @@ ns2 IN AAAA $second
 _acme-challenge.sip IN CNAME sip.acme.example.net.
 _acme-challenge.round IN CNAME _acme-challenge.round" >"$work/named1/example.org"
 zone_file "" >"$work/named1/acme.example.net"
+zone_file "" >"$work/named1/org"	# CAA is looked for up to here
 serve named1 "
 	zone example.org {
 	    type primary; file \"example.org\"; update-policy { grant kamcert zonesub TXT; };
 	    allow-transfer { any; };
 	};
+	zone org { type primary; file \"org\"; };
 	zone acme.example.net {
 	    type primary; file \"acme.example.net\"; update-policy { grant kamcert zonesub TXT; };
 	};" "$addr" none
@@ -173,3 +175,41 @@ program='"/bin/false"' add_dns no.example.org
 run 11 renew
 says '/bin/false present ended with status 1'
 ok "a program that fails: HOLD"
+
+# dns-persist-01: a record that the operator publishes once, which is told and looked at.
+start_responder --dns "$addr:$dns_port"
+state=$work/state-persist
+# publish NAME: by hand, what kamcert printed last.
+publish() {
+	local line
+	line=$(grep -o "_validation-persist.$1. IN TXT \".*\"" "$out" | head -n 1)
+	[ -n "$line" ] || fail "no record was printed"
+	printf 'server %s %s\nupdate add %s\nsend\n' "$addr" "$dns_port" "${line/ IN / 60 IN }" |
+	    nsupdate -k "$work/tsig.key" || fail "nsupdate does not take: $line"
+	until_ok 10 "the second BIND has it too" dig_has "$second" "_validation-persist.$1"
+}
+dig_has() {
+	dig +short +time=1 +tries=1 @"$1" -p "$dns_port" "$2" TXT | grep -q .
+}
+write_ca
+cat >>"$conf" <<END
+
+certificate "persist.example.org" {
+    names = { "*.persist.example.org" }
+    challenge "dns-persist-01" { resolver = "$addr:$dns_port" }
+    $hook
+}
+END
+run 11 renew
+says 'publish: _validation-persist.persist.example.org. IN TXT "ca.kamcert.test; accounturi=.*policy=wildcard"'
+run 0 account show
+says '_validation-persist.persist.example.org. IN TXT'
+publish persist.example.org
+run 0 renew --force
+equal 1 "$(version persist.example.org)" "active version"
+run 0 check
+says 'all name servers show its record'
+sed -i 's/persist-01" {/& self-check = false/; s/[*].persist.example.org/missing.example.org/' "$conf"
+run 11 renew --force
+says 'publish: _validation-persist.missing.example.org. IN TXT'
+ok "dns-persist-01: the record is printed, looked at and used, for a wildcard too"

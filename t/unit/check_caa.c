@@ -1,5 +1,6 @@
 /*
- * check_caa: what CAA records say about one CA, RFC 8659 and RFC 8657.
+ * check_caa: what CAA records say about one CA, RFC 8659 and RFC 8657, and
+ * records of the same form for dns-persist-01.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <check.h>
 
 #include "caa.h"
+#include "persist.h"
 
 #define ACCOUNT	"https://ca.example/acct/7"
 #define RECORDS	4
@@ -120,6 +122,62 @@ START_TEST(caa_judge_keeps_its_table)
 }
 END_TEST
 
+#define OURS	"ca.example; accounturi=" ACCOUNT
+
+static const struct {
+	const char	*what;
+	const char	*text;
+	bool		 fits, fits_wildcard;
+} texts[] = {
+	{ "issuer and account", OURS, true, false },
+	{ "for wildcards as well", OURS "; policy=wildcard", true, true },
+	{ "in other letters and blanks", "CA.example;AccountURI = " ACCOUNT " ;POLICY=Wildcard;", true,
+	  true },
+	{ "a policy of the future", OURS "; policy=other; colour=blue", true, false },
+	{ "not yet over", OURS "; persistUntil=1001", true, false },
+	{ "over", OURS "; persistUntil=1000", false, false },
+	{ "an end that is none", OURS "; persistUntil=soon", false, false },
+	{ "another issuer", "other.example; accounturi=" ACCOUNT, false, false },
+	{ "another account", "ca.example; accounturi=" ACCOUNT "7", false, false },
+	{ "no account", "ca.example; policy=wildcard", false, false },
+	{ "nothing", "", false, false },
+	{ "no issuer", "; accounturi=" ACCOUNT, false, false },
+};
+
+START_TEST(persist_fits_keeps_its_table)
+{
+	char *issuer = (char *)(uintptr_t)"ca.example";
+	const struct strs issuers = { &issuer, 1 }, none = { 0 };
+	struct persist_in in = { &issuers, ACCOUNT, false, 1000 };
+
+	ck_assert_msg(persist_fits(span_str(texts[_i].text), &in) == texts[_i].fits, "%s",
+	    texts[_i].what);
+	in.wildcard = true;
+	ck_assert_msg(persist_fits(span_str(texts[_i].text), &in) == texts[_i].fits_wildcard, "%s",
+	    texts[_i].what);
+	in = (struct persist_in){ &none, ACCOUNT, false, 1000 };
+	ck_assert_msg(!texts[_i].fits || persist_fits(span_str(texts[_i].text), &in), "%s",
+	    texts[_i].what);
+}
+END_TEST
+
+START_TEST(the_record_that_is_printed_fits)
+{
+	char *issuer = (char *)(uintptr_t)"ca.example", *value;
+	const struct strs issuers = { &issuer, 1 };
+	const struct persist_in in = { &issuers, ACCOUNT, true, 0 };
+	struct buf b;
+
+	buf_init(&b, 1024);
+	persist_record(&in, "sip.example.org", &b);
+	ck_assert_str_eq(buf_cstr(&b), "_validation-persist.sip.example.org. IN TXT \""
+	    OURS "; policy=wildcard\"");
+	value = strchr((char *)b.p, '"') + 1;
+	ck_assert(persist_fits(span_of(value, strlen(value) - 1), &in));
+	buf_clear(&b);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -129,6 +187,8 @@ main(void)
 	int failed;
 
 	tcase_add_loop_test(t, caa_judge_keeps_its_table, 0, (int)NITEMS(rows));
+	tcase_add_loop_test(t, persist_fits_keeps_its_table, 0, (int)NITEMS(texts));
+	tcase_add_test(t, the_record_that_is_printed_fits);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

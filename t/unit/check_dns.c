@@ -218,7 +218,8 @@ find(const struct row *rows, const char *name)
 static void
 await(const struct row *rows, const struct row *second, int64_t seconds)
 {
-	const struct dns_question q = { NAME, VALUE, seconds, resolver };
+	const struct dns_question q = { .name = NAME, .value = VALUE, .seconds = seconds,
+	    .resolver = resolver };
 
 	servers[0].rows = rows;
 	servers[1].rows = second;
