@@ -3,12 +3,15 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 
 #define BACKLOG	128	/* a genuine client has room beside a flood */
 
@@ -51,6 +54,94 @@ open_socket(const struct addrinfo *ai, int *fd)
 	return 0;
 }
 
+/* --- sockets of the service manager --- */
+
+#define FIRST_FD	3	/* SD_LISTEN_FDS_START */
+#define INHERITED_MAX	64
+
+static size_t ninherited;	/* from FIRST_FD on */
+
+void
+listen_inherit(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	int64_t n = 0, whose = 0;
+	size_t i;
+
+	if (pid == NULL || fds == NULL || text_number(span_str(pid), &whose) == -1 ||
+	    whose != getpid() || text_number(span_str(fds), &n) == -1 || n < 1 || n > INHERITED_MAX)
+		n = 0;
+	for (i = 0; i < (size_t)n; i++)
+		(void)fcntl(FIRST_FD + (int)i, F_SETFD, FD_CLOEXEC);
+	ninherited = (size_t)n;
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+}
+
+static bool
+is_any(const struct sockaddr_storage *sa)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+
+	return sa->ss_family == AF_INET ? in->sin_addr.s_addr == htonl(INADDR_ANY) :
+	    IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
+static bool
+is_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in *a4 = (const struct sockaddr_in *)a;
+	const struct sockaddr_in *b4 = (const struct sockaddr_in *)b;
+	const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a;
+	const struct sockaddr_in6 *b6 = (const struct sockaddr_in6 *)b;
+
+	if (a->ss_family != b->ss_family)
+		return false;
+	return a->ss_family == AF_INET ? a4->sin_addr.s_addr == b4->sin_addr.s_addr :
+	    IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr);
+}
+
+/* The port stands at the same place in both families. */
+static bool
+fits(int fd, const struct sockaddr_storage *want)
+{
+	struct sockaddr_storage have;
+	socklen_t len = sizeof have, flag = sizeof(int);
+	int type = 0, listens = 0;
+
+	memset(&have, 0, sizeof have);
+	if (getsockname(fd, (struct sockaddr *)&have, &len) == -1 ||
+	    (have.ss_family != AF_INET && have.ss_family != AF_INET6) ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &flag) == -1 || type != SOCK_STREAM ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &flag) == -1 || listens == 0 ||
+	    ((const struct sockaddr_in *)&have)->sin_port !=
+	    ((const struct sockaddr_in *)want)->sin_port)
+		return false;
+	return is_any(&have) || is_same(&have, want);
+}
+
+/* A second descriptor for the socket: the first stays, for the next run of a daemon. */
+static int
+find_inherited(const struct addrinfo *ai)
+{
+	struct sockaddr_storage want;
+	size_t i;
+	int fd;
+
+	memset(&want, 0, sizeof want);
+	memcpy(&want, ai->ai_addr, ai->ai_addrlen);
+	for (i = 0; i < ninherited; i++) {
+		if (!fits(FIRST_FD + (int)i, &want))
+			continue;
+		if ((fd = fcntl(FIRST_FD + (int)i, F_DUPFD_CLOEXEC, 0)) != -1)
+			(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+		return fd;
+	}
+	return -1;
+}
+
 int
 listen_open(const char *address, int *fd, struct err *e)
 {
@@ -68,7 +159,8 @@ listen_open(const char *address, int *fd, struct err *e)
 		return -1;
 	if ((rc = getaddrinfo(host, port, &hints, &ai)) != 0)
 		return err_set(e, OUT_HOLD, "listen %s: %s", address, gai_strerror(rc));
-	rc = open_socket(ai, fd);
+	*fd = find_inherited(ai);
+	rc = *fd != -1 ? 0 : open_socket(ai, fd);
 	freeaddrinfo(ai);
 	if (rc == 0)
 		return 0;
@@ -86,6 +178,7 @@ listen_open(const char *address, int *fd, struct err *e)
 		return err_hint(e, "another program has this port: use its document root with "
 		    "webroot, or forward the challenge path to another port");
 	if (e->sys == EACCES)
-		return err_hint(e, "ports below 1024 need root or CAP_NET_BIND_SERVICE");
+		return err_hint(e, "ports below 1024 need root, CAP_NET_BIND_SERVICE, or a socket of "
+		    "the service manager (kamcert-daemon.socket)");
 	return -1;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "listen.h"
 #include "sandbox.h"
 #include "version.h"
 
@@ -134,6 +135,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "kamcert: %s\n", e.text);
 		return e.class;
 	}
+	listen_inherit();
 	while ((c = getopt_long(argc, argv, "+c:vqh", longs, NULL)) != -1)
 		switch (c) {
 		case 'c':
