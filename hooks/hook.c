@@ -30,6 +30,8 @@ const struct pack hook_conf_pack = PACK(hook_conf,
 	{ PACK_STR, offsetof(struct hook_conf, pid_file), NULL },
 	{ PACK_STR, offsetof(struct hook_conf, signal), NULL },
 	{ PACK_STR, offsetof(struct hook_conf, ssl_cert), NULL },
+	{ PACK_STRS, offsetof(struct hook_conf, window), NULL },
+	{ PACK_I64, offsetof(struct hook_conf, max_connections), NULL },
 	{ PACK_I64, offsetof(struct hook_conf, timeout), NULL },
 	{ PACK_I64, offsetof(struct hook_conf, settle), NULL });
 

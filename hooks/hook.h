@@ -29,6 +29,8 @@ struct hook_conf {
 	char		*pid_file;	/* signal: absolute path */
 	char		*signal;	/* signal: "HUP", ... */
 	char		*ssl_cert;	/* haproxy: its name for the file; NULL: where kamcert keeps it */
+	struct strs	 window;	/* "02:00-05:00": when it may be disturbed; empty: always */
+	int64_t		 max_connections;	/* kamailio: with as many open over TLS it is left alone; 0: never */
 	int64_t		 timeout;	/* seconds for one call */
 	int64_t		 settle;	/* seconds in which verify must see the new certificate */
 };
@@ -100,6 +102,7 @@ extern const struct pack hook_event_pack;
 #define HOOK_HAS_SSL_CERT	(1u << 7)
 #define HOOK_HAS_TRUSTED	(1u << 8)
 #define HOOK_HAS_PROFILES	(1u << 9)	/* and tls-cfg */
+#define HOOK_HAS_MAX		(1u << 10)
 
 struct hook_type {
 	const char	*name;

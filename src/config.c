@@ -166,13 +166,13 @@ complain_of_syntax(cfg_t *cfg UNUSED, const char *fmt, va_list ap)
 	src->broken = reading->broken = true;
 }
 
-/* The scan sees what is given twice in one file. */
+/* The scan sees what is given twice in one file. A list has several values. */
 static bool
 is_given_elsewhere(struct reader *r, const struct option *o)
 {
 	struct place *given = &r->given[o - config_top.options];
 
-	if (given->path == NULL) {
+	if (given->path == NULL || (o->kind == OPTION_MANY && given->path == r->at.path)) {
 		*given = r->at;
 		return false;
 	}
@@ -481,6 +481,7 @@ clear_reader(struct reader *r)
 	strs_clear(&r->own_tos);
 	free(r->top.state_dir);
 	free(r->top.log);
+	free(r->top.time_zone);
 	free(r->top.sandbox);
 	strs_clear(&r->top.role_users);
 	pack_clear(&ca_conf_pack, &r->ca);

@@ -54,6 +54,7 @@ struct cert_conf {
 	bool		 profile_required;	/* else left out where the CA lacks it */
 	int64_t		 renew_before;	/* seconds, or CONFIG_DEFAULT_RENEW */
 	struct strs	 window;	/* "02:00-05:00", empty: always */
+	char		*time_zone;	/* of all windows; NULL: the system's */
 	struct list	 challenges;	/* struct challenge_conf, at least one */
 	struct list	 hooks;		/* struct hook_conf */
 	char		*user;		/* owner of the files, NULL: the one kamcert runs as */

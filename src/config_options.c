@@ -13,6 +13,7 @@
 #include "due.h"
 #include "hooks/wire.h"
 #include "idn.h"
+#include "zone.h"
 
 #define WORD_MAX_OCTETS	1024	/* of a value that is only looked at as text */
 #define JOBS_MAX	200
@@ -21,6 +22,7 @@
 #define RENEW_MAX	(3650 * DAY)
 #define USER_OCTETS	32
 #define UNIT_OCTETS	255
+#define COUNT_MAX	10000000
 #define VALUES_MAX	1000	/* of one option */
 #define NAME_OCTETS	96	/* of an unknown option that is compared with ours */
 
@@ -190,6 +192,12 @@ take_role_user(struct reader *r, void *field, const char *value, struct err *e)
 	rc = take_user(r, &name, value, e);
 	free(name);
 	return rc == 0 ? store_once(users, value, e) : -1;
+}
+
+static int
+take_zone(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	return zone_check(value, e) == 0 ? store(field, value, e) : -1;
 }
 
 static int
@@ -454,6 +462,17 @@ take_command(struct reader *r UNUSED, void *field, const char *value, struct err
 	return strs_add(command, value) == 0 ? 0 : err_nomem(e);
 }
 
+static int
+take_count(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	int64_t n;
+
+	if (text_number(span_str(value), &n) == -1 || n < 1 || n > COUNT_MAX)
+		return want(e, "a whole number from 1 to 10000000", value);
+	*(int64_t *)field = n;
+	return 0;
+}
+
 /* --- tables --- */
 
 #define ROW(type, field)	offsetof(struct type, field)
@@ -471,6 +490,8 @@ static const struct option hook_options[] = {
 	{ "pid-file", OPTION_ONE, ROW(hook_conf, pid_file), take_path, NULL },
 	{ "signal", OPTION_ONE, ROW(hook_conf, signal), take_signal, NULL },
 	{ "ssl-cert", OPTION_ONE, ROW(hook_conf, ssl_cert), take_word, NULL },
+	{ "window", OPTION_MANY, ROW(hook_conf, window), take_window, NULL },
+	{ "max-connections", OPTION_ONE, ROW(hook_conf, max_connections), take_count, NULL },
 	{ "timeout", OPTION_ONE, ROW(hook_conf, timeout), take_limit, NULL },
 	{ "settle", OPTION_ONE, ROW(hook_conf, settle), take_limit, NULL },
 };
@@ -502,6 +523,7 @@ static const struct option certificate_options[] = {
 	{ "profile-required", OPTION_ONE, ROW(cert_conf, profile_required), take_bool, NULL },
 	{ "renew-before", OPTION_ONE, ROW(cert_conf, renew_before), take_renew, NULL },
 	{ "window", OPTION_MANY, ROW(cert_conf, window), take_window, NULL },
+	{ "time-zone", OPTION_ONE, ROW(cert_conf, time_zone), take_zone, NULL },
 	{ "user", OPTION_ONE, ROW(cert_conf, user), take_user, NULL },
 	{ "group", OPTION_ONE, ROW(cert_conf, group), take_user, NULL },
 	{ "challenge", OPTION_SECTION, 0, NULL, &challenge_section },
@@ -537,6 +559,7 @@ static const struct option top_options[] = {
 	{ "sandbox", OPTION_ONE, ROW(top_conf, sandbox), take_sandbox, NULL },
 	{ "role-users", OPTION_MANY, ROW(top_conf, role_users), take_role_user, NULL },
 	{ "watch", OPTION_ONE, ROW(top_conf, watch), take_watch, NULL },
+	{ "time-zone", OPTION_ONE, ROW(top_conf, time_zone), take_zone, NULL },
 	{ "agree-tos", OPTION_ONE, ROW(top_conf, agree_tos), take_bool, NULL },
 	{ "ca", OPTION_SECTION, 0, NULL, &ca_section },
 	{ "certificate", OPTION_SECTION, 0, NULL, &certificate_section },

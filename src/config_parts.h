@@ -54,6 +54,7 @@ struct top_conf {
 	char	*sandbox;
 	struct strs role_users;
 	int64_t	 watch;
+	char	*time_zone;
 	bool	 agree_tos;
 };
 

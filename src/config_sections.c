@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "config_parts.h"
+#include "due.h"
 #include "hooks/ctl.h"
 #include "version.h"
 
@@ -286,6 +287,7 @@ check_hook_options(struct reader *r, const struct hook_conf *h, const struct hoo
 		{ "pid-file", h->pid_file != NULL, HOOK_HAS_PID_FILE, ", an absolute path" },
 		{ "signal", h->signal != NULL, HOOK_HAS_SIGNAL, "" },
 		{ "ssl-cert", h->ssl_cert != NULL, HOOK_HAS_SSL_CERT, "" },
+		{ "max-connections", h->max_connections != 0, HOOK_HAS_MAX, "" },
 	};
 
 	for (size_t i = 0; i < NITEMS(rows); i++) {
@@ -396,6 +398,33 @@ fill_certificate(struct reader *r, struct cert_conf *c)
 	}
 }
 
+/* A server that may be disturbed only when another may not is never told in time. */
+static void
+check_windows(struct reader *r, const struct cert_conf *c, struct place at)
+{
+	struct due_windows sets[1 + DUE_OTHERS_MAX];
+	const struct hook_conf *h = c->hooks.v;
+	struct err e = ERR_NONE;
+	size_t n = 0;
+
+	if (due_windows_parse(&c->window, &sets[n++], &e) == -1)
+		return;
+	for (size_t i = 0; i < c->hooks.n; i++) {
+		if (h[i].window.n == 0)
+			continue;
+		if (n == NITEMS(sets)) {
+			config_tell(r, at, "certificate \"%s\": window: want it at %d hooks at most",
+			    c->name, DUE_OTHERS_MAX);
+			return;
+		}
+		if (due_windows_parse(&h[i].window, &sets[n++], &e) == -1)
+			return;
+	}
+	if (!due_windows_meet(sets, n))
+		config_tell(r, at, "certificate \"%s\": window: want a time that is in one of its "
+		    "windows and in one of each hook's", c->name);
+}
+
 void
 finish_certificate(struct reader *r, const char *title, const struct mark *m)
 {
@@ -411,8 +440,10 @@ finish_certificate(struct reader *r, const char *title, const struct mark *m)
 		config_tell(r, m->at, "certificate \"%s\": profile-required: want a profile as well",
 		    c->name);
 	fill_certificate(r, c);
-	if (!m->spoiled)
+	if (!m->spoiled) {
 		check_proofs(r, c, m->at);
+		check_windows(r, c, m->at);
+	}
 	move_to(r, &r->cfg->certs, c, &cert_conf_pack);
 }
 
@@ -482,6 +513,15 @@ fill_cas(struct reader *r)
 			cas[i].agree_tos = r->top.agree_tos;
 }
 
+static void
+fill_zones(struct reader *r)
+{
+	struct cert_conf *certs = r->cfg->certs.v;
+
+	for (size_t i = 0; r->top.time_zone != NULL && i < r->cfg->certs.n; i++)
+		default_text(r, &certs[i].time_zone, r->top.time_zone);
+}
+
 void
 finish_config(struct reader *r)
 {
@@ -501,6 +541,7 @@ finish_config(struct reader *r)
 	r->top.role_users = (struct strs){ 0 };
 	default_number(&r->top.watch, DEFAULT_WATCH);
 	r->cfg->watch = r->top.watch;
+	fill_zones(r);
 	fill_cas(r);
 	cas = r->cfg->cas.v;
 	for (size_t i = 0; i < r->cfg->certs.n && cas != NULL; i++)

@@ -47,7 +47,7 @@ deploy_preflight(struct job *j, struct err *e)
 		return JOB_FAILED;
 	}
 	p = each_hook(j, instance_preflight, e);
-	if (p == JOB_DONE && managed_check(j, 0, e) == -1)
+	if (p == JOB_DONE && (managed_check(j, 0, e) == -1 || quiet_wait(j, e) == -1))
 		p = JOB_FAILED;
 	if (p == JOB_FAILED && j->state.health == INSTALL_EMPTY && e->hint[0] == '\0')
 		err_hint(e, "a server that needs the certificate to start: kamcert renew --no-hooks, "
@@ -378,11 +378,16 @@ drop_order(struct job *j, struct err *e)
 	return store_order_drop(j->folder, e);
 }
 
-/* Looking before costs the CA nothing: what is found then holds back nobody but the daemon. */
+/*
+ * Looking before costs the CA nothing: what is found then holds back nobody but the daemon, which
+ * goes on looking every ten minutes for connections that end.
+ */
 static void
-record_look(struct record *r, const struct record_time *now, bool was_ready)
+record_look(struct job *j, const struct record_time *now)
 {
-	r->looks = was_ready ? 0 : time_add(r->looks, 1);
+	struct record *r = &j->record;
+
+	r->looks = j->failed_at != STEP_PREFLIGHT ? 0 : j->crowded ? 2 : time_add(r->looks, 1);
 	r->last_look = *now;
 }
 
@@ -437,7 +442,7 @@ deploy_note(struct job *j, const struct record_time *now, struct err *e)
 		cas_unspend(j);
 	if (j->served != 0)
 		forget_unserved(&j->record);
-	record_look(&j->record, now, j->failed_at != STEP_PREFLIGHT);
+	record_look(j, now);
 	if (j->err.class != OUT_OK && j->failed_at == STEP_PREFLIGHT) {
 		j->record.failures = failures;
 		j->record.last_failure = last;

@@ -13,6 +13,8 @@
 #define RESERVE_MAX	(3 * DAY)
 #define WEEK		(7 * DAY)
 #define DAY_MINUTES	1440
+#define CHANGES_MAX	4		/* of a zone's clocks, within a day */
+#define HOPS_MAX	64		/* from one set of windows to the next, until all are open */
 #define DISTANCE_SHARE	8		/* of a lifetime, where that is less than the distance */
 
 static int64_t
@@ -230,25 +232,99 @@ is_open(const struct due_window *w, int64_t second)
 	return second >= start || second < end;
 }
 
-/* Seconds from t to the next opening, 0 within a window. */
 static int64_t
-until_open(const struct due_facts *f, int64_t t)
+offset_at(const struct due_facts *f, int64_t t)
 {
-	int64_t second = (t % DAY + f->utc_offset % DAY + 2 * DAY) % DAY, wait = DAY;
+	return f->offset != NULL ? f->offset(f->zone, t) : 0;
+}
 
-	for (size_t i = 0; i < f->nwindows; i++) {
-		if (is_open(&f->windows[i], second))
+/* Seconds from t to the next opening if no clock is changed meanwhile, 0 within a window. */
+static int64_t
+until_open(const struct due_window *w, size_t n, int64_t local)
+{
+	int64_t second = (local % DAY + DAY) % DAY, wait = DAY;
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_open(&w[i], second))
 			return 0;
-		wait = min64(wait, (f->windows[i].start * MINUTE - second + DAY) % DAY);
+		wait = min64(wait, (w[i].start * MINUTE - second + DAY) % DAY);
 	}
 	return wait;
+}
+
+/* The first second behind t, and not behind end, at which clocks show another offset; 0: none. */
+static int64_t
+clock_change(const struct due_facts *f, int64_t t, int64_t end)
+{
+	int64_t was = offset_at(f, t), middle;
+
+	if (end <= t || offset_at(f, end) == was)
+		return 0;
+	while (end - t > 1) {
+		middle = t + (end - t) / 2;
+		if (offset_at(f, middle) == was)
+			t = middle;
+		else
+			end = middle;
+	}
+	return end;
+}
+
+/* When the first of these opens, at t or behind it. */
+static int64_t
+open_one(const struct due_facts *f, const struct due_window *w, size_t n, int64_t t)
+{
+	int64_t open, change;
+
+	if (n == 0)
+		return t;
+	for (int i = 0; i < CHANGES_MAX; i++) {
+		open = time_add(t, until_open(w, n, time_add(t % DAY, offset_at(f, t))));
+		if ((change = clock_change(f, t, open)) == 0)
+			return open;
+		t = change;
+	}
+	return t;
+}
+
+/* When all sets are open; DUE_NEVER if they never meet. */
+static int64_t
+open_all(const struct due_facts *f, int64_t t)
+{
+	int64_t from;
+
+	for (int i = 0; i < HOPS_MAX; i++) {
+		from = t;
+		t = open_one(f, f->windows, f->nwindows, t);
+		for (size_t k = 0; k < f->nothers; k++)
+			t = open_one(f, f->others[k].v, f->others[k].n, t);
+		if (t == from)
+			return t;
+	}
+	return DUE_NEVER;
+}
+
+bool
+due_windows_meet(const struct due_windows *sets, size_t n)
+{
+	size_t k;
+
+	for (int64_t minute = 0; minute < DAY_MINUTES; minute++) {
+		for (k = 0; k < n; k++)
+			if (sets[k].n > 0 &&
+			    until_open(sets[k].v, sets[k].n, minute * MINUTE) != 0)
+				break;
+		if (k == n)
+			return true;
+	}
+	return false;
 }
 
 /* Work that servers notice, and that can wait. */
 static bool
 wants_window(const struct due_facts *f, const struct due *d)
 {
-	if (f->nwindows == 0 || d->at == DUE_NEVER || f->work == DUE_BACK || f->not_after == 0)
+	if ((f->nwindows == 0 && f->nothers == 0) || d->at == DUE_NEVER || f->work == DUE_BACK || f->not_after == 0)
 		return false;
 	if (f->work == DUE_DEPLOY)
 		return f->failures > 0;
@@ -263,7 +339,7 @@ wait_for_window(const struct due_facts *f, struct due *d)
 	if (!wants_window(f, d))
 		return;
 	emergency = time_add(f->not_after, -due_reserve(lifetime_of(f)));
-	open = time_add(from, until_open(f, from));
+	open = open_all(f, from);
 	if (open > from && emergency > from)
 		hold(d, min64(open, emergency), DUE_WINDOW);
 }
@@ -372,5 +448,14 @@ due_window_parse(const char *text, struct due_window *w, struct err *e)
 		return err_set(e, OUT_HOLD, "window \"%.40s\": want HH:MM-HH:MM, 00:00 to 24:00",
 		    text);
 	w->start %= DAY_MINUTES;
+	return 0;
+}
+
+int
+due_windows_parse(const struct strs *texts, struct due_windows *to, struct err *e)
+{
+	for (to->n = 0; to->n < texts->n && to->n < DUE_WINDOWS_MAX; to->n++)
+		if (due_window_parse(texts->v[to->n], &to->v[to->n], e) == -1)
+			return -1;
 	return 0;
 }

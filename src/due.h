@@ -4,13 +4,15 @@
  * First the point by the certificate's dates (FAULTS T09), then what holds it
  * back: the last attempts (L01), what a CA asked for, the operator's
  * windows. All sums saturate. All times are unix seconds; windows are times
- * of day in UTC plus utc_offset.
+ * of day of a zone, which need not have every day and may have some twice
+ * (FAULTS T03).
  */
 #ifndef KAMCERT_DUE_H
 #define KAMCERT_DUE_H
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/pack.h"
 
 #define DUE_NEVER	INT64_MAX	/* not until an operator asks */
 #define DUE_DEFAULT	((int64_t)-1)	/* renew_before: by the rule */
@@ -19,6 +21,7 @@
 #define DUE_RELOADS	6
 #define DUE_GIVEN_UP	(60 * DAY)	/* expired for so long: weekly (FAULTS L11) */
 #define DUE_WINDOWS_MAX	16
+#define DUE_OTHERS_MAX	8
 
 /* Minutes of a day. end may lie before start: over midnight. Equal: the whole day. */
 struct due_window {
@@ -26,8 +29,19 @@ struct due_window {
 	int	end;
 };
 
+struct due_windows {
+	struct due_window	v[DUE_WINDOWS_MAX];
+	size_t			n;
+};
+
 /* "02:00-05:00". HOLD says what is wrong with it. */
 MUST_CHECK int	due_window_parse(const char *text, struct due_window *, struct err *e);
+
+/* All of them, at most DUE_WINDOWS_MAX. HOLD as above. */
+MUST_CHECK int	due_windows_parse(const struct strs *texts, struct due_windows *, struct err *e);
+
+/* Is there a minute of the day in all of these? A set without windows has them all. */
+bool	due_windows_meet(const struct due_windows *, size_t n);
 
 enum due_work {
 	DUE_RENEW,	/* nothing is pending: the certificate's own time decides */
@@ -77,10 +91,14 @@ struct due_facts {
 	bool		 paused;	/* the CA paused a name (FAULTS A44) */
 	int64_t		 reload_tries;	/* DUE_BACK: that were not proven */
 
-	/* when a server may be disturbed; none: always */
+	/* when servers may be disturbed: in one of these, and in one of each of the others */
 	struct due_window windows[DUE_WINDOWS_MAX];
-	size_t		 nwindows;
-	int64_t		 utc_offset;	/* seconds east of UTC in which the windows are meant */
+	size_t		 nwindows;	/* 0: always */
+	struct due_windows others[DUE_OTHERS_MAX];
+	size_t		 nothers;
+	/* How far the clocks that the windows are meant by are ahead of UTC, in seconds; NULL: not at all. */
+	int64_t		(*offset)(const void *zone, int64_t when);
+	const void	*zone;
 };
 
 enum due_why {

@@ -106,6 +106,7 @@ struct job {
 	bool			 untouched;	/* no server has loaded anything */
 	struct buf		 proof;		/* JSON objects: what was measured, one for each hook */
 	size_t			 proofs;
+	bool			 crowded;	/* a server has too many connections */
 	char			*unserved;	/* JOB_WATCH: what is served in its place; NULL: nothing is */
 };
 

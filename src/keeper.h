@@ -117,6 +117,9 @@ bool	deploy_is_seen(const struct cert_conf *);
 MUST_CHECK int		deploy_ask_verify(struct job *, const struct hook_conf *, int64_t version,
 			    channel_answer *, struct err *e);
 
+/* RETRY while a server has more connections than max-connections says. */
+MUST_CHECK int	quiet_wait(struct job *, struct err *e);
+
 /* Was it seen on the listeners, so that they can be watched? */
 bool	watched_is_wanted(const struct job *);
 

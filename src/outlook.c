@@ -1,10 +1,10 @@
 #include "outlook.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "zone.h"
 
 static bool
 is_same_set(const struct strs *a, const struct strs *b)
@@ -49,9 +49,25 @@ outlook_is_local(const char *directory)
 static int
 add_windows(const struct cert_conf *conf, struct due_facts *f, struct err *e)
 {
-	for (; f->nwindows < conf->window.n && f->nwindows < DUE_WINDOWS_MAX; f->nwindows++)
-		if (due_window_parse(conf->window.v[f->nwindows], &f->windows[f->nwindows], e) == -1)
+	const struct hook_conf *h = conf->hooks.v;
+	struct due_windows own = { .n = 0 };
+	size_t i;
+
+	f->offset = zone_offset;
+	f->zone = conf->time_zone;
+	if (due_windows_parse(&conf->window, &own, e) == -1)
+		return -1;
+	memcpy(f->windows, own.v, sizeof f->windows);
+	f->nwindows = own.n;
+	for (i = 0; i < conf->hooks.n; i++) {
+		if (h[i].window.n == 0)
+			continue;
+		if (f->nothers == DUE_OTHERS_MAX)
+			return err_set(e, OUT_HOLD, "want windows at %d hooks at most",
+			    DUE_OTHERS_MAX);
+		if (due_windows_parse(&h[i].window, &f->others[f->nothers++], e) == -1)
 			return -1;
+	}
 	return 0;
 }
 
@@ -118,13 +134,10 @@ outlook_facts(const struct outlook *in, struct due_facts *f, struct err *e)
 {
 	const struct record *r = in->record;
 	struct record_time now;
-	struct tm local;
 	char digest[CONFIG_DIGEST_LEN + 1];
-	time_t t;
 
 	record_now(&now);
 	memset(f, 0, sizeof *f);
-	t = (time_t)now.wall;
 	f->now = now.wall;
 	f->work = work_of(in->state);
 	f->renew_before = in->conf->renew_before;
@@ -143,7 +156,5 @@ outlook_facts(const struct outlook *in, struct due_facts *f, struct err *e)
 	}
 	add_certificate(in, ledger_skew(in->ledger, &now), f);
 	add_ca(in, &now, f);
-	if (localtime_r(&t, &local) != NULL)
-		f->utc_offset = local.tm_gmtoff;
 	return add_windows(in->conf, f, e);
 }

@@ -70,7 +70,8 @@ START_TEST(every_option_arrives)
 	const struct cert_conf *c;
 	const struct ca_conf *ca;
 
-	accept_text("state-dir = /srv/state\njobs = 200\nlog = \"syslog\"\n"
+	accept_text("state-dir = /srv/state\njobs = 200\nlog = \"syslog\"\nwatch = none\n"
+	    "time-zone = Asia/Tokyo\n"
 	    "ca \"test\" {\n directory = 'https://127.0.0.1:14000/dir'\n"
 	    " staging = \"https://[::1]/dir\"\n"
 	    " contact = { \"mailto:a@example.com\", 'mailto:b+c@example.com' }\n agree-tos = yes\n"
@@ -84,11 +85,12 @@ START_TEST(every_option_arrives)
 	    " challenge dns-01 { program = { /bin/dns, x } user = dns propagation = 90s\n"
 	    "  resolver = \"[::1]:5353\" }\n"
 	    " hook kamailio { rpc = unixs:/a/b user = sip verify = { sips:a.example.com:5061,\n"
-	    "  \"wss:[::1]:443\" } timeout = 2s settle = 1m }\n"
+	    "  \"wss:[::1]:443\" } timeout = 2s settle = 1m window = 23:40-00:10 max-connections = 7 }\n"
 	    " hook program { command = { /bin/x, \"\", 'a \\'b\\' \\c' } user = nobody timeout = 5m } }\n");
 	ck_assert_str_eq(cfg.state_dir, "/srv/state");
 	ck_assert_str_eq(cfg.log, "syslog");
 	ck_assert_int_eq(cfg.jobs, 200);
+	ck_assert_int_eq(cfg.watch, CONFIG_NO_WATCH);
 	ca = config_ca(&cfg, "test");
 	ck_assert_ptr_nonnull(ca);
 	ck_assert_str_eq(ca->directory, "https://127.0.0.1:14000/dir");
@@ -127,6 +129,9 @@ START_TEST(every_option_arrives)
 	expect_strs(&hook_of(c, 0)->verify, "sips:a.example.com:5061 wss:[::1]:443");
 	ck_assert_int_eq(hook_of(c, 0)->timeout, 2);
 	ck_assert_int_eq(hook_of(c, 0)->settle, 60);
+	expect_strs(&hook_of(c, 0)->window, "23:40-00:10");
+	ck_assert_int_eq(hook_of(c, 0)->max_connections, 7);
+	ck_assert_str_eq(c->time_zone, "Asia/Tokyo");
 	expect_strs(&hook_of(c, 1)->command, "/bin/x  a 'b' \\c");
 	ck_assert_int_eq(hook_of(c, 1)->timeout, 300);
 	ck_assert_ptr_null(hook_of(c, 1)->rpc);
@@ -304,7 +309,7 @@ static const struct {
 	ROW("terminal escapes are not repeated", "\033[0mx = 1\nlog\302\233 = \342\200\256\n" CERT,
 	    MAIN ":1:1: a control character: want printable text\n"
 	    MAIN ":1:2: unknown option \"[0mx\": want one of state-dir, jobs, log, sandbox, "
-	    "role-users, watch, agree-tos, ca, certificate, include\n" MAIN ":2:1: unknown option \"log?\": did you mean \"log\"?\n"),
+	    "role-users, watch, time-zone, agree-tos, ca, certificate, include\n" MAIN ":2:1: unknown option \"log?\": did you mean \"log\"?\n"),
 	ROW("no line end behind a backslash", "log = \"x\\",
 	    MAIN ":1:7: a text without its end: want \" in the same line\n"
 	    MAIN ":1:9: an unknown escape: want \\\\ or \\\"\n"),

@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "due.h"
+#include "zone.h"
 
 #define T0	INT64_C(1800000000)	/* 2027-01-15T08:00:00Z, a Friday */
 #define MIDNIGHT (T0 - 8 * HOUR)
@@ -55,6 +56,30 @@ START_TEST(the_rule_holds_for_all_lifetimes)
 END_TEST
 
 /* --- due_at --- */
+
+static int64_t
+fixed(const void *zone, int64_t when UNUSED)
+{
+	return *(const int64_t *)zone;
+}
+
+/* A zone that is an hour ahead of UTC, and two from this moment until that one. */
+struct summer {
+	int64_t	from, to;
+};
+
+static int64_t
+with_summer(const void *zone, int64_t when)
+{
+	const struct summer *s = zone;
+
+	return when >= s->from && when < s->to ? 2 * HOUR : HOUR;
+}
+
+/* Clocks go from 02:00 to 03:00, and from 03:00 to 02:00, in the night of this day. */
+#define SPRING(day)	.offset = with_summer, .zone = &(const struct summer){ (day) + HOUR, (day) + 99 * DAY }
+#define AUTUMN(day)	.offset = with_summer, .zone = &(const struct summer){ (day) - 99 * DAY, (day) + HOUR }
+#define D61		(MIDNIGHT + 61 * DAY)
 
 #define LEAF_90D	.not_before = T0, .not_after = T0 + 90 * DAY
 #define LEAF_6D		.not_before = T0, .not_after = T0 + 6 * DAY
@@ -195,9 +220,37 @@ static const struct {
 	  .windows = { { 120, 300 }, { 720, 780 } }, .nwindows = 2 },
 	  MIDNIGHT + 62 * DAY + 12 * HOUR, DUE_LIFETIME, DUE_WINDOW },
 	{ "east of Greenwich", { .now = MIDNIGHT + 62 * DAY + 12 * HOUR, LEAF_90D, NIGHT,
-	  .utc_offset = 2 * HOUR }, MIDNIGHT + 63 * DAY, DUE_LIFETIME, DUE_WINDOW },
+	  .offset = fixed, .zone = &(const int64_t){ 2 * HOUR } }, MIDNIGHT + 63 * DAY, DUE_LIFETIME, DUE_WINDOW },
 	{ "west of Greenwich", { .now = MIDNIGHT + 62 * DAY + 12 * HOUR, LEAF_90D, NIGHT,
-	  .utc_offset = -5 * HOUR }, MIDNIGHT + 63 * DAY + 7 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	  .offset = fixed, .zone = &(const int64_t){ -5 * HOUR } }, MIDNIGHT + 63 * DAY + 7 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	{ "clocks go forward before the window: an hour earlier", { .now = D61, LEAF_90D,
+	  .windows = { { 240, 300 } }, .nwindows = 1, SPRING(D61) }, D61 + 2 * HOUR,
+	  DUE_LIFETIME, DUE_WINDOW },
+	{ "clocks go back before the window: an hour later", { .now = D61 - 30 * MINUTE, LEAF_90D,
+	  .windows = { { 240, 300 } }, .nwindows = 1, AUTUMN(D61) }, D61 + 3 * HOUR,
+	  DUE_LIFETIME, DUE_WINDOW },
+	{ "clocks go forward over its begin: what is left of it", { .now = D61, LEAF_90D, NIGHT,
+	  SPRING(D61) }, D61 + HOUR, DUE_LIFETIME, DUE_WINDOW },
+	{ "clocks go forward over all of it: a day later", { .now = D61, LEAF_90D,
+	  .windows = { { 130, 170 } }, .nwindows = 1, SPRING(D61) }, D61 + DAY + 10 * MINUTE,
+	  DUE_LIFETIME, DUE_WINDOW },
+	{ "clocks go back within it: it is twice as long", { .now = D61 + 90 * MINUTE, LEAF_90D,
+	  .windows = { { 120, 180 } }, .nwindows = 1, AUTUMN(D61) }, POINT_90D, DUE_LIFETIME,
+	  DUE_FREE },
+	{ "over midnight in a zone ahead", { .now = D61, LEAF_90D, .windows = { { 1380, 60 } },
+	  .nwindows = 1, SPRING(D61 + 50 * DAY) }, D61 + 22 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	{ "a hook's window alone", { .now = D61, LEAF_90D, .nothers = 1,
+	  .others = { { { { 120, 300 } }, 1 } } }, D61 + 2 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	{ "when both are open", { .now = D61, LEAF_90D, NIGHT, .nothers = 1,
+	  .others = { { { { 240, 360 } }, 1 } } }, D61 + 4 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	{ "when all are open, by the second of one", { .now = D61, LEAF_90D, NIGHT, .nothers = 2,
+	  .others = { { { { 60, 150 }, { 290, 400 } }, 2 }, { { { 280, 600 } }, 1 } } },
+	  D61 + 290 * MINUTE, DUE_LIFETIME, DUE_WINDOW },
+	{ "both are open", { .now = D61 + 4 * HOUR, LEAF_90D, NIGHT, .nothers = 1,
+	  .others = { { { { 240, 360 } }, 1 } } }, POINT_90D, DUE_LIFETIME, DUE_FREE },
+	{ "never open together: the emergency reserve", { .now = D61, LEAF_90D, NIGHT,
+	  .nothers = 1, .others = { { { { 600, 660 } }, 1 } } }, T0 + 87 * DAY, DUE_LIFETIME,
+	  DUE_WINDOW },
 	{ "not in the emergency reserve", { .now = T0 + 88 * DAY, LEAF_90D, NIGHT }, POINT_90D,
 	  DUE_LIFETIME, DUE_FREE },
 	{ "nor over its begin", { .now = T0 + 87 * DAY - HOUR, LEAF_90D, NIGHT }, T0 + 87 * DAY,
@@ -526,6 +579,60 @@ START_TEST(a_thousand_hard_failures_are_a_thousand_days)
 }
 END_TEST
 
+static const struct {
+	const char		*what;
+	struct due_windows	 sets[3];
+	bool			 meet;
+} meetings[] = {
+	{ "no windows", { { .n = 0 } }, true },
+	{ "one", { { { { 120, 300 } }, 1 } }, true },
+	{ "the same", { { { { 120, 300 } }, 1 }, { { { 120, 300 } }, 1 } }, true },
+	{ "a minute", { { { { 120, 300 } }, 1 }, { { { 299, 400 } }, 1 } }, true },
+	{ "no minute", { { { { 120, 300 } }, 1 }, { { { 300, 400 } }, 1 } }, false },
+	{ "over midnight", { { { { 1380, 60 } }, 1 }, { { { 0, 1 } }, 1 } }, true },
+	{ "two by two, never three", { { { { 0, 20 } }, 1 }, { { { 10, 30 } }, 1 },
+	  { { { 20, 40 } }, 1 } }, false },
+	{ "three", { { { { 0, 20 } }, 1 }, { { { 10, 30 } }, 1 }, { { { 5, 11 } }, 1 } }, true },
+};
+
+START_TEST(windows_meet_or_do_not)
+{
+	bool meet = due_windows_meet(meetings[_i].sets, NITEMS(meetings[_i].sets));
+
+	ck_assert_msg(meet == meetings[_i].meet, "%s: %s", meetings[_i].what,
+	    meet ? "they meet" : "they do not");
+}
+END_TEST
+
+/* The system's data base, as the installed zone has it. */
+START_TEST(a_zone_of_the_system_changes_its_clocks)
+{
+	struct err e = ERR_NONE;
+
+	ck_assert_int_eq(zone_check("Europe/Berlin", &e), 0);
+	ck_assert_int_eq(zone_offset("Europe/Berlin", 1800000000), HOUR);
+	ck_assert_int_eq(zone_offset("Asia/Kolkata", 1800000000), 5 * HOUR + 30 * MINUTE);
+	/* 2027-03-28T01:00:00Z, and 2027-10-31 */
+	ck_assert_int_eq(zone_offset("Europe/Berlin", 1806195599), HOUR);
+	ck_assert_int_eq(zone_offset("Europe/Berlin", 1806195600), 2 * HOUR);
+	ck_assert_int_eq(zone_offset("Europe/Berlin", 1824944399), 2 * HOUR);
+	ck_assert_int_eq(zone_offset("Europe/Berlin", 1824944400), HOUR);
+	ck_assert_int_eq(zone_offset("UTC", 1806195600), 0);
+}
+END_TEST
+
+static const char *const no_zones[] = { "", "/etc/passwd", "../../../etc/passwd", "Europe/Berlinn",
+	"Europe", "tzdata.zi", "Europe/Berlin ", ":UTC", "UTC0", "." };
+
+START_TEST(what_is_no_zone_is_refused)
+{
+	struct err e = ERR_NONE;
+
+	ck_assert_msg(zone_check(no_zones[_i], &e) == -1, "%s was taken", no_zones[_i]);
+	ck_assert_str_ne(e.text, "");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -541,6 +648,9 @@ main(void)
 	tcase_add_loop_test(t, the_point_lies_in_the_window, 0, NITEMS(draws));
 	tcase_add_test(t, jitter_takes_every_value_in_its_bounds);
 	tcase_add_loop_test(t, windows_are_read_strictly, 0, NITEMS(texts));
+	tcase_add_loop_test(t, windows_meet_or_do_not, 0, NITEMS(meetings));
+	tcase_add_test(t, a_zone_of_the_system_changes_its_clocks);
+	tcase_add_loop_test(t, what_is_no_zone_is_refused, 0, NITEMS(no_zones));
 	suite_add_tcase(s, t);
 	t = tcase_create("simulations");
 	tcase_set_timeout(t, 60);

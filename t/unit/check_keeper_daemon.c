@@ -101,6 +101,49 @@ START_TEST(another_configuration_makes_it_worth_a_day_later)
 }
 END_TEST
 
+/* --- servers with many connections --- */
+
+static void
+crowd(int64_t open)
+{
+	fake_reset();
+	script.key = "ecdsa-p384";
+	script.max_connections = 10;
+	script.tls_open = open;
+}
+
+START_TEST(a_crowded_server_is_left_alone_until_it_is_quiet)
+{
+	fake_run_to(CMD_RENEW, OUT_OK);
+	crowd(10);
+	run_scheduled(OUT_RETRY);
+	ck_assert_str_eq(seen.trace, "start:control start:net start:answer preflight");
+	expect_next(1, 16 * MINUTE);
+	for (int i = 0; i < 3; i++) {	/* whoever asks is told the same */
+		crowd(1000);
+		fake_run_to(CMD_RENEW, OUT_RETRY);
+	}
+	crowd(9);
+	run_scheduled(OUT_OK);
+	ck_assert_str_eq(seen.trace, "");
+	expect_next(1, 16 * MINUTE);
+	crowd(9);
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_int_eq(fake_look(0).version, 2);
+	ck_assert(fake_is_served(0));
+}
+END_TEST
+
+START_TEST(force_and_the_first_certificate_do_not_wait_for_quiet)
+{
+	crowd(1000);
+	fake_run_to(CMD_RENEW, OUT_OK);
+	script.setup.force = true;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_int_eq(fake_look(0).version, 2);
+}
+END_TEST
+
 /* --- what is served in between --- */
 
 static void
@@ -212,6 +255,8 @@ main(void)
 	tcase_add_test(t, a_server_that_is_not_ready_is_tried_again_in_its_time);
 	tcase_add_test(t, a_version_that_was_rolled_back_is_not_tried_again_of_itself);
 	tcase_add_test(t, another_configuration_makes_it_worth_a_day_later);
+	tcase_add_test(t, a_crowded_server_is_left_alone_until_it_is_quiet);
+	tcase_add_test(t, force_and_the_first_certificate_do_not_wait_for_quiet);
 	tcase_add_test(t, what_is_served_as_it_was_is_no_news);
 	tcase_add_test(t, another_certificate_is_told_once_and_its_end_too);
 	tcase_add_test(t, a_deployment_ends_what_was_found);

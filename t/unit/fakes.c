@@ -250,6 +250,7 @@ on_preflight(void *arg UNUSED, struct message *m)
 	hook_facts_init(&facts);
 	facts.version = fake_text("kamailio 5.8.4");
 	facts.tcp_children = 4;
+	facts.tls_open = script.tls_open;
 	facts.tls_config = tree_path("tls.cfg");
 	fake_send(ROLE_CONTROL, MSG_FACTS, m->id, &facts);
 }
@@ -473,7 +474,7 @@ configure_hooks(struct settings *s)
 	s->command = fake_text("/bin/true");
 	s->hooks[0] = (struct hook_conf){ .type = fake_text("kamailio"),
 		.rpc = fake_text("unix:/run/kamailio/kamailio_ctl"), .timeout = 10, .settle = 10,
-		.verify = { &s->verify, 1 } };
+		.verify = { &s->verify, 1 }, .max_connections = script.max_connections };
 	s->hooks[1] = (struct hook_conf){ .type = fake_text("program"), .timeout = 10,
 		.command = { &s->command, 1 } };
 }

@@ -81,6 +81,8 @@ struct script {
 
 	enum role		 missing;	/* the starter cannot start it; 0: all are there */
 	enum outcome		 preflight;
+	int64_t			 max_connections;	/* of the server's hook */
+	int64_t			 tls_open;
 	enum fake_reload	 reload[4];	/* one after the other */
 	int			 verdict[8];	/* 0: what the server has loaded; else enum verify_verdict */
 	enum outcome		 program_result;
