@@ -16,6 +16,8 @@ static const struct {
 	{ "update", ACME_UPDATE },
 	{ "rollover", ACME_ROLLOVER },
 	{ "deactivate", ACME_DEACTIVATE },
+	{ "orders", ACME_ORDERS },
+	{ "deauthorize", ACME_DROP_AUTHZ },
 };
 
 enum outcome
@@ -35,6 +37,12 @@ cmd_account(const struct cmd_options *options, int argc, char **argv)
 			setup.action = actions[i].kind;
 	if (setup.action == -1)
 		return cmd_usage("account", "no such action: %s", word);
+	if (setup.action == ACME_DROP_AUTHZ) {
+		if (argc - optind != 3)
+			return cmd_usage("account", "deauthorize: want the name of a CA and the URL of an "
+			    "authorization there");
+		setup.url = argv[--argc];
+	}
 	if (cmd_names(argc, argv, optind + 1, &setup.certs) == 0)
 		outcome = cmd_run(options, &setup);
 	strs_clear(&setup.certs);

@@ -111,6 +111,15 @@ tell_account(struct errands *r, const struct acme_result *result)
 	tell_records(r, result);
 }
 
+static void
+tell_orders(struct errands *r, const struct acme_result *result)
+{
+	if (result->orders.n == 0)
+		tell(r, OUT_OK, "the CA lists no orders", NULL);
+	for (size_t i = 0; i < result->orders.n; i++)
+		tell(r, OUT_OK, result->orders.v[i], NULL);
+}
+
 static int	send_account_task(struct errands *, int64_t kind, struct err *e);
 
 /* What came of it is stored before it is told. */
@@ -121,6 +130,14 @@ finish_account(struct errands *r, struct message *m, struct err *e)
 
 	if (m->type != MSG_RESULT)
 		return message_error(m, e);
+	switch (r->keeper->setup.action) {
+	case ACME_ORDERS:
+		tell_orders(r, result);
+		return 0;
+	case ACME_DROP_AUTHZ:
+		tell(r, OUT_OK, "the authorization is deactivated", NULL);
+		return 0;
+	}
 	tell_account(r, result);
 	switch (r->keeper->setup.action) {
 	case ACME_ROLLOVER:
@@ -156,6 +173,7 @@ send_account_task(struct errands *r, int64_t kind, struct err *e)
 	task.todo.contact = ca->contact;
 	task.todo.agree_tos = ca->agree_tos;
 	task.todo.eab = kind == ACME_REGISTER && ca->eab_kid != NULL;
+	task.todo.url = r->keeper->setup.url;
 	return account_ask(r->account, &task, on_account, r, e);
 }
 

@@ -12,15 +12,28 @@
 #include "errand.h"
 #include "instance.h"
 #include "revocation.h"
+#include "solve_record.h"
 
 static void	finish(struct keeper *, enum outcome);
+
+/* Errors say what they are about; where that is the step's name, once is enough. */
+static char *
+without_step(char *text, const char *step)
+{
+	size_t n = step != NULL ? strlen(step) : 0;
+
+	return n > 0 && text != NULL && strncmp(text, step, n) == 0 &&
+	    strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
+}
 
 void
 keeper_report(struct keeper *k, const struct report *r)
 {
+	struct report out = *r;
 	struct err e = ERR_NONE;
 
-	if (channel_send(k->starter, MSG_REPORT, 0, r, -1, &e) == -1)
+	out.text = without_step(r->text, r->step);
+	if (channel_send(k->starter, MSG_REPORT, 0, &out, -1, &e) == -1)
 		log_warn(KV_S("event", "report lost"), KV_S("error", e.text));
 }
 
@@ -129,6 +142,8 @@ begin_jobs(struct keeper *k)
 	k->running = true;
 	if (runs_errands(k))
 		errands_begin(k);
+	for (i = 0; i < k->njobs; i++)
+		solve_records_adopt(k->jobs[i]);
 	for (i = 0; i < k->njobs; i++)
 		job_wake(k->jobs[i]);
 	keeper_step(k);

@@ -36,7 +36,7 @@ struct keeper {
 	struct index_due	*due;			/* one for each certificate of the configuration */
 	int64_t			*wake;			/* likewise: when a daemon is to run for it */
 	size_t			 starting;		/* roles whose channel has not come */
-	struct solve_record	*records;		/* that are in the DNS for challenges: solve.c */
+	struct solve_record	*records;		/* that are in the DNS for challenges */
 	struct solving		*solving;		/* questions of net's that are being met */
 	bool			 running;		/* the jobs have begun */
 	bool			 stepping;		/* keeper_step() is at work */

@@ -31,7 +31,7 @@ const struct pack walled_pack = PACK(walled, I64(walled, class), STR(walled, tex
 static const struct pack setup_pack = PACK(msg_setup, IN(msg_setup, config, config_pack),
 	I64(msg_setup, command), STRS(msg_setup, certs), I64(msg_setup, jobs),
 	FLAG(msg_setup, scheduled), FLAG(msg_setup, force), FLAG(msg_setup, dry_run), FLAG(msg_setup, no_hooks),
-	I64(msg_setup, version), I64(msg_setup, action), I64(msg_setup, reason),
+	I64(msg_setup, version), I64(msg_setup, action), STR(msg_setup, url), I64(msg_setup, reason),
 	FLAG(msg_setup, by_cert_key));
 
 static const struct pack start_pack = PACK(msg_start, I64(msg_start, role),

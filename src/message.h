@@ -122,6 +122,7 @@ struct msg_setup {
 	bool		 no_hooks;
 	int64_t		 version;	/* rollback: the one to go to, 0: the previous */
 	int64_t		 action;	/* account: enum acme_kind */
+	char		*url;		/* account deauthorize: of the authorization */
 	int64_t		 reason;	/* revoke: RFC 5280 section 5.3.1, -1: none */
 	bool		 by_cert_key;	/* revoke */
 };

@@ -240,7 +240,7 @@ judge_clock(struct preflight *p, const struct acme_result *r)
 		preflight_fine(p, "clock", "agrees with the CA's");
 		return;
 	}
-	(void)err_set(&e, OUT_HOLD, "clock: this host's is %s %s the CA's",
+	(void)err_set(&e, OUT_HOLD, "this host's clock is %s %s the CA's",
 	    text_span_of_time(off, apart), r->skew < 0 ? "ahead of" : "behind");
 	(void)err_hint(&e, "set the clock; dates of certificates are judged by it");
 	/* behind it, what it issues would not be valid yet; ahead, all is only looked at too early */
@@ -282,7 +282,7 @@ judge_directory(struct preflight *p, const struct acme_result *r)
 	struct err e = ERR_NONE;
 
 	if (conf->profile != NULL && !offers_profile(r, conf->profile)) {
-		(void)err_set(&e, OUT_HOLD, "profile: the CA does not offer \"%.200s\"", conf->profile);
+		(void)err_set(&e, OUT_HOLD, "the CA does not offer the profile \"%.200s\"", conf->profile);
 		(void)err_hint(&e, "kamcert check shows the profiles that it lists");
 		if (conf->profile_required)
 			p->job->trouble = ACME_TROUBLE_CA;

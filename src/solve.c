@@ -2,11 +2,9 @@
  * solve: the keeper has the challenges of an order put up, and taken down:
  * those that answer serves, and records in the DNS.
  *
- * A record is the work of an operator's program, which the starter runs. For
- * the records of one order that happens one by one: where do CNAMEs lead
- * (answer), present (starter); then answer watches the name servers, for all
- * of them at once. What was presented is on the keeper's list until the
- * program has taken it out again, whatever becomes of the order.
+ * For the records of one order that happens one by one: where do CNAMEs lead
+ * (answer), present (solve_record); then answer watches the name servers, for
+ * all of them at once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,25 +13,11 @@
 #include "account.h"
 #include "keeper.h"
 #include "persist.h"
+#include "solve_record.h"
 #include "solve_token.h"
 
 #define DNS_PREFIX	"_acme-challenge."	/* RFC 8555 section 8.4 */
 #define FULL_NAME_MAX	(sizeof(DNS_PREFIX) + 256)
-
-/* A record that is in the DNS, or may be. */
-struct solve_record {
-	struct solve_record	*next;
-	struct keeper		*keeper;
-	const struct cert_conf	*cert;
-	int64_t			 job;
-	int64_t			 challenge;	/* index in the configuration */
-	char			*name;
-	char			*domain;
-	char			*value;
-	bool			 busy;		/* the program is at it */
-	bool			 leaving;
-	bool			 cleaning;	/* busy with the second call */
-};
 
 /* Challenges that are being put up for one question of net's. */
 struct solving {
@@ -68,121 +52,17 @@ conf_of(const struct solve_record *r)
 	return (const struct challenge_conf *)r->cert->challenges.v + r->challenge;
 }
 
-/* --- records on their way out --- */
-
-static void
-record_free(struct solve_record *r)
-{
-	free(r->name);
-	free(r->domain);
-	free(r->value);
-	free(r);
-}
-
-static void
-forget(struct solve_record *r)
-{
-	struct solve_record **at = &r->keeper->records;
-
-	while (*at != r)
-		at = &(*at)->next;
-	*at = r->next;
-	record_free(r);
-}
-
-static int
-run_program(struct solve_record *r, bool present, channel_answer *cb, void *arg, struct err *e)
-{
-	struct msg_record body = {
-		.cert = r->cert->name,
-		.challenge = r->challenge,
-		.present = present,
-		.name = r->name,
-		.domain = r->domain,
-		.value = r->value,
-	};
-
-	return channel_call(r->keeper->starter, MSG_RECORD, &body, -1, cb, arg, e);
-}
-
-/* Nothing depends on it, but somebody should know. */
-static void
-report_left(struct solve_record *r, const struct err *why)
-{
-	struct report note = { .kind = REPORT_NOTE, .cert = r->cert->name, .ms = -1 };
-	char text[FULL_NAME_MAX + ERR_TEXT_MAX];
-
-	snprintf(text, sizeof text, "left in the DNS: TXT record of %s: %s", r->name, why->text);
-	note.step = (char *)(uintptr_t)"challenge";
-	note.text = text;
-	keeper_report(r->keeper, &note);
-}
-
-static void	clean(struct keeper *);
-
-static void
-on_cleaned(void *arg, struct message *m)
-{
-	struct solve_record *r = arg;
-	struct keeper *k = r->keeper;
-	struct err e = ERR_NONE;
-
-	if (m->type != MSG_DONE) {
-		(void)message_error(m, &e);
-		report_left(r, &e);
-	}
-	forget(r);
-	clean(k);
-	keeper_step(k);
-}
-
-/* One by one, so that a program need not be ready for itself. */
-static void
-clean(struct keeper *k)
-{
-	struct solve_record *r, *next;
-	struct err e = ERR_NONE;
-
-	for (r = k->records; r != NULL; r = r->next)
-		if (r->cleaning)
-			return;
-	for (r = k->records; r != NULL; r = next) {
-		next = r->next;
-		if (!r->leaving || r->busy)
-			continue;
-		if (run_program(r, false, on_cleaned, r, &e) == 0) {
-			r->busy = r->cleaning = true;
-			return;
-		}
-		report_left(r, &e);
-		forget(r);
-	}
-}
-
-static void
-let_go(struct keeper *k, int64_t job)
-{
-	struct solve_record *r;
-
-	for (r = k->records; r != NULL; r = r->next)
-		if (r->job == job)
-			r->leaving = true;
-	clean(k);
-}
+/* --- the end of a run --- */
 
 bool
 solve_has_ended(struct keeper *k)
 {
-	struct solve_record *r;
 	struct solving *s;
 
 	for (s = k->solving; s != NULL; s = s->next)
 		if (s->err.class == OUT_OK)
 			err_set(&s->err, OUT_RETRY, "the run has ended");
-	for (r = k->records; r != NULL; r = r->next)
-		r->leaving = true;
-	clean(k);
-	return k->records == NULL;
+	return solve_records_are_gone(k);
 }
 
 /* --- what answer serves --- */
@@ -249,7 +129,7 @@ release(struct solving *s)
 		return;
 	if (s->err.class != OUT_OK && j != NULL) {
 		take_down(k, j, &s->challenges);
-		let_go(k, s->job);
+		solve_records_leave(k, s->job);
 	}
 	tell_net(k, s->id, &s->err);
 	solving_free(s);
@@ -345,19 +225,16 @@ put_up(struct solving *s, const struct job *j, const struct acme_challenge *c, s
 
 /* --- records on their way in --- */
 
+/* RFC 8555 section 8.4. */
 static int
-set_value(struct solve_record *r, const char *key_auth, struct err *e)
+set_value(const char *key_auth, struct buf *value, struct err *e)
 {
 	uint8_t digest[SHA256_LEN];
-	struct buf b;
 
 	if (sha256(span_str(key_auth), digest) == -1)
 		return err_set(e, OUT_RETRY, "no SHA-256");
-	buf_init(&b, 2 * SHA256_LEN);
-	buf_base64url(&b, span_of(digest, sizeof digest));
-	r->value = buf_ok(&b) ? strdup(buf_cstr(&b)) : NULL;
-	buf_clear(&b);
-	return r->value != NULL ? 0 : err_nomem(e);
+	buf_base64url(value, span_of(digest, sizeof digest));
+	return buf_ok(value) ? 0 : err_nomem(e);
 }
 
 static struct solve_record *
@@ -365,21 +242,17 @@ add_record(struct solving *s, const char *name, struct err *e)
 {
 	const struct acme_challenge *c = (const struct acme_challenge *)s->challenges.v + s->at;
 	struct job *j = keeper_job(s->keeper, s->job);
-	struct solve_record *r = calloc(1, sizeof *r);
+	struct solve_record_in in = { .name = name, .domain = c->name,
+		.challenge = solver_of(j, c->type) - (const struct challenge_conf *)j->conf->challenges.v };
+	struct solve_record *r = NULL;
+	struct buf value;
 
-	if (r == NULL || (r->name = strdup(name)) == NULL ||
-	    (r->domain = strdup(c->name)) == NULL || set_value(r, c->key_auth, e) == -1) {
-		err_nomem(e);
-		if (r != NULL)
-			record_free(r);
-		return NULL;
+	buf_init(&value, 2 * SHA256_LEN);
+	if (set_value(c->key_auth, &value, e) == 0) {
+		in.value = buf_cstr(&value);
+		r = solve_record_add(j, &in, e);
 	}
-	r->keeper = s->keeper;
-	r->cert = j->conf;
-	r->job = s->job;
-	r->challenge = solver_of(j, c->type) - (const struct challenge_conf *)j->conf->challenges.v;
-	r->next = s->keeper->records;
-	s->keeper->records = r;
+	buf_clear(&value);
 	return r;
 }
 
@@ -393,7 +266,7 @@ on_presented(void *arg, struct message *m)
 	if (m->type != MSG_DONE && s->err.class == OUT_OK)
 		(void)message_error(m, &s->err);
 	s->at++;
-	clean(s->keeper);	/* the run may have ended meanwhile */
+	solve_records_clean(s->keeper);	/* the run may have ended meanwhile */
 	next_record(s);
 }
 
@@ -409,11 +282,8 @@ on_found(void *arg, struct message *m)
 	else if (s->err.class != OUT_OK)
 		e = s->err;
 	else if ((s->record = add_record(s, found->name, &e)) != NULL) {
-		if (run_program(s->record, true, on_presented, s, &e) == 0) {
-			s->record->busy = true;
+		if (solve_record_present(s->record, on_presented, s, &e) == 0)
 			return;
-		}
-		forget(s->record);
 		s->record = NULL;
 	}
 	s->err = e;
@@ -522,7 +392,7 @@ solve_on_unsolve(void *arg, struct message *m)
 	if (j == NULL)
 		return;
 	take_down(arg, j, &body->challenges);
-	let_go(arg, body->job);
+	solve_records_leave(arg, body->job);
 }
 
 void
@@ -530,6 +400,5 @@ solve_free(struct keeper *k)
 {
 	while (k->solving != NULL)
 		solving_free(k->solving);
-	while (k->records != NULL)
-		forget(k->records);
+	solve_records_free(k);
 }

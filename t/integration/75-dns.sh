@@ -164,6 +164,24 @@ equal 10 "$rc" "exit code of a run that was stopped"
 equal 1 "$(grep -c ^cleanup "$work/heard/arguments")" "calls of cleanup"
 ok "a run that is stopped cleans up before it ends"
 
+rm "$work/heard/arguments"
+write_ca
+program="\"$work/deaf\"" propagation=10m add_dns killed.example.org
+"$kamcert" -c "$conf" renew >"$out" 2>&1 </dev/null &
+run_pid=$!
+until_ok 10 "the record is presented" test -s "$work/heard/arguments"
+kill -KILL "$run_pid"
+wait "$run_pid" 2>/dev/null || :
+left=$(sed -n 's/^present //p' "$work/heard/arguments")
+[ -n "$left" ] || fail "no record was presented"
+write_ca
+program="\"$work/deaf\"" propagation=1s add_dns killed.example.org
+run 10 renew
+grep -Fqx "cleanup $left" "$work/heard/arguments" || fail "the record of the killed run was left"
+run 10 renew --force
+equal 1 "$(grep -Fcx "cleanup $left" "$work/heard/arguments")" "how often it was taken out"
+ok "what a killed run left in the DNS, the next one takes out, once"
+
 write_ca
 program="\"$work/missing\"" add_dns missing.example.org
 run 11 renew

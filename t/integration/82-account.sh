@@ -37,6 +37,12 @@ equal 2 "$(version "$name")" "active version"
 run 0 revoke --by-certificate-key --reason keyCompromise "$name"
 ok "revoked by either key, and renewed for that reason"
 
+run 0 account orders
+says 'test: https://.*order/'
+run 2 account deauthorize test
+run 11 account deauthorize test "https://elsewhere.example/authz/1"
+ok "orders are listed, and an authorization of another CA is not touched"
+
 run 2 revoke --reason boredom "$name"
 run 2 revoke
 run 2 account explode

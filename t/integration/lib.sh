@@ -192,10 +192,12 @@ make_server_cert() {
 
 # start_pebble [NAME=VALUE...]: Pebble, with these in its environment, which finds every name at
 # $addr (with $only_v6: at ::1) and looks for http-01 at $http_port. Sets $directory; the root it
-# issues from is in $work/roots.pem.
+# issues from is in $work/roots.pem, and $manage is where it shows others. With $eab_key it wants
+# accounts to be bound by this key, "kid-1"; with $strict it is strict.
 start_pebble() {
 	need pebble pebble-challtestsrv curl openssl
-	local listen manage dns
+	local listen dns eab=false
+	[ -z "${eab_key-}" ] || eab="true, \"externalAccountMACKeys\": { \"kid-1\": \"$eab_key\" }"
 	make_server_cert
 	free_port; listen=$port
 	free_port; manage=$port
@@ -206,7 +208,7 @@ start_pebble() {
 	    "listenAddress": "$addr:$listen", "managementListenAddress": "$addr:$manage",
 	    "certificate": "$work/server.pem", "privateKey": "$work/server.key",
 	    "httpPort": $http_port, "tlsPort": $http_port,
-	    "ocspResponderURL": "", "externalAccountBindingRequired": false } }
+	    "ocspResponderURL": "", "externalAccountBindingRequired": $eab } }
 	END
 	free_port
 	start challtestsrv "$ca_user" pebble-challtestsrv -http01 '' -https01 '' -tlsalpn01 '' \
@@ -214,7 +216,7 @@ start_pebble() {
 	    -defaultIPv6 "${only_v6+::1}"
 	until_ok 10 "the test DNS answers" answers "$dns"
 	start pebble "$ca_user" env PEBBLE_VA_NOSLEEP=1 "$@" \
-	    pebble -config "$work/pebble.json" -dnsserver "$addr:$dns"
+	    pebble ${strict+-strict} -config "$work/pebble.json" -dnsserver "$addr:$dns"
 	pebble_pid=$pid
 	directory=https://$addr:$listen/dir
 	until_ok 10 "Pebble answers" curl -fsS --cacert "$work/server.pem" "$directory"

@@ -1,0 +1,74 @@
+#!/bin/bash
+# CAs of other kinds: strict, with half of all nonces refused, accounts that must be bound, several
+# roots of which the phones know one, long chains, no authorization used twice, profiles.
+. "$(dirname "$0")/lib.sh"
+
+need jq
+hook='hook "program" { command = { "/bin/true" } }'
+
+# issuers NAME: how many certificates were installed behind the leaf.
+issuers() {
+	grep -c BEGIN "$state/certs/$1/current/chain.pem"
+}
+
+strict=
+start_pebble PEBBLE_AUTHZREUSE=0 PEBBLE_CHAIN_LENGTH=3 PEBBLE_ALTERNATE_ROOTS=2
+write_conf strict.example.org
+run 0 renew
+run 0 renew --force
+equal 2 "$(version strict.example.org)" "active version"
+equal 3 "$(issuers strict.example.org)" "intermediates"
+ok "a strict CA with long chains, and every authorization anew"
+
+first=$(openssl x509 -in "$state/certs/strict.example.org/current/chain.pem" -noout -issuer_hash)
+curl -fsS --cacert "$work/server.pem" -o "$work/roots.pem" "https://$addr:$manage/roots/2"
+run 0 renew --force
+equal 3 "$(version strict.example.org)" "active version"
+openssl verify -CAfile "$work/roots.pem" -untrusted "$state/certs/strict.example.org/current/chain.pem" \
+    "$state/certs/strict.example.org/current/cert.pem" >"$out" || fail "another root"
+[ "$first" != "$(openssl x509 -in "$state/certs/strict.example.org/current/chain.pem" -noout \
+    -issuer_hash)" ] || fail "the same chain"
+ok "the phones know another root: an alternate chain is taken"
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=nobody \
+    -keyout "$work/nobody.key" -out "$work/roots.pem" 2>/dev/null
+run 12 renew --force
+says 'is neither among the intermediates received nor a root'
+equal 3 "$(version strict.example.org)" "active version"
+ok "the phones know none: REFUSE"
+
+state=$work/state-eab
+eab_key=$(openssl rand -base64 48 | tr '+/' '-_')
+start_pebble
+write_conf bound.example.org
+run 11 renew
+says 'external'
+# bound KEY: the configuration with this key.
+bound() {
+	echo "$1" >"$work/eab.key"
+	write_conf bound.example.org
+	sed -i "s|^    agree-tos .*|&\n    eab-kid = \"kid-1\"\n    eab-key-file = \"$work/eab.key\"|" "$conf"
+}
+bound "$(openssl rand -base64 48 | tr '+/' '-_')"
+run 11 renew --force
+bound "$eab_key"
+run 0 renew --force
+equal 1 "$(version bound.example.org)" "active version"
+! grep -q "$eab_key" "$out" "$work/kamcert.log" || fail "the key was logged"
+ok "accounts that must be bound: HOLD without a key and with a wrong one, then it goes"
+
+state=$work/state-profile
+start_responder --profile short=160h --profile long=90d
+write_conf short.example.org
+sed -i 's/^    names/    profile = "short"\n    profile-required = true\n&/' "$conf"
+run 1 check
+says 'ca: profile short'
+run 0 renew
+
+until=$(openssl x509 -in "$state/certs/short.example.org/current/cert.pem" -noout -enddate)
+seconds=$(($(date -d "${until#*=}" +%s) - $(date +%s)))
+[ "$seconds" -lt $((161 * 3600)) ] || fail "it is valid for $seconds seconds"
+sed -i 's/"short"/"nobody"/' "$conf"
+run 11 renew --force
+says 'does not offer the profile "nobody"'
+ok "a profile that the CA lists: shown, asked for and got; one that it does not list: no order"
