@@ -28,6 +28,7 @@ struct cmd {
 enum outcome	cmd_renew(const struct cmd_options *, int argc, char **argv);
 enum outcome	cmd_daemon(const struct cmd_options *, int argc, char **argv);
 enum outcome	cmd_check(const struct cmd_options *, int argc, char **argv);
+enum outcome	cmd_discover(int argc, char **argv);	/* check --discover */
 enum outcome	cmd_status(const struct cmd_options *, int argc, char **argv);
 enum outcome	cmd_reload(const struct cmd_options *, int argc, char **argv);
 enum outcome	cmd_account(const struct cmd_options *, int argc, char **argv);

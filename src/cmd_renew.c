@@ -180,6 +180,9 @@ cmd_reload(const struct cmd_options *options, int argc, char **argv)
 enum outcome
 cmd_check(const struct cmd_options *options, int argc, char **argv)
 {
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--discover") == 0)
+			return cmd_discover(argc, argv);
 	return run_plain(options, CMD_CHECK, argc, argv);
 }
 

@@ -17,7 +17,7 @@ static const struct cmd commands[] = {
 	    "issue what is missing, renew what is due, finish what was left undone", cmd_renew },
 	{ "daemon", "",
 	    "stay, and do the same whenever something is due", cmd_daemon },
-	{ "check", "[NAME...]",
+	{ "check", "[--discover ... | NAME...]",
 	    "look at everything, touch nothing", cmd_check },
 	{ "status", "[NAME...]",
 	    "what is installed, when it is due, how the last run ended", cmd_status },

@@ -64,6 +64,19 @@ silent 'tls.cfg:[0-9]+:'
 silent 'loses about'
 ok "a tls.cfg of three profiles is fine, and what is not kamcert's is named once"
 
+"$kamcert" check --discover --kamailio-cfg "$kam/kamailio.cfg" --certbot "$work/none" \
+    >"$work/proposal.conf" 2>"$out" || fail "nothing is proposed"
+grep -q "^certificate \"$name\"" "$work/proposal.conf" || fail "the certificate is not in the proposal"
+grep -q "verify = { \"sips:$addr:$sips_port\" }" "$work/proposal.conf" || fail "the listener is not"
+grep -q "rpc    = \"$rpc\"" "$work/proposal.conf" || fail "the control socket is not"
+{
+	echo "state-dir = \"$work/other-state\""
+	cat "$work/proposal.conf"
+} >"$work/kamcert-2.conf"
+"$kamcert" -c "$work/kamcert-2.conf" status >"$out" 2>&1 || [ "$?" != 2 ] ||
+    fail "the proposal is no configuration"
+ok "check --discover proposes a configuration from this Kamailio's, and kamcert reads it"
+
 tls_cfg "$(profile server:any "$other" 'server_name = EXAMPLE.org')" \
     "$(profile client:default "$other")"
 run 1 check
