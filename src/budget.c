@@ -20,7 +20,8 @@
 
 const struct pack budget_issue_pack = PACK(budget_issue,
 	FI(PACK_STRUCT, when, &record_time_pack), FI(PACK_STR, ca, NULL),
-	FI(PACK_STR, names, NULL), FI(PACK_BOOL, refused, NULL));
+	FI(PACK_STR, names, NULL), FI(PACK_BOOL, refused, NULL),
+	FI(PACK_BOOL, second, NULL));
 
 #define FV(type, field, sub) { type, offsetof(struct budget_validation, field), sub }
 
@@ -89,6 +90,7 @@ add_issue(struct budget *b, const struct budget_issue *from, struct err *e)
 		return err_nomem(e);
 	i->when = from->when;
 	i->refused = from->refused;
+	i->second = from->second;
 	if ((from->ca != NULL && (i->ca = strdup(from->ca)) == NULL) ||
 	    (from->names != NULL && (i->names = strdup(from->names)) == NULL)) {
 		pack_clear(&budget_issue_pack, i);
@@ -120,7 +122,8 @@ int
 budget_spend(struct budget *b, const struct budget_order *order, const struct record_time *now,
     struct err *e)
 {
-	struct budget_issue issue = { .when = *now, .ca = (char *)(uintptr_t)order->ca };
+	struct budget_issue issue = { .when = *now, .ca = (char *)(uintptr_t)order->ca,
+		.second = order->second };
 	int rc;
 
 	if ((issue.names = digest_of(order->names)) == NULL)
@@ -241,7 +244,8 @@ issues_free_at(const struct budget *b, const struct budget_order *order, const c
 	for (size_t k = 0; k < b->issues.n; k++) {
 		if (!is_or_unknown(i[k].ca, order->ca) || !is_or_unknown(i[k].names, digest))
 			continue;
-		count_one(&c, &i[k].when);
+		if (!i[k].second && !order->second)
+			count_one(&c, &i[k].when);
 		if (i[k].refused && record_elapsed(&i[k].when, now) < REFUSE_WAIT)
 			*refused_until = time_add(record_when(&i[k].when, now), REFUSE_WAIT);
 	}

@@ -18,6 +18,7 @@ struct budget_issue {
 	char			*ca;		/* NULL: counts at any */
 	char			*names;		/* digest of the exact set; NULL: counts for any */
 	bool			 refused;	/* what came of it was not fit (REFUSE) */
+	bool			 second;	/* for the second key of a pair: with the first it is one issuance */
 };
 
 struct budget_validation {
@@ -39,6 +40,7 @@ struct budget_order {
 	const char		*ca;
 	const struct strs	*names;
 	int64_t			 lifetime;	/* of the certificate so far, seconds; 0: not known */
+	bool			 second;	/* as in struct budget_issue */
 };
 
 /* It is about to be placed. RETRY without memory: then nothing has changed. */

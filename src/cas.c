@@ -158,7 +158,7 @@ left_over(struct job *j)
 	const struct ca_conf *ca = NULL;
 	struct err none = ERR_NONE;
 
-	if (j->folder == NULL || install_order(j->folder, &order, &none) == -1)
+	if (j->folder == NULL || install_order(j->folder, "", &order, &none) == -1)
 		return NULL;
 	if (strs_has(&j->conf->ca, order.ca))
 		ca = config_ca(&j->keeper->setup.config, order.ca);
@@ -236,6 +236,7 @@ describe_order(const struct job *j, struct budget_order *order)
 {
 	order->ca = j->ca->name;
 	order->names = &j->conf->names;
+	order->second = j->nparts > 0;
 	order->lifetime = j->state.version == 0 ? 0 :
 	    j->state.active.not_after - j->state.active.not_before;
 }
@@ -445,12 +446,6 @@ cas_take(struct job *j, const struct ca_conf *next, const struct err *why, struc
 	j->spent = false;
 	j->trouble = ACME_TROUBLE_NONE;
 	j->chain_asked = 0;
-	key_free(j->key);
-	j->key = NULL;
-	chain_free(j->chain);
-	j->chain = NULL;
-	free(j->order_url);
-	j->order_url = NULL;
-	blob_clear(&j->pem);
+	job_forget_orders(j);
 	return 0;
 }

@@ -58,6 +58,7 @@ print_table(const struct view *v, const struct status *s)
 {
 	char days[SPAN_TEXT], due[TIME_TEXT], last[TIME_TEXT];
 	const char *f = finding(s, v->now);
+	const struct status_leaf *leaf;
 
 	if (v->rows == 0)
 		printf("%-28s %7s %-22s %-10s %-20s %-8s %s\n", "CERTIFICATE", "VERSION", "ISSUER",
@@ -76,6 +77,10 @@ print_table(const struct view *v, const struct status *s)
 	    s->held != NULL ? s->held : "");
 	if (s->ca_why != NULL)
 		printf("    ca: %s is asked next: %s\n", s->ca, s->ca_why);
+	if (s->leaves.n > 1) {
+		leaf = s->leaves.v;
+		printf("    keys: %s, %s\n", leaf[0].key_type, leaf[1].key_type);
+	}
 	if (f != NULL)
 		printf("    ! %s\n", f);
 }
@@ -86,6 +91,25 @@ put_time(struct json_out *o, const char *key, int64_t t)
 	char text[TIME_TEXT];
 
 	json_put_str(o, key, t == 0 || t == INT64_MAX ? NULL : text_time(t, text));
+}
+
+static void
+put_leaves(struct json_out *o, const struct list *leaves)
+{
+	const struct status_leaf *l = leaves->v;
+	size_t i;
+
+	json_put_array(o, "leaves");
+	for (i = 0; i < leaves->n; i++) {
+		json_put_object(o, NULL);
+		json_put_str(o, "key", l[i].key_type);
+		json_put_str(o, "serial", l[i].serial);
+		json_put_str(o, "issuer", l[i].issuer);
+		put_time(o, "not_before", l[i].not_before);
+		put_time(o, "not_after", l[i].not_after);
+		json_object_end(o);
+	}
+	json_array_end(o);
 }
 
 static void
@@ -113,6 +137,7 @@ print_json(const struct view *v, const struct status *s)
 	put_time(&o, "not_before", s->not_before);
 	put_time(&o, "not_after", s->not_after);
 	json_put_int(&o, "seconds_left", s->version == 0 ? 0 : s->not_after - v->now);
+	put_leaves(&o, &s->leaves);
 	put_time(&o, "due", s->due);
 	json_put_str(&o, "why", s->why);
 	json_put_str(&o, "held", s->held != NULL && s->held[0] != '\0' ? s->held : NULL);

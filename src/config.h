@@ -48,7 +48,7 @@ struct challenge_conf {
 struct cert_conf {
 	char		*name;		/* also the folder's name: [a-z0-9._-], no leading dot */
 	struct strs	 names;		/* canonical host names, at least one, no doubles */
-	struct strs	 key;		/* "ecdsa-p256", ... at least one */
+	struct strs	 key;		/* "ecdsa-p256", ...: one, or an RSA and an ECDSA one */
 	struct strs	 ca;		/* names of ca sections in order of preference */
 	char		*profile;	/* that the CA is asked for; NULL: its default */
 	bool		 profile_required;	/* else left out where the CA lacks it */

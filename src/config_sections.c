@@ -13,6 +13,7 @@
 #include "config_parts.h"
 #include "due.h"
 #include "hooks/ctl.h"
+#include "part.h"
 #include "version.h"
 
 #define LE_TITLE	"letsencrypt"
@@ -341,9 +342,12 @@ finish_hook(struct reader *r, const char *title, const struct mark *m)
 static void
 check_keys(struct reader *r, const struct cert_conf *c, struct place at)
 {
-	if (c->key.n > 1)
-		config_tell(r, at, "certificate \"%s\": key: want one type, have %zu", c->name,
-		    c->key.n);
+	if (c->key.n > PART_MAX || (c->key.n == PART_MAX &&
+	    strcmp(part_family(c->key.v[0]), part_family(c->key.v[1])) == 0))
+		config_tell(r, at, "certificate \"%s\": key: want one type, or a pair of one RSA and "
+		    "one ECDSA, as servers hold one of each; have %s%s%s%s", c->name, c->key.v[0],
+		    c->key.n > PART_MAX ? ", " : " and ", c->key.v[1],
+		    c->key.n > PART_MAX ? ", ..." : "");
 }
 
 /* A wildcard is proven in the DNS alone; an address never is: RFC 8738 section 7. */

@@ -88,26 +88,82 @@ deploy_reload(struct job *j, struct err *e)
 
 /* --- verify --- */
 
-/* Digests of leaf and issuers of a version, as servers should send them. */
+/* Digests of leaf and issuers of a part of a version, as servers should send them. */
 static int
-digest_version(struct job *j, int64_t version, struct buf *out, struct err *e)
+digest_part(struct job *j, int64_t version, const char *suffix, struct blob *out, struct err *e)
 {
 	const struct cert_facts *c;
 	struct certs certs = { 0 };
-	struct buf pem;
+	char name[PART_NAME_MAX];
+	struct buf pem, digests;
 	size_t i;
 	int rc = -1;
 
 	buf_init(&pem, CHAIN_MAX);
-	if (install_read(j->folder, version, "fullchain.pem", &pem, e) == 0 &&
+	buf_init(&digests, CHAIN_CERTS_MAX * SHA256_LEN);
+	if (install_read(j->folder, version, part_name(PART_FULL, suffix, name), &pem, e) == 0 &&
 	    chain_read(buf_span(&pem), &certs, e) == 0) {
 		c = certs.all.v;
 		for (i = 0; i < certs.all.n; i++)
-			buf_put(out, blob_span(&c[i].sha256));
-		rc = buf_ok(out) ? 0 : err_nomem(e);
+			buf_put(&digests, blob_span(&c[i].sha256));
+		rc = buf_ok(&digests) && blob_set(out, buf_span(&digests)) == 0 ? 0 : err_nomem(e);
 	}
 	pack_clear(&certs_pack, &certs);
 	buf_clear(&pem);
+	buf_clear(&digests);
+	return rc;
+}
+
+/* The leaf that was there before for the same kind of key: only for a better word about what was seen. */
+static void
+digest_old(struct job *j, const char *family, struct blob *out)
+{
+	const struct manifest *m = &j->state.active;
+	struct err why = ERR_NONE;
+	const char *type;
+
+	for (size_t i = 0; i < m->leaves.n; i++) {
+		type = manifest_leaf(m, i)->key_type;
+		if (family != NULL && strcmp(part_family(type), family) != 0)
+			continue;
+		if (digest_part(j, j->state.version, part_suffix(i, type), out, &why) == -1)
+			blob_clear(out);
+		else
+			out->n = SHA256_LEN;
+		return;
+	}
+}
+
+static int
+describe_leaf(struct job *j, int64_t version, const struct manifest *m, struct list *leaves,
+    struct err *e)
+{
+	struct verify_leaf *l = list_add(leaves, sizeof(*l));
+	size_t part = leaves->n - 1;
+	const char *type = manifest_leaf(m, part)->key_type;
+
+	if (l == NULL || (m->leaves.n > 1 && (l->family = strdup(part_family(type))) == NULL))
+		return err_nomem(e);
+	if (j->state.version != 0 && j->state.version != version)
+		digest_old(j, l->family, &l->old);
+	return digest_part(j, version, part_suffix(part, type), &l->want, e);
+}
+
+/* What of a version is to be seen. One that somebody changed is known by its files alone. */
+static int
+describe_leaves(struct job *j, int64_t version, struct list *leaves, struct err *e)
+{
+	struct manifest other = { 0 };
+	const struct manifest *m = &j->state.active;
+	int rc = 0;
+
+	if (version != j->state.version) {
+		rc = install_check(j->folder, version, &other, e);
+		m = &other;
+	}
+	for (size_t i = 0; i < m->leaves.n && rc == 0; i++)
+		rc = describe_leaf(j, version, m, leaves, e);
+	pack_clear(&manifest_pack, &other);
 	return rc;
 }
 
@@ -136,6 +192,7 @@ put_proof(struct job *j, const struct hook_conf *conf, const struct verify_out *
 		json_put_object(&o, NULL);
 		json_put_str(&o, "listener", seen[i].listener);
 		json_put_str(&o, "name", seen[i].name);
+		json_put_str(&o, "key", seen[i].family);
 		json_put_str(&o, "verdict", verify_word(seen[i].verdict));
 		json_put_int(&o, "handshakes", seen[i].handshakes);
 		json_put_int(&o, "wanted", seen[i].wanted);
@@ -145,6 +202,32 @@ put_proof(struct job *j, const struct hook_conf *conf, const struct verify_out *
 	}
 	json_array_end(&o);
 	json_object_end(&o);
+}
+
+int
+deploy_note_seen(struct job *j, const struct verify_out *out, struct err *e)
+{
+	const struct verify_seen *s = out->seen.v;
+
+	for (size_t i = 0; i < out->seen.n; i++)
+		if (s[i].family != NULL && s[i].verdict == VERIFY_NEW &&
+		    !strs_has(&j->seen, s[i].family) && strs_add(&j->seen, s[i].family) == -1)
+			return err_nomem(e);
+	return 0;
+}
+
+const char *
+deploy_unseen(const struct job *j)
+{
+	const struct manifest *m = &j->state.active;
+	const char *family;
+
+	for (size_t i = 0; i < m->leaves.n && m->leaves.n > 1; i++) {
+		family = part_family(manifest_leaf(m, i)->key_type);
+		if (!strs_has(&j->seen, family))
+			return family;
+	}
+	return NULL;
 }
 
 static void
@@ -162,7 +245,7 @@ on_verified(void *arg, struct message *m)
 		return;
 	}
 	put_proof(j, &h[j->hook], seen);
-	if (verify_judge(seen, &e) == -1) {
+	if (verify_judge(seen, &e) == -1 || deploy_note_seen(j, seen, &e) == -1) {
 		job_fail(j, &e);
 		return;
 	}
@@ -170,44 +253,25 @@ on_verified(void *arg, struct message *m)
 	job_wake(j);
 }
 
-static void
-lend(struct blob *blob, const struct buf *b)
-{
-	blob->p = b->p;
-	blob->n = b->n;
-}
-
 int
 deploy_ask_verify(struct job *j, const struct hook_conf *h, int64_t version,
     channel_answer *answer, struct err *e)
 {
-	struct verify_in in = { .listeners = h->verify, .names = j->conf->names };
+	struct verify_in in = { .listeners = h->verify, .names = j->conf->names, .settle = h->settle,
+		.look = j->kind == JOB_LOOK || j->kind == JOB_WATCH };
 	struct channel *control;
 	struct instance *at;
-	struct buf want, old;
 	int rc = -1;
 
-	buf_init(&want, CHAIN_CERTS_MAX * SHA256_LEN);
-	buf_init(&old, CHAIN_CERTS_MAX * SHA256_LEN);
 	if ((at = instance_of(j->keeper, h, e)) == NULL ||
-	    digest_version(j, version, &want, e) == -1)
+	    describe_leaves(j, version, &in.leaves, e) == -1)
 		goto out;
-	if (j->state.version != 0 && j->state.version != version &&
-	    digest_version(j, j->state.version, &old, e) == -1) {
-		err_clear(e);	/* only for a better word about what was seen */
-		buf_reset(&old);
-	}
-	lend(&in.want, &want);
-	lend(&in.old, &old);
-	in.old.n = in.old.n < SHA256_LEN ? 0 : SHA256_LEN;
 	in.workers = instance_workers(at);
-	in.settle = h->settle;
-	in.look = j->kind == JOB_LOOK || j->kind == JOB_WATCH;
 	if (keeper_role(j->keeper, ROLE_CONTROL, &control, e) == 0)
 		rc = channel_call(control, MSG_VERIFY, &in, -1, answer, j, e);
 out:
-	buf_clear(&want);
-	buf_clear(&old);
+	in.listeners = in.names = (struct strs){ NULL, 0 };	/* lent */
+	pack_clear(&verify_in_pack, &in);
 	return rc;
 }
 
@@ -302,12 +366,18 @@ deploy_is_seen(const struct cert_conf *conf)
 static const char *
 how_far(const struct job *j)
 {
+	static const char *const unseen[] = {
+		"proven to be served, but for the ecdsa one, which no listener has",
+		"proven to be served, but for the rsa one, which no listener has",
+	};
+	const char *family = deploy_unseen(j);
+
 	if (j->keeper->setup.no_hooks)
 		return "installed; the hooks are still to be run";
 	if (j->conf->hooks.n == 0)
 		return "installed; no hook is configured";
 	if (deploy_is_seen(j->conf))
-		return "proven to be served";
+		return family == NULL ? "proven to be served" : unseen[strcmp(family, "rsa") == 0];
 	return "installed, and the hooks were run; no listener to look at is configured";
 }
 
@@ -369,13 +439,20 @@ report_result(struct job *j)
 	buf_clear(&data);
 }
 
-/* An order that led to nothing is not to be continued: the next one begins anew. */
+/*
+ * An order that led to nothing is not to be continued: the next one begins
+ * anew. That of a pair's other key stands, with its certificate.
+ */
 static int
 drop_order(struct job *j, struct err *e)
 {
+	const struct strs *keys = &j->conf->key;
+
 	if (j->kind != JOB_ISSUE || j->err.class == OUT_OK || j->err.class == OUT_RETRY)
 		return 0;
-	return store_order_drop(j->folder, e);
+	if (j->nparts == keys->n)
+		return store_orders_drop(j->folder, e);
+	return store_order_drop(j->folder, part_suffix(j->nparts, keys->v[j->nparts]), e);
 }
 
 /*

@@ -18,6 +18,7 @@ struct errands {
 	struct account	*account;
 	const char	*subject;	/* name of the CA or the certificate */
 	struct job	*cert;		/* revoke: its folder and state */
+	size_t		 part;		/* of it, that is being revoked */
 	struct key	*key;		/* revoke by the certificate's key, or the next one of a rollover */
 	bool		 finding;	/* the rollover's next key is being looked up */
 };
@@ -209,34 +210,69 @@ note_revoked(struct job *cert, struct err *e)
 	return record_save(cert->folder, &cert->record, e);
 }
 
+static int	send_revocation(struct errands *, struct err *e);
+
+static bool
+is_pair(const struct errands *r)
+{
+	return r->cert->state.active.leaves.n > 1;
+}
+
+static const char *
+type_of(const struct errands *r)
+{
+	return manifest_leaf(&r->cert->state.active, r->part)->key_type;
+}
+
+static void
+tell_revoked(struct errands *r, const struct acme_result *result)
+{
+	char text[160];
+
+	snprintf(text, sizeof text, "version %lld%s%s %s", (long long)r->cert->state.version,
+	    is_pair(r) ? ", " : "", is_pair(r) ? type_of(r) : "",
+	    result->was_revoked ? "was revoked already" : "is revoked");
+	tell(r, OUT_OK, text, "kamcert renew replaces it");
+}
+
+/* Of a pair, both leaves: whoever has one of the keys may have the other one. */
 static void
 on_revoked(void *arg, struct message *m)
 {
 	struct errands *r = arg;
 	struct err e = ERR_NONE;
-	char text[128];
 
 	if (m->type == MSG_RESULT) {
-		snprintf(text, sizeof text, "version %lld %s", (long long)r->cert->state.version,
-		    ((struct acme_result *)m->body)->was_revoked ? "was revoked already" :
-		    "is revoked");
-		tell(r, OUT_OK, text, "kamcert renew replaces it");
+		tell_revoked(r, m->body);
 		if (note_revoked(r->cert, &e) == -1)
 			tell_err(r, &e);
 	} else {
 		(void)message_error(m, &e);
+		if (is_pair(r))
+			err_in(&e, "%s", type_of(r));
+		tell_err(r, &e);
+	}
+	err_clear(&e);
+	if (++r->part < r->cert->state.active.leaves.n) {
+		if (send_revocation(r, &e) == 0)
+			return;
 		tell_err(r, &e);
 	}
 	go_on(r);
 }
 
 static int
-read_key(struct errands *r, struct err *e)
+read_key(struct errands *r, const char *suffix, struct err *e)
 {
+	char name[PART_NAME_MAX];
 	struct buf pem;
 
+	account_lend_key(r->account, NULL);
+	key_free(r->key);
+	r->key = NULL;
 	buf_init(&pem, KEY_PEM_MAX);
-	if (install_read(r->cert->folder, r->cert->state.version, "privkey.pem", &pem, e) == 0)
+	if (install_read(r->cert->folder, r->cert->state.version,
+	    part_name(PART_KEY, suffix, name), &pem, e) == 0)
 		r->key = key_from_pem(buf_span(&pem), e);
 	buf_clear(&pem);
 	account_lend_key(r->account, r->key);
@@ -246,16 +282,21 @@ read_key(struct errands *r, struct err *e)
 static int
 send_revocation(struct errands *r, struct err *e)
 {
+	const char *suffix = part_suffix(r->part, type_of(r));
 	struct msg_task task = { 0 };
 	struct certs certs = { 0 };
+	char name[PART_NAME_MAX];
 	struct buf pem;
 	int rc = -1;
 
+	if (r->keeper->setup.by_cert_key && read_key(r, suffix, e) == -1)
+		return -1;
 	buf_init(&pem, CHAIN_MAX);
 	task.todo.kind = ACME_REVOKE;
 	task.todo.reason = r->keeper->setup.reason;
 	task.todo.by_cert_key = r->keeper->setup.by_cert_key;
-	if (install_read(r->cert->folder, r->cert->state.version, "fullchain.pem", &pem, e) == 0 &&
+	if (install_read(r->cert->folder, r->cert->state.version,
+	    part_name(PART_FULL, suffix, name), &pem, e) == 0 &&
 	    chain_read(buf_span(&pem), &certs, e) == 0) {
 		task.todo.cert = ((const struct cert_facts *)certs.all.v)->der;
 		rc = account_ask(r->account, &task, on_revoked, r, e);
@@ -275,11 +316,14 @@ begin_revoke(struct errands *r, const struct cert_conf *conf, struct err *e)
 		return -1;
 	if (r->cert->state.version == 0)
 		return err_set(e, OUT_HOLD, "nothing is installed");
+	if (r->cert->state.active.ca == NULL)
+		return err_set(e, OUT_HOLD, "what is active is not as kamcert installed it: %s",
+		    r->cert->state.problem != NULL ? r->cert->state.problem : "unknown");
 	if ((ca = config_ca(&r->keeper->setup.config, r->cert->state.active.ca)) == NULL)
 		return err_set(e, OUT_HOLD, "the CA that issued it, %s, is no longer configured",
 		    r->cert->state.active.ca);
-	if (account_load(r->keeper, ca, false, &r->account, e) == -1 ||
-	    (r->keeper->setup.by_cert_key && read_key(r, e) == -1))
+	r->part = 0;
+	if (account_load(r->keeper, ca, false, &r->account, e) == -1)
 		return -1;
 	return send_revocation(r, e);
 }

@@ -39,6 +39,7 @@
 #include "config.h"
 #include "journal.h"
 #include "manifest.h"
+#include "part.h"
 #include "store.h"
 
 struct chain;
@@ -110,7 +111,8 @@ MUST_CHECK int	install_read(struct store_cert *, int64_t version, const char *na
  * certificate is stored already: such a leftover is dropped (for work), as to
  * go on with it would bring the same certificate once more.
  */
-MUST_CHECK int	install_order(struct store_cert *, struct store_order *, struct err *e);
+MUST_CHECK int	install_order(struct store_cert *, const char *suffix, struct store_order *,
+		    struct err *e);
 
 /* --- who may read what is installed --- */
 
@@ -131,9 +133,9 @@ extern const struct pack install_rights_pack;
 /* By the user data base. HOLD for a user or group that it does not know. pack_clear() frees. */
 MUST_CHECK int	install_rights(const struct cert_conf *, struct install_rights *, struct err *e);
 
-/* HOLD unless all readers can read the key of the active version (FAULTS F18). */
-MUST_CHECK int	install_readable(struct store_cert *, const struct install_rights *,
-		    struct err *e);
+/* HOLD unless all readers can read the keys of the active version, m (FAULTS F18). */
+MUST_CHECK int	install_readable(struct store_cert *, const struct manifest *m,
+		    const struct install_rights *, struct err *e);
 
 /* --- a new version --- */
 
@@ -142,20 +144,26 @@ MUST_CHECK int	install_readable(struct store_cert *, const struct install_rights
  * order is placed; install_stage() uses them up. RETRY if there is no room,
  * HOLD if files cannot be given the owner and group of rights (NULL: none).
  */
-MUST_CHECK int	install_reserve(struct store_cert *, const struct install_rights *rights,
-		    struct err *e);
+MUST_CHECK int	install_reserve(struct store_cert *, size_t parts,
+		    const struct install_rights *rights, struct err *e);
 
 /* Gives them back when no version came of it. */
 void		install_unreserve(struct store_cert *);
 
+/* One of the certificate's keys, with what it got. */
+struct install_part {
+	const struct chain	*chain;
+	const struct key	*key;		/* without its private half no file has one */
+	const char		*order_url;	/* may be NULL */
+};
+
 struct install_new {
-	const struct chain		*chain;
-	const struct key		*key;
+	struct install_part		 parts[PART_MAX];
+	size_t				 nparts;
 	const char			*ca;		/* name in the configuration */
-	const char			*order_url;	/* may be NULL */
 	int64_t				 now;
 	const struct install_rights	*rights;
-	/* All of chain_check() once more, over what was read back from the files. */
+	/* For each part, all of chain_check() once more, over what was read back from the files. */
 	int	(*check)(void *arg, const struct key *key, struct span fullchain, struct err *e);
 	void				*arg;
 };

@@ -18,10 +18,6 @@
 #define ORDER_LOOK	8		/* newest versions among which an order's may be */
 #define PATH_LEN	320		/* of a path beneath the certificate's folder */
 
-static const char *const files[] = {
-	"privkey.pem", "cert.pem", "chain.pem", "fullchain.pem", "combined.pem",
-};
-
 /* --- versions --- */
 
 /* A counter as we write it: no sign, no leading zero. */
@@ -126,19 +122,36 @@ install_read(struct store_cert *c, int64_t version, const char *name, struct buf
 	return read_file(c, dir, name, out, e);
 }
 
+/* A key may be the operator's alone; all else has to be there. */
 static int
-check_files(struct store_cert *c, int64_t version, const struct manifest *m, struct err *e)
+check_part(struct store_cert *c, int64_t version, const struct manifest *m, size_t part,
+    struct err *e)
 {
+	const char *suffix = part_suffix(part, manifest_leaf(m, part)->key_type);
+	char name[PART_NAME_MAX];
 	struct buf content;
 	int rc = 0;
 
 	buf_init(&content, STORE_FILE_MAX * 2);
-	for (size_t i = 0; i < NITEMS(files) && rc == 0; i++) {
+	for (enum part_file k = 0; k < PART_FILES && rc == 0; k++) {
+		part_name(k, suffix, name);
+		if ((k == PART_KEY || k == PART_COMBINED) && !manifest_names(m, name))
+			continue;
 		buf_reset(&content);
-		if ((rc = install_read(c, version, files[i], &content, e)) == 0)
-			rc = manifest_holds(m, files[i], buf_span(&content), e);
+		if ((rc = install_read(c, version, name, &content, e)) == 0)
+			rc = manifest_holds(m, name, buf_span(&content), e);
 	}
 	buf_clear(&content);
+	return rc;
+}
+
+static int
+check_files(struct store_cert *c, int64_t version, const struct manifest *m, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < m->leaves.n && rc == 0; i++)
+		rc = check_part(c, version, m, i, e);
 	return rc;
 }
 
@@ -265,7 +278,7 @@ judge_foreign(struct store_cert *c, const char *dir, struct install_state *s, st
 	    fits(buf_span(&key), buf_span(&chain), &certs, e)) {
 		s->health = INSTALL_CHANGED;
 		s->active.version = s->version;
-		rc = manifest_facts(&s->active, certs.all.v, e);
+		rc = manifest_add_leaf(&s->active, certs.all.v, NULL, e);
 	} else if (e->class != OUT_RETRY) {
 		rc = 0;
 	}
@@ -529,6 +542,16 @@ install_state_clear(struct install_state *s)
 
 /* --- an order whose certificate is here --- */
 
+static bool
+has_order(const struct manifest *m, const char *url)
+{
+	for (size_t i = 0; i < m->leaves.n; i++)
+		if (manifest_leaf(m, i)->order_url != NULL &&
+		    strcmp(manifest_leaf(m, i)->order_url, url) == 0)
+			return true;
+	return false;
+}
+
 static int
 is_staged(struct store_cert *c, const struct store_order *ord, bool *staged, struct err *e)
 {
@@ -544,7 +567,7 @@ is_staged(struct store_cert *c, const struct store_order *ord, bool *staged, str
 	v = versions.v;
 	for (size_t i = 0; i < versions.n && i < ORDER_LOOK && rc == 0 && !*staged; i++) {
 		if ((rc = is_whole(c, v[i].version, &m, &whole, e)) == 0 && whole)
-			*staged = m.order_url != NULL && strcmp(m.order_url, ord->url) == 0;
+			*staged = has_order(&m, ord->url);
 		pack_clear(&manifest_pack, &m);
 	}
 	free(versions.v);
@@ -552,16 +575,16 @@ is_staged(struct store_cert *c, const struct store_order *ord, bool *staged, str
 }
 
 int
-install_order(struct store_cert *c, struct store_order *ord, struct err *e)
+install_order(struct store_cert *c, const char *suffix, struct store_order *ord, struct err *e)
 {
 	bool staged;
 
-	if (store_order_load(c, ord, e) == -1)
+	if (store_order_load(c, suffix, ord, e) == -1)
 		return -1;
 	if (is_staged(c, ord, &staged, e) == 0 && !staged)
 		return 0;
 	pack_clear(&store_order_pack, ord);
-	if (!staged || (store_cert_is_work(c) && store_order_drop(c, e) == -1))
+	if (!staged || (store_cert_is_work(c) && store_order_drop(c, suffix, e) == -1))
 		return -1;
 	errno = ENOENT;
 	return err_sys(e, OUT_HOLD, "the certificate of the order is stored already");

@@ -124,19 +124,37 @@ install_rights(const struct cert_conf *conf, struct install_rights *r, struct er
 	return -1;
 }
 
+static int
+is_readable(struct store_cert *c, const char *file, const struct install_reader *r, struct err *e)
+{
+	char *path;
+	int rc;
+
+	if (asprintf(&path, "%s/current/%s", store_cert_path(c), file) == -1)
+		return err_nomem(e);
+	if ((rc = fs_user_can_read(path, (uid_t)r->uid, (gid_t)r->gid, e)) == -1)
+		(void)err_in(e, "server's user %s", r->name);
+	free(path);
+	return rc;
+}
+
 int
-install_readable(struct store_cert *c, const struct install_rights *rights, struct err *e)
+install_readable(struct store_cert *c, const struct manifest *m, const struct install_rights *rights,
+    struct err *e)
 {
 	const struct install_reader *r = rights->readers.v;
-	char *path;
-	int rc = 0;
+	char file[PART_NAME_MAX];
+	const char *suffix;
 
-	for (size_t i = 0; i < rights->readers.n && rc == 0; i++) {
-		if (asprintf(&path, "%s/current/privkey.pem", store_cert_path(c)) == -1)
-			return err_nomem(e);
-		if ((rc = fs_user_can_read(path, (uid_t)r[i].uid, (gid_t)r[i].gid, e)) == -1)
-			(void)err_in(e, "server's user %s", r[i].name);
-		free(path);
+	for (size_t i = 0; i < m->leaves.n; i++) {
+		suffix = part_suffix(i, manifest_leaf(m, i)->key_type);
+		if (m->files.n > 0 && !manifest_names(m, part_name(PART_KEY, suffix, file)))
+			part_name(PART_FULL, suffix, file);
+		else
+			part_name(PART_KEY, suffix, file);
+		for (size_t k = 0; k < rights->readers.n; k++)
+			if (is_readable(c, file, &r[k], e) == -1)
+				return -1;
 	}
-	return rc;
+	return 0;
 }

@@ -12,25 +12,18 @@
 #include "chain.h"
 #include "install.h"
 #include "key.h"
+#include "part.h"
 
 #define TEMP_SIZE	(sizeof(FS_TEMP) + 16)
 #define RESERVE_NAME	FS_TEMP "0000000000000000"	/* versions count from 1 */
-#define RESERVE_OCTETS	(128 * 1024)
-#define RESERVE_FILES	8			/* six files, the folder, one temporary */
+#define RESERVE_OCTETS	(128 * 1024)		/* for each part */
+#define RESERVE_PART	5			/* files of a part */
+#define RESERVE_REST	3			/* the manifest, the folder, one temporary */
 #define COMBINED_MAX	(KEY_PEM_MAX + CHAIN_MAX)
-#define FILE_COUNT	5
 
-enum file { FILE_KEY, FILE_CERT, FILE_CHAIN, FILE_FULL, FILE_COMBINED };
-
-static const struct {
-	const char	*name;
-	size_t		 max;
-} files[FILE_COUNT] = {
-	[FILE_KEY] = { "privkey.pem", KEY_PEM_MAX },
-	[FILE_CERT] = { "cert.pem", CHAIN_MAX },
-	[FILE_CHAIN] = { "chain.pem", CHAIN_MAX },
-	[FILE_FULL] = { "fullchain.pem", CHAIN_MAX },
-	[FILE_COMBINED] = { "combined.pem", COMBINED_MAX },
+static const size_t file_max[PART_FILES] = {
+	[PART_KEY] = KEY_PEM_MAX, [PART_CERT] = CHAIN_MAX, [PART_CHAIN] = CHAIN_MAX,
+	[PART_FULL] = CHAIN_MAX, [PART_COMBINED] = COMBINED_MAX,
 };
 
 static int
@@ -83,28 +76,29 @@ reserve_one(int dir, int i, off_t size, const struct install_rights *rights, str
 }
 
 static int
-fill_reserve(int versions, const struct install_rights *rights, struct err *e)
+fill_reserve(int versions, int parts, const struct install_rights *rights, struct err *e)
 {
 	static const struct fs_mode mode = { 0700, (uid_t)-1, (gid_t)-1 };
 	int dir = -1, rc;
 
 	rc = fs_make_dir(versions, RESERVE_NAME, mode, &dir, e);
-	for (int i = 0; i < RESERVE_FILES - 1 && rc == 0; i++)
-		rc = reserve_one(dir, i, i == 0 ? RESERVE_OCTETS : 0, rights, e);
+	for (int i = 0; i < parts * RESERVE_PART + RESERVE_REST - 1 && rc == 0; i++)
+		rc = reserve_one(dir, i, i < parts ? RESERVE_OCTETS : 0, rights, e);
 	fs_close(&dir);
 	return rc;
 }
 
 int
-install_reserve(struct store_cert *c, const struct install_rights *rights, struct err *e)
+install_reserve(struct store_cert *c, size_t parts, const struct install_rights *rights, struct err *e)
 {
 	int versions = -1, rc = -1;
 
 	if (open_versions(c, &versions, e) == -1)
 		return -1;
 	if (fs_remove(versions, RESERVE_NAME, e) == 0 &&
-	    fs_has_room(versions, RESERVE_OCTETS, RESERVE_FILES, e) == 0 &&
-	    (rc = fill_reserve(versions, rights, e)) == -1)
+	    fs_has_room(versions, parts * RESERVE_OCTETS, parts * RESERVE_PART + RESERVE_REST,
+	    e) == 0 &&
+	    (rc = fill_reserve(versions, (int)parts, rights, e)) == -1)
 		discard(versions, RESERVE_NAME);
 	fs_close(&versions);
 	return rc == -1 ? err_in(e, "room for a version") : 0;
@@ -127,7 +121,7 @@ struct draft {
 	struct store_cert		*c;
 	const struct install_new	*in;
 	struct manifest			 m;
-	struct buf			 content[FILE_COUNT];
+	struct buf			 content[PART_MAX][PART_FILES];
 	struct fs_mode			 mode;		/* of the files */
 	int				 versions;
 	int				 dir;
@@ -137,8 +131,9 @@ struct draft {
 static void
 draft_clear(struct draft *d)
 {
-	for (size_t i = 0; i < FILE_COUNT; i++)
-		buf_clear(&d->content[i]);
+	for (size_t i = 0; i < PART_MAX; i++)
+		for (size_t k = 0; k < PART_FILES; k++)
+			buf_clear(&d->content[i][k]);
 	pack_clear(&manifest_pack, &d->m);
 	fs_close(&d->dir);
 	fs_close(&d->versions);
@@ -148,8 +143,20 @@ static void
 draft_init(struct draft *d, struct store_cert *c, const struct install_new *in)
 {
 	*d = (struct draft){ .c = c, .in = in, .versions = -1, .dir = -1 };
-	for (size_t i = 0; i < FILE_COUNT; i++)
-		buf_init(&d->content[i], files[i].max);
+	for (size_t i = 0; i < PART_MAX; i++)
+		for (size_t k = 0; k < PART_FILES; k++)
+			buf_init(&d->content[i][k], file_max[k]);
+}
+
+/* The name of a part's file; NULL for those that hold a key, where only the operator has that. */
+static const char *
+file_name(const struct draft *d, size_t part, enum part_file file, char out[PART_NAME_MAX])
+{
+	const struct key *key = d->in->parts[part].key;
+
+	if ((file == PART_KEY || file == PART_COMBINED) && !key_is_private(key))
+		return NULL;
+	return part_name(file, part_suffix(part, key_type(key)), out);
 }
 
 /* Above every number that was ever used, as far as is known (FAULTS T08). */
@@ -180,36 +187,51 @@ next_number(struct store_cert *c, int64_t *out, struct err *e)
 static int
 describe(struct draft *d, struct err *e)
 {
-	struct manifest *m = &d->m;
+	const struct install_part *p = d->in->parts;
 
-	m->created = d->in->now;
-	m->ca = strdup(d->in->ca);
-	m->order_url = d->in->order_url != NULL ? strdup(d->in->order_url) : NULL;
-	if (m->ca == NULL || (d->in->order_url != NULL && m->order_url == NULL))
+	d->m.created = d->in->now;
+	if ((d->m.ca = strdup(d->in->ca)) == NULL)
 		return err_nomem(e);
-	return manifest_facts(m, chain_leaf(d->in->chain), e);
+	for (size_t i = 0; i < d->in->nparts; i++)
+		if (manifest_add_leaf(&d->m, chain_leaf(p[i].chain), p[i].order_url, e) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+compose_part(struct draft *d, size_t part, struct err *e)
+{
+	const struct install_part *p = &d->in->parts[part];
+	struct buf *b = d->content[part];
+	char text[PART_NAME_MAX];
+	const char *name;
+
+	if (key_is_private(p->key) && key_to_pem(p->key, &b[PART_KEY], e) == -1)
+		return -1;
+	chain_put_cert(p->chain, &b[PART_CERT]);
+	chain_put_issuers(p->chain, &b[PART_CHAIN]);
+	chain_put_full(p->chain, &b[PART_FULL]);
+	buf_put(&b[PART_COMBINED], buf_span(&b[PART_KEY]));
+	buf_put(&b[PART_COMBINED], buf_span(&b[PART_FULL]));
+	for (enum part_file k = 0; k < PART_FILES; k++) {
+		if (!buf_ok(&b[k]))
+			return err_nomem(e);
+		if ((name = file_name(d, part, k, text)) != NULL &&
+		    manifest_add(&d->m, name, buf_span(&b[k]), e) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 /* The octets of all files, and the manifest's facts and digests. */
 static int
 compose(struct draft *d, struct err *e)
 {
-	struct buf *b = d->content;
+	int rc = describe(d, e);
 
-	if (describe(d, e) == -1 || key_to_pem(d->in->key, &b[FILE_KEY], e) == -1)
-		return -1;
-	chain_put_cert(d->in->chain, &b[FILE_CERT]);
-	chain_put_issuers(d->in->chain, &b[FILE_CHAIN]);
-	chain_put_full(d->in->chain, &b[FILE_FULL]);
-	buf_put(&b[FILE_COMBINED], buf_span(&b[FILE_KEY]));
-	buf_put(&b[FILE_COMBINED], buf_span(&b[FILE_FULL]));
-	for (size_t i = 0; i < FILE_COUNT; i++) {
-		if (!buf_ok(&b[i]))
-			return err_nomem(e);
-		if (manifest_add(&d->m, files[i].name, buf_span(&b[i]), e) == -1)
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < d->in->nparts && rc == 0; i++)
+		rc = compose_part(d, i, e);
+	return rc;
 }
 
 /*
@@ -233,13 +255,26 @@ make_folder(struct draft *d, struct err *e)
 }
 
 static int
+write_part(struct draft *d, size_t part, struct err *e)
+{
+	char text[PART_NAME_MAX];
+	const char *name;
+	int rc = 0;
+
+	for (enum part_file k = 0; k < PART_FILES && rc == 0; k++)
+		if ((name = file_name(d, part, k, text)) != NULL)
+			rc = fs_create(d->dir, name, d->mode, buf_span(&d->content[part][k]), e);
+	return rc;
+}
+
+static int
 write_files(struct draft *d, struct err *e)
 {
 	struct buf manifest;
 	int rc = 0;
 
-	for (size_t i = 0; i < FILE_COUNT && rc == 0; i++)
-		rc = fs_create(d->dir, files[i].name, d->mode, buf_span(&d->content[i]), e);
+	for (size_t i = 0; i < d->in->nparts && rc == 0; i++)
+		rc = write_part(d, i, e);
 	buf_init(&manifest, MANIFEST_MAX);
 	if (rc == 0)
 		rc = manifest_write(&d->m, &manifest, e);
@@ -264,6 +299,7 @@ read_back(struct draft *d, const char *name, struct buf *out, struct err *e)
 static int
 check_digests(struct draft *d, struct err *e)
 {
+	const struct manifest_file *f = d->m.files.v;
 	struct manifest m = { 0 };
 	struct buf got;
 	int rc;
@@ -271,50 +307,80 @@ check_digests(struct draft *d, struct err *e)
 	buf_init(&got, COMBINED_MAX);
 	if ((rc = read_back(d, MANIFEST_NAME, &got, e)) == 0)
 		rc = manifest_read(buf_span(&got), &m, e);
-	for (size_t i = 0; i < FILE_COUNT && rc == 0; i++) {
-		if ((rc = read_back(d, files[i].name, &got, e)) == 0)
-			rc = manifest_holds(&m, files[i].name, buf_span(&got), e);
+	for (size_t i = 0; i < d->m.files.n && rc == 0; i++) {
+		if ((rc = read_back(d, f[i].name, &got, e)) == 0)
+			rc = manifest_holds(&m, f[i].name, buf_span(&got), e);
 	}
 	pack_clear(&manifest_pack, &m);
 	buf_clear(&got);
 	return rc;
 }
 
+/* The key as it is on the disk; a public half is on no disk. */
+static struct key *
+read_key(struct draft *d, size_t part, struct err *e)
+{
+	char text[PART_NAME_MAX];
+	const char *name = file_name(d, part, PART_KEY, text);
+	struct key *key = NULL;
+	struct buf pem;
+
+	if (name == NULL)
+		return key_public(d->in->parts[part].key, e);
+	buf_init(&pem, KEY_PEM_MAX);
+	if (read_back(d, name, &pem, e) == 0)
+		key = key_from_pem(buf_span(&pem), e);
+	buf_clear(&pem);
+	return key;
+}
+
 /* All that was proven of the chain in memory, of the files. */
 static int
-check_chain(struct draft *d, struct err *e)
+check_chain(struct draft *d, size_t part, struct err *e)
 {
-	struct buf key_pem, full;
-	struct key *key = NULL;
+	char text[PART_NAME_MAX];
+	struct key *key;
+	struct buf full;
 	int rc = -1;
 
-	buf_init(&key_pem, KEY_PEM_MAX);
 	buf_init(&full, CHAIN_MAX);
-	if (read_back(d, files[FILE_KEY].name, &key_pem, e) == 0 &&
-	    read_back(d, files[FILE_FULL].name, &full, e) == 0 &&
-	    (key = key_from_pem(buf_span(&key_pem), e)) != NULL)
+	if ((key = read_key(d, part, e)) != NULL &&
+	    read_back(d, file_name(d, part, PART_FULL, text), &full, e) == 0)
 		rc = d->in->check(d->in->arg, key, buf_span(&full), e);
 	key_free(key);
-	buf_clear(&key_pem);
 	buf_clear(&full);
 	return rc;
 }
 
+/* A key is the file that is closed to most; without one, the chain has to do. */
 static int
-check_readers(struct draft *d, struct err *e)
+check_readers(struct draft *d, size_t part, struct err *e)
 {
 	const struct install_reader *r = d->in->rights->readers.v;
-	char *path;
+	char text[PART_NAME_MAX], *path;
+	const char *name = file_name(d, part, PART_KEY, text);
 	int rc = 0;
 
+	if (name == NULL)
+		name = file_name(d, part, PART_FULL, text);
 	for (size_t i = 0; i < d->in->rights->readers.n && rc == 0; i++) {
-		if (asprintf(&path, "%s/versions/%s/%s", store_cert_path(d->c), d->temp,
-		    files[FILE_KEY].name) == -1)
+		if (asprintf(&path, "%s/versions/%s/%s", store_cert_path(d->c), d->temp, name) == -1)
 			return err_nomem(e);
 		if ((rc = fs_user_can_read(path, (uid_t)r[i].uid, (gid_t)r[i].gid, e)) == -1)
 			(void)err_in(e, "server's user %s", r[i].name);
 		free(path);
 	}
+	return rc;
+}
+
+static int
+check_parts(struct draft *d, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < d->in->nparts && rc == 0; i++)
+		if ((rc = check_chain(d, i, e)) == 0)
+			rc = check_readers(d, i, e);
 	return rc;
 }
 
@@ -345,8 +411,7 @@ stage_as(struct store_cert *c, const struct install_new *in, int64_t version, st
 	draft_init(&d, c, in);
 	d.m.version = version;
 	if (compose(&d, e) == 0 && make_folder(&d, e) == 0 && write_files(&d, e) == 0 &&
-	    check_digests(&d, e) == 0 && check_chain(&d, e) == 0 && check_readers(&d, e) == 0 &&
-	    publish(&d, e) == 0)
+	    check_digests(&d, e) == 0 && check_parts(&d, e) == 0 && publish(&d, e) == 0)
 		rc = 0;
 	if (rc == -1 && d.versions != -1)
 		discard(d.versions, d.temp);

@@ -29,7 +29,7 @@ prepare_folder(struct job *j, struct err *e)
 	int rc = -1;
 
 	if (install_rights(j->conf, &rights, e) == 0)
-		rc = install_reserve(j->folder, &rights, e);
+		rc = install_reserve(j->folder, j->conf->key.n, &rights, e);
 	pack_clear(&install_rights_pack, &rights);
 	return rc;
 }
@@ -71,6 +71,19 @@ issue_account(struct job *j, struct err *e)
 
 /* --- order --- */
 
+/* The type of the key whose order is next. */
+static const char *
+wanted_type(const struct job *j)
+{
+	return j->conf->key.v[j->nparts];
+}
+
+static const char *
+suffix(const struct job *j)
+{
+	return part_suffix(j->nparts, wanted_type(j));
+}
+
 /* Goes on with the order of a run that was cut off, if it was for the same (FAULTS L08). */
 static int
 continue_order(struct job *j, struct err *e)
@@ -79,10 +92,10 @@ continue_order(struct job *j, struct err *e)
 	bool same = false;
 	size_t i;
 
-	if (install_order(j->folder, &order, e) == -1)
+	if (install_order(j->folder, suffix(j), &order, e) == -1)
 		return e->sys == ENOENT ? 0 : -1;
 	if (strcmp(order.ca, j->ca->name) == 0 && order.names.n == j->conf->names.n &&
-	    strcmp(order.key_type, j->conf->key.v[0]) == 0) {
+	    strcmp(order.key_type, wanted_type(j)) == 0) {
 		same = true;
 		for (i = 0; i < order.names.n; i++)
 			same = same && strs_has(&j->conf->names, order.names.v[i]);
@@ -145,8 +158,9 @@ on_result(void *arg, struct message *m)
 	struct job *j = arg;
 	bool awaited = j->at == STEP_ORDER || j->at == STEP_CHAIN;
 	struct err e = ERR_NONE;
+	bool taken = j->taken;
 
-	j->task_open = false;
+	j->task_open = j->taken = false;
 	loop_timer_del(j->deadline);
 	j->deadline = NULL;
 	j->keeper->orders--;
@@ -161,12 +175,31 @@ on_result(void *arg, struct message *m)
 			note_trouble(j, ((struct msg_error *)m->body)->trouble);
 		account_note_failure(j->account, &e);
 	}
-	if (awaited)
+	if (awaited && !taken)
 		job_fail(j, &e);
 	else if (j->at == STEP_ACCOUNT)
 		job_wake(j);
 	wake_next_order(j->keeper);
 	keeper_step(j->keeper);
+}
+
+/*
+ * What the new certificate takes the place of (RFC 9773 section 5): of a pair,
+ * the one with the same kind of key; a single one that of any.
+ */
+static char *
+replaced(const struct job *j)
+{
+	const struct manifest *m = &j->state.active;
+
+	if (j->state.version == 0 || m->ca == NULL || strcmp(m->ca, j->ca->name) != 0)
+		return NULL;
+	for (size_t i = 0; i < m->leaves.n; i++)
+		if ((m->leaves.n == 1 && j->conf->key.n == 1) ||
+		    strcmp(part_family(manifest_leaf(m, i)->key_type),
+		    part_family(wanted_type(j))) == 0)
+			return manifest_leaf(m, i)->ari_id;
+	return NULL;
 }
 
 static int
@@ -184,8 +217,7 @@ ask_for_order(struct job *j, struct err *e)
 	task.todo.order = j->order_url;
 	task.todo.profile = j->conf->profile;
 	task.todo.profile_required = j->conf->profile_required;
-	if (j->state.version != 0 && strcmp(j->state.active.ca, j->ca->name) == 0)
-		task.todo.cert_id = j->state.active.ari_id;
+	task.todo.cert_id = replaced(j);
 	if (collect_challenges(j, &task.todo.challenges, e) == 0 &&
 	    keeper_role(j->keeper, ROLE_NET, &net, e) == 0)
 		rc = channel_call(net, MSG_TASK, &task, -1, on_result, j, e);
@@ -232,7 +264,7 @@ issue_order(struct job *j, struct err *e)
 		return JOB_WAIT;
 	if (j->kind == JOB_ISSUE && continue_order(j, e) == -1)
 		return JOB_FAILED;
-	if (j->key == NULL && (j->key = key_new(j->conf->key.v[0], e)) == NULL)
+	if (j->key == NULL && (j->key = key_new(wanted_type(j), e)) == NULL)
 		return JOB_FAILED;
 	if ((j->kind == JOB_ISSUE && spend(j, e) == -1) || ask_for_order(j, e) == -1)
 		return JOB_FAILED;
@@ -314,7 +346,7 @@ make_request(struct job *j, const char *url, struct buf *der, struct err *e)
 	order.key_pem.n = pem.n;
 	order.csr.p = der->p;
 	order.csr.n = der->n;
-	if (j->kind == JOB_ISSUE && store_order_save(j->folder, &order, e) == -1)
+	if (j->kind == JOB_ISSUE && store_order_save(j->folder, suffix(j), &order, e) == -1)
 		goto out;
 	free(j->order_url);
 	if ((j->order_url = strdup(url)) == NULL) {
@@ -337,7 +369,7 @@ issue_on_csr(void *arg, struct message *m)
 	struct buf der;
 
 	buf_init(&der, KEY_CSR_MAX);
-	if (j == NULL || j->at != STEP_ORDER || !j->task_open)
+	if (j == NULL || j->at != STEP_ORDER || !j->task_open || j->taken)
 		err_set(&e, OUT_RETRY, "finalize: no such task");
 	else if (account_check_url(j->account, "order", body->order, &e) == 0 && make_request(j, body->order, &der, &e) == 0) {
 		out.der.p = der.p;
@@ -356,7 +388,7 @@ issue_on_chain(void *arg, struct message *m)
 	struct job *j = keeper_job(arg, body->job);
 	struct err e = ERR_NONE;
 
-	if (j == NULL || !j->waiting || !j->task_open || j->chain_asked != 0 || m->id == 0 ||
+	if (j == NULL || !j->waiting || !j->task_open || j->taken || j->chain_asked != 0 || m->id == 0 ||
 	    (j->at != STEP_ORDER && j->at != STEP_CHAIN)) {
 		err_set(&e, OUT_RETRY, "chain: no job waits for it");
 		answer(arg, m->id, MSG_TAKE, NULL, &e);
@@ -429,6 +461,7 @@ issue_chain(struct job *j, struct err *e)
 	case JOB_WAIT:
 		return JOB_WAIT;
 	case JOB_DONE:
+		j->taken = true;
 		tell_net(j, true);
 		report_extra_names(j);
 		return JOB_DONE;
@@ -443,6 +476,18 @@ issue_chain(struct job *j, struct err *e)
 	return JOB_FAILED;
 }
 
+/* The key whose certificate has come and is fit makes room for the next one's order. */
+static void
+finish_part(struct job *j)
+{
+	j->parts[j->nparts++] = (struct job_part){ j->key, j->chain, j->order_url };
+	j->key = NULL;
+	j->chain = NULL;
+	j->order_url = NULL;
+	j->spent = false;
+	j->again = j->nparts < j->conf->key.n;
+}
+
 enum job_progress
 issue_rehearse(struct job *j, struct err *e)
 {
@@ -454,6 +499,7 @@ issue_rehearse(struct job *j, struct err *e)
 			cas_refused(j);
 		return JOB_FAILED;
 	}
+	finish_part(j);
 	return JOB_DONE;
 }
 
@@ -483,24 +529,43 @@ on_valid(void *arg)
 
 /* A certificate may begin a little later than our clock (FAULTS T06). */
 static enum job_progress
-wait_until_valid(struct job *j, struct err *e)
+wait_until_valid(struct job *j, int64_t from, struct err *e)
 {
-	int64_t ms = (chain_valid_from(j->chain) - clock_wall()) * 1000;
+	int64_t ms = (from - clock_wall()) * 1000;
 
 	if (loop_timer_add(j->keeper->loop, clock_boot_ms() + ms, on_valid, j, e) == NULL)
 		return JOB_FAILED;
 	return JOB_WAIT;
 }
 
+static int64_t
+valid_from(const struct job *j)
+{
+	int64_t from = INT64_MIN, one;
+
+	for (size_t i = 0; i < j->nparts; i++)
+		if ((one = chain_valid_from(j->parts[i].chain)) > from)
+			from = one;
+	return from;
+}
+
+static int
+note_serials(struct job *j, struct err *e)
+{
+	for (size_t i = 0; i < j->nparts; i++)
+		if (record_serial(&j->record, chain_leaf(j->parts[i].chain)->serial, e) == -1)
+			return -1;
+	return 0;
+}
+
+/* All keys of the certificate at once: half a pair is never installed. */
 enum job_progress
 issue_install(struct job *j, struct err *e)
 {
 	struct install_rights rights = { 0 };
 	struct install_new new = {
-		.chain = j->chain,
-		.key = j->key,
+		.nparts = j->nparts,
 		.ca = j->ca->name,
-		.order_url = j->order_url,
 		.now = clock_wall(),
 		.rights = &rights,
 		.check = check_again,
@@ -508,13 +573,15 @@ issue_install(struct job *j, struct err *e)
 	};
 	int rc = -1;
 
-	if (chain_valid_from(j->chain) > clock_wall())
-		return wait_until_valid(j, e);
+	if (valid_from(j) > clock_wall())
+		return wait_until_valid(j, valid_from(j), e);
+	for (size_t i = 0; i < j->nparts; i++)
+		new.parts[i] = (struct install_part){ j->parts[i].chain, j->parts[i].key,
+		    j->parts[i].order_url };
 	if (install_rights(j->conf, &rights, e) == 0 &&
-	    install_stage(j->folder, &new, &j->version, e) == 0 &&
-	    record_serial(&j->record, chain_leaf(j->chain)->serial, e) == 0 &&
+	    install_stage(j->folder, &new, &j->version, e) == 0 && note_serials(j, e) == 0 &&
 	    record_save(j->folder, &j->record, e) == 0)
-		rc = store_order_drop(j->folder, e);
+		rc = store_orders_drop(j->folder, e);
 	pack_clear(&install_rights_pack, &rights);
 	return rc == 0 ? JOB_DONE : JOB_FAILED;
 }

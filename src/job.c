@@ -115,20 +115,37 @@ job_new(struct keeper *k, const struct cert_conf *conf, struct err *e)
 }
 
 void
+job_forget_orders(struct job *j)
+{
+	while (j->nparts > 0) {
+		struct job_part *p = &j->parts[--j->nparts];
+
+		key_free(p->key);
+		chain_free(p->chain);
+		free(p->order_url);
+	}
+	key_free(j->key);
+	j->key = NULL;
+	chain_free(j->chain);
+	j->chain = NULL;
+	free(j->order_url);
+	j->order_url = NULL;
+	blob_clear(&j->pem);
+}
+
+void
 job_free(struct job *j)
 {
 	if (j == NULL)
 		return;
 	loop_timer_del(j->deadline);
 	preflight_free(j->preflight);
-	key_free(j->key);
-	chain_free(j->chain);
-	free(j->order_url);
+	job_forget_orders(j);
 	free(j->unserved);
 	free(j->ca_why);
 	strs_clear(&j->tried);
-	blob_clear(&j->pem);
 	buf_clear(&j->proof);
+	strs_clear(&j->seen);
 	pack_clear(&record_pack, &j->record);
 	install_state_clear(&j->state);
 	store_cert_free(j->folder);
@@ -176,7 +193,7 @@ enter(struct job *j, enum job_step s)
 	j->at = s;
 	j->hook = 0;
 	j->asked = false;
-	j->told = false;
+	j->told = 0;
 	j->parked = s != STEP_END && steps[s].together;
 	j->step_ms = clock_boot_ms();
 	if (is_told(s))
@@ -231,6 +248,8 @@ goes_elsewhere(struct job *j, const struct err *e)
 static void
 advance(struct job *j, enum job_progress progress, const struct err *e)
 {
+	enum job_step next;
+
 	if (progress == JOB_FAILED && goes_elsewhere(j, e)) {
 		enter(j, STEP_ACCOUNT);
 		return;
@@ -242,7 +261,9 @@ advance(struct job *j, enum job_progress progress, const struct err *e)
 	}
 	if (is_told(j->at))
 		report_step(j, REPORT_STEP, OUT_OK, NULL);
-	enter(j, steps[j->at].next);
+	next = j->again ? STEP_ORDER : steps[j->at].next;
+	j->again = false;
+	enter(j, next);
 }
 
 /* Runs a job until it waits, is parked, or has ended. */

@@ -16,6 +16,7 @@
 #include "config.h"
 #include "install.h"
 #include "key.h"
+#include "part.h"
 #include "record.h"
 
 struct keeper;
@@ -34,7 +35,7 @@ enum job_kind {
 	JOB_REHEARSE,	/* an order at a staging CA; nothing is installed */
 };
 
-/* In the order of the way: a job only ever moves on. */
+/* In the order of the way: a job only ever moves on, but for another key of the certificate. */
 enum job_step {
 	STEP_ASK,
 	STEP_PREFLIGHT,
@@ -62,6 +63,13 @@ enum job_step {
 
 enum job_progress { JOB_DONE, JOB_WAIT, JOB_FAILED };
 
+/* A key that has its chain. */
+struct job_part {
+	struct key	*key;
+	struct chain	*chain;
+	char		*order_url;
+};
+
 struct job {
 	struct keeper		*keeper;
 	const struct cert_conf	*conf;
@@ -78,16 +86,19 @@ struct job {
 	struct record		 record;
 	size_t			 hook;		/* the one that is being asked */
 	bool			 asked;		/* and its answer has not come */
-	bool			 told;		/* renewal information was asked for in this step */
+	size_t			 told;		/* leaves about whose renewal was asked in this step */
 
-	/* issuing */
+	/* issuing: one order after the other, and nothing is installed before all have come */
 	const struct ca_conf	*ca;		/* that is asked */
 	char			*ca_why;	/* why that is not the first one; NULL: it is */
 	struct strs		 tried;		/* CAs that have failed in this run */
 	bool			 blamed;	/* err is the CA's own failure */
 	struct account		*account;
 	struct preflight	*preflight;	/* NULL: not begun */
-	struct key		*key;
+	struct job_part		 parts[PART_MAX];
+	size_t			 nparts;	/* of which the order is behind us */
+	bool			 again;		/* one more: from its order on once more */
+	struct key		*key;		/* of the order under way, as all that follows */
 	struct chain		*chain;
 	char			*order_url;	/* once it may have been finalized */
 	struct blob		 pem;		/* the chain that is to be judged */
@@ -95,6 +106,7 @@ struct job {
 	int64_t			 ca_time;
 	uint64_t		 chain_asked;	/* net waits for this answer; 0: it does not */
 	bool			 task_open;	/* net has the order */
+	bool			 taken;		/* and was told that its chain is fit */
 	struct loop_timer	*deadline;	/* of the order */
 	bool			 given_up;	/* it took too long: net's answer is not waited for */
 	bool			 spent;		/* the budget was charged for it */
@@ -104,6 +116,7 @@ struct job {
 	int64_t			 version;	/* that shall be served */
 	int64_t			 served;	/* that was proven to be, in this run; 0: none */
 	bool			 untouched;	/* no server has loaded anything */
+	struct strs		 seen;		/* families of a pair's keys that a listener serves */
 	struct buf		 proof;		/* JSON objects: what was measured, one for each hook */
 	size_t			 proofs;
 	bool			 crowded;	/* a server has too many connections */
@@ -113,6 +126,9 @@ struct job {
 /* Opens the certificate's folder and reads what is there. */
 MUST_CHECK struct job *job_new(struct keeper *, const struct cert_conf *, struct err *e);
 void	job_free(struct job *);
+
+/* Keys, chains and requests of all orders, of which nothing was installed. */
+void	job_forget_orders(struct job *);
 
 /* Sends it on its way. */
 void	job_begin(struct job *, enum job_kind);

@@ -18,6 +18,8 @@
 #include "store.h"
 #include "trust.h"
 
+struct verify_out;
+
 struct keeper {
 	struct loop		*loop;
 	struct channel		*starter;
@@ -83,11 +85,11 @@ bool	plan_only_watches(const struct keeper *);
 /* When a daemon is to run again for any certificate, struct msg_end's `next`. */
 int64_t	plan_wake(const struct keeper *);
 
-/* Can its CA be asked about the renewal time of what is installed? */
-bool	renewal_is_possible(const struct job *);
-
-/* And is what it last said too old? */
+/* Is what the CA last said about the renewal time of what is installed too old? */
 bool	renewal_is_wanted(const struct job *);
+
+/* When the first of its answers will be; INT64_MAX: it cannot be asked. */
+int64_t	renewal_check_at(const struct job *);
 
 /* The steps, see job.h. */
 enum job_progress	issue_account(struct job *, struct err *e);
@@ -112,6 +114,12 @@ void	renewal_stop(struct job *);
 
 /* Is there a listener in whose handshakes a deployment is seen? */
 bool	deploy_is_seen(const struct cert_conf *);
+
+/* Notes which keys of a pair were seen by verify. */
+MUST_CHECK int		deploy_note_seen(struct job *, const struct verify_out *, struct err *e);
+
+/* The family of a key of the active pair that no listener serves; NULL: there is none. */
+const char		*deploy_unseen(const struct job *);
 
 /* Has control look whether a hook's listeners serve this version; a look only, for JOB_LOOK. */
 MUST_CHECK int		deploy_ask_verify(struct job *, const struct hook_conf *, int64_t version,

@@ -38,6 +38,7 @@ static const struct kind kinds[] = {
 struct key {
 	const struct kind	*kind;
 	EVP_PKEY		*pkey;
+	bool			 is_private;
 };
 
 static const struct kind *
@@ -79,7 +80,7 @@ adopt(EVP_PKEY *pkey, const struct kind *kind, struct err *e)
 		(void)err_nomem(e);
 		return NULL;
 	}
-	*k = (struct key){ .kind = kind, .pkey = pkey };
+	*k = (struct key){ .kind = kind, .pkey = pkey, .is_private = true };
 	return k;
 }
 
@@ -115,6 +116,12 @@ const char *
 key_type(const struct key *k)
 {
 	return k->kind->name;
+}
+
+bool
+key_is_private(const struct key *k)
+{
+	return k->is_private;
 }
 
 const char *
@@ -191,25 +198,31 @@ halves_fit(const struct key *k)
 	return fit;
 }
 
+/* Takes over pkey, also on failure. */
+static struct key *
+adopt_known(EVP_PKEY *pkey, struct err *e)
+{
+	const struct kind *kind = kind_of(pkey);
+
+	if (kind != NULL)
+		return adopt(pkey, kind, e);
+	(void)err_set(e, OUT_HOLD, "key: want one of P-256, P-384, RSA of 2048, 3072 or 4096 bits, "
+	    "have %s of %d bits", EVP_PKEY_get0_type_name(pkey), EVP_PKEY_get_bits(pkey));
+	EVP_PKEY_free(pkey);
+	return NULL;
+}
+
 static struct key *
 key_from_der(struct span der, struct err *e)
 {
 	EVP_PKEY *pkey = read_pkcs8(der);
-	const struct kind *kind;
 	struct key *k;
 
 	if (pkey == NULL) {
 		(void)ossl_err(e, OUT_HOLD, "key: RFC 5958: not a private key");
 		return NULL;
 	}
-	if ((kind = kind_of(pkey)) == NULL) {
-		(void)err_set(e, OUT_HOLD, "key: want one of P-256, P-384, RSA of 2048, 3072 or "
-		    "4096 bits, have %s of %d bits", EVP_PKEY_get0_type_name(pkey),
-		    EVP_PKEY_get_bits(pkey));
-		EVP_PKEY_free(pkey);
-		return NULL;
-	}
-	if ((k = adopt(pkey, kind, e)) == NULL)
+	if ((k = adopt_known(pkey, e)) == NULL)
 		return NULL;
 	if (!halves_fit(k)) {
 		key_free(k);
@@ -239,7 +252,7 @@ key_from_pem(struct span pem, struct err *e)
 int
 key_to_pem(const struct key *k, struct buf *secret, struct err *e)
 {
-	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(k->pkey);
+	PKCS8_PRIV_KEY_INFO *info = k->is_private ? EVP_PKEY2PKCS8(k->pkey) : NULL;
 	uint8_t *der = NULL;
 	int n = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
 
@@ -429,6 +442,38 @@ key_jwk(const struct key *k, struct buf *json, struct err *e)
 	if (!ok || !buf_ok(json))
 		return ossl_err(e, OUT_RETRY, "key: cannot be written as JWK");
 	return 0;
+}
+
+struct key *
+key_from_spki(struct span spki, struct err *e)
+{
+	const uint8_t *p = spki.p;
+	EVP_PKEY *pkey = d2i_PUBKEY(NULL, &p, (long)spki.n);
+	struct key *k;
+
+	if (pkey == NULL || p != spki.p + spki.n) {
+		EVP_PKEY_free(pkey);
+		(void)ossl_err(e, OUT_HOLD, "key: RFC 5280 section 4.1.2.7: not a public key");
+		return NULL;
+	}
+	if ((k = adopt_known(pkey, e)) != NULL)
+		k->is_private = false;
+	return k;
+}
+
+struct key *
+key_public(const struct key *k, struct err *e)
+{
+	uint8_t *der = NULL;
+	int n = i2d_PUBKEY(k->pkey, &der);
+	struct key *half = NULL;
+
+	if (n > 0)
+		half = key_from_spki(span_of(der, (size_t)n), e);
+	else
+		(void)ossl_err(e, OUT_RETRY, "key: cannot be copied");
+	OPENSSL_free(der);
+	return half;
 }
 
 int

@@ -34,6 +34,17 @@ MUST_CHECK int	key_to_pem(const struct key *, struct buf *secret, struct err *e)
 
 void	key_free(struct key *);		/* wipes; NULL allowed */
 
+/*
+ * The public half alone, for a request that an operator has made: it can be
+ * compared, and neither sign nor be written. NULL is RETRY.
+ */
+MUST_CHECK struct key *key_public(const struct key *, struct err *e);
+
+/* The same of a DER SubjectPublicKeyInfo. HOLD for another type. */
+MUST_CHECK struct key *key_from_spki(struct span spki, struct err *e);
+
+bool	key_is_private(const struct key *);
+
 const char	*key_type(const struct key *);	/* "ecdsa-p256", ... */
 
 /* The one JWS algorithm that fits (RFC 7518 section 3.1): "ES256", "ES384", "RS256". */

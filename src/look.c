@@ -51,13 +51,14 @@ look_fine(struct job *j, const char *what, const char *fmt, ...)
 /* --- files --- */
 
 static struct key *
-read_key(struct job *j, struct err *e)
+read_key(struct job *j, const char *suffix, struct err *e)
 {
+	char name[PART_NAME_MAX];
 	struct key *key = NULL;
 	struct buf pem;
 
 	buf_init(&pem, KEY_PEM_MAX);
-	if (install_read(j->folder, j->state.version, "privkey.pem", &pem, e) == 0)
+	if (install_read(j->folder, j->state.version, part_name(PART_KEY, suffix, name), &pem, e) == 0)
 		key = key_from_pem(buf_span(&pem), e);
 	buf_clear(&pem);
 	return key;
@@ -65,24 +66,25 @@ read_key(struct job *j, struct err *e)
 
 /* All that was checked before it was installed, once more: today's date, today's roots and names. */
 static void
-look_at_chain(struct job *j)
+look_at_chain(struct job *j, const char *suffix)
 {
 	struct chain_in in = { .names = &j->conf->names, .now = clock_wall(),
 	    .trust = j->keeper->trust, .bundle = j->ca->trust_bundle };
+	char until[TIME_TEXT], name[PART_NAME_MAX];
 	struct chain *chain = NULL;
 	struct err e = ERR_NONE;
 	struct key *key;
 	struct buf pem;
-	char until[TIME_TEXT];
 
 	buf_init(&pem, CHAIN_MAX);
-	if ((key = read_key(j, &e)) == NULL) {
+	if ((key = read_key(j, suffix, &e)) == NULL) {
 		look_tell(j, "key", &e);
 		goto out;
 	}
 	look_fine(j, "key", "%s", key_type(key));
 	in.key = key;
-	if (install_read(j->folder, j->state.version, "fullchain.pem", &pem, &e) == 0) {
+	if (install_read(j->folder, j->state.version, part_name(PART_FULL, suffix, name), &pem,
+	    &e) == 0) {
 		in.pem = buf_span(&pem);
 		if (chain_check(&in, &chain, &e) == 0)
 			err_clear(&e);
@@ -100,13 +102,22 @@ out:
 }
 
 static void
+look_at_parts(struct job *j)
+{
+	const struct manifest *m = &j->state.active;
+
+	for (size_t i = 0; i < m->leaves.n; i++)
+		look_at_chain(j, part_suffix(i, manifest_leaf(m, i)->key_type));
+}
+
+static void
 look_at_rights(struct job *j)
 {
 	struct install_rights rights = { 0 };
 	struct err e = ERR_NONE;
 
 	if (install_rights(j->conf, &rights, &e) == 0 &&
-	    install_readable(j->folder, &rights, &e) == 0)
+	    install_readable(j->folder, &j->state.active, &rights, &e) == 0)
 		look_fine(j, "rights", "%s", rights.readers.n > 0 ?
 		    "the server's user can read the files" : "no hook names a user");
 	else
@@ -160,7 +171,7 @@ look_files(struct job *j, struct err *e UNUSED)
 		look_tell(j, "pending", &found);
 	}
 	if (j->state.version != 0) {
-		look_at_chain(j);
+		look_at_parts(j);
 		look_at_rights(j);
 	}
 	look_at_time(j);
@@ -220,16 +231,22 @@ look_servers(struct job *j, struct err *e UNUSED)
 static void
 tell_seen(struct job *j, const struct verify_seen *seen)
 {
+	const char *family = seen->family != NULL ? seen->family : "";
 	struct err found = ERR_NONE;
 	char until[TIME_TEXT];
 
 	if (seen->verdict == VERIFY_NEW) {
-		look_fine(j, "served", "%s for %s: the installed certificate", seen->listener,
-		    seen->name);
+		look_fine(j, "served", "%s for %s: the installed certificate%s%s", seen->listener,
+		    seen->name, family[0] != '\0' ? ", " : "", family);
 		return;
 	}
-	err_set(&found, OUT_FINDING, "%s for %s: %s%s%s%s%s%s%s", seen->listener, seen->name,
-	    verify_word(seen->verdict), seen->leaf.serial != NULL ? ", serial " : "",
+	if (seen->verdict == VERIFY_ABSENT) {
+		look_fine(j, "served", "%s for %s: no %s certificate here, the other one only",
+		    seen->listener, seen->name, family);
+		return;
+	}
+	err_set(&found, OUT_FINDING, "%s for %s: %s%s%s%s%s%s%s%s%s", seen->listener, seen->name,
+	    family, family[0] != '\0' ? ": " : "", verify_word(seen->verdict), seen->leaf.serial != NULL ? ", serial " : "",
 	    seen->leaf.serial != NULL ? seen->leaf.serial : "",
 	    seen->leaf.serial != NULL ? ", valid until " : "",
 	    seen->leaf.serial != NULL ? text_time(seen->leaf.not_after, until) : "",
@@ -251,12 +268,26 @@ on_looked(void *arg, struct message *m)
 		seen = out->seen.v;
 		for (i = 0; i < out->seen.n; i++)
 			tell_seen(j, &seen[i]);
-	} else {
-		(void)message_error(m, &found);
-		look_tell(j, "served", &found);
 	}
+	if (m->type != MSG_VERIFIED ? message_error(m, &found) == -1 :
+	    deploy_note_seen(j, out, &found) == -1)
+		look_tell(j, "served", &found);
 	j->hook++;
 	job_wake(j);
+}
+
+/* Clients that understand one kind of key alone get nothing anywhere. */
+static void
+tell_unseen(struct job *j)
+{
+	const char *family = deploy_unseen(j);
+	struct err found = ERR_NONE;
+
+	if (family == NULL || j->seen.n == 0)	/* with none at all, each listener was told */
+		return;
+	err_set(&found, OUT_FINDING, "no listener serves the %s certificate of the pair", family);
+	err_hint(&found, "give the server its files too: kamcert.conf(5), key");
+	look_tell(j, "served", &found);
 }
 
 enum job_progress
@@ -268,8 +299,10 @@ look_served(struct job *j, struct err *e)
 		return JOB_WAIT;
 	while (j->hook < j->conf->hooks.n && h[j->hook].verify.n == 0)
 		j->hook++;
-	if (j->hook >= j->conf->hooks.n || j->state.version == 0)
+	if (j->hook >= j->conf->hooks.n || j->state.version == 0) {
+		tell_unseen(j);
 		return JOB_DONE;
+	}
 	if (deploy_ask_verify(j, &h[j->hook], j->state.version, on_looked, e) == -1) {
 		look_tell(j, "served", e);
 		return JOB_DONE;

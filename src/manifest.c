@@ -5,15 +5,23 @@
 #include <string.h>
 
 #include "manifest.h"
+#include "part.h"
 #include "seal.h"
 
 #define WHAT		MANIFEST_NAME
 #define FILES_MAX	32
+#define LEAVES		"leaves"
 
 #define FF(type, field)	{ type, offsetof(struct manifest_file, field), NULL }
 
 static const struct pack file_pack = PACK(manifest_file,
 	FF(PACK_STR, name), FF(PACK_I64, size), FF(PACK_STR, sha256));
+
+#define L(type, field)	{ type, offsetof(struct manifest_leaf, field), NULL }
+
+static const struct pack leaf_pack = PACK(manifest_leaf,
+	L(PACK_I64, not_before), L(PACK_I64, not_after), L(PACK_STR, serial), L(PACK_STR, issuer),
+	L(PACK_STR, key_type), L(PACK_STR, leaf_sha256), L(PACK_STR, ari_id), L(PACK_STR, order_url));
 
 #define F(type, field)	{ type, offsetof(struct manifest, field), NULL }
 
@@ -22,18 +30,21 @@ const struct pack manifest_pack = PACK(manifest,
 	F(PACK_I64, not_after), F(PACK_STR, serial), F(PACK_STR, issuer), F(PACK_STR, key_type),
 	F(PACK_STR, leaf_sha256), F(PACK_STR, ari_id), F(PACK_STRS, names), F(PACK_STR, ca),
 	F(PACK_STR, order_url),
+	{ PACK_LIST, offsetof(struct manifest, leaves), &leaf_pack },
 	{ PACK_LIST, offsetof(struct manifest, files), &file_pack });
 
 /*
  * The members of the file that are not arrays: one row each, for writing and
  * reading alike.
  */
-static const struct {
+struct member {
 	const char	*key;
 	size_t		 offset;
 	bool		 is_int;
 	enum json_need	 need;
-} members[] = {
+};
+
+static const struct member members[] = {
 	{ "version", offsetof(struct manifest, version), true, JSON_REQUIRED },
 	{ "created", offsetof(struct manifest, created), true, JSON_REQUIRED },
 	{ "notBefore", offsetof(struct manifest, not_before), true, JSON_REQUIRED },
@@ -45,6 +56,18 @@ static const struct {
 	{ "ariId", offsetof(struct manifest, ari_id), false, JSON_OPTIONAL },
 	{ "ca", offsetof(struct manifest, ca), false, JSON_REQUIRED },
 	{ "order", offsetof(struct manifest, order_url), false, JSON_OPTIONAL },
+};
+
+/* Of a leaf of a pair; a version with one leaf has nothing to add to the above. */
+static const struct member leaf_members[] = {
+	{ "notBefore", offsetof(struct manifest_leaf, not_before), true, JSON_REQUIRED },
+	{ "notAfter", offsetof(struct manifest_leaf, not_after), true, JSON_REQUIRED },
+	{ "serial", offsetof(struct manifest_leaf, serial), false, JSON_REQUIRED },
+	{ "issuer", offsetof(struct manifest_leaf, issuer), false, JSON_REQUIRED },
+	{ "keyType", offsetof(struct manifest_leaf, key_type), false, JSON_REQUIRED },
+	{ "leafSha256", offsetof(struct manifest_leaf, leaf_sha256), false, JSON_REQUIRED },
+	{ "ariId", offsetof(struct manifest_leaf, ari_id), false, JSON_OPTIONAL },
+	{ "order", offsetof(struct manifest_leaf, order_url), false, JSON_OPTIONAL },
 };
 
 static int
@@ -73,25 +96,106 @@ hex_text(struct span octets)
 	return text;
 }
 
-int
-manifest_facts(struct manifest *m, const struct cert_facts *leaf, struct err *e)
+/* --- leaves --- */
+
+/* What is said of the version as a whole. */
+static int
+sum_up(struct manifest *m, const struct manifest_leaf *l, struct err *e)
 {
-	m->not_before = leaf->not_before;
-	m->not_after = leaf->not_after;
-	free(m->leaf_sha256);
-	m->leaf_sha256 = hex_text(blob_span(&leaf->sha256));
-	if (m->leaf_sha256 == NULL || set_text(&m->serial, leaf->serial) == -1 ||
-	    set_text(&m->issuer, leaf->issuer) == -1 ||
-	    set_text(&m->key_type, leaf->key) == -1 || set_text(&m->ari_id, leaf->ari_id) == -1)
+	if (m->leaves.n > 1) {
+		if (l->not_after < m->not_after) {
+			m->not_before = l->not_before;
+			m->not_after = l->not_after;
+		}
+		return 0;
+	}
+	m->not_before = l->not_before;
+	m->not_after = l->not_after;
+	if (set_text(&m->serial, l->serial) == -1 || set_text(&m->issuer, l->issuer) == -1 ||
+	    set_text(&m->key_type, l->key_type) == -1 ||
+	    set_text(&m->leaf_sha256, l->leaf_sha256) == -1 ||
+	    set_text(&m->ari_id, l->ari_id) == -1 || set_text(&m->order_url, l->order_url) == -1)
 		return err_nomem(e);
-	strs_clear(&m->names);
-	for (size_t i = 0; i < leaf->names.n; i++)
-		if (strs_add(&m->names, leaf->names.v[i]) == -1)
-			return err_nomem(e);
 	return 0;
 }
 
+int
+manifest_add_leaf(struct manifest *m, const struct cert_facts *leaf, const char *order_url,
+    struct err *e)
+{
+	struct manifest_leaf *l = list_add(&m->leaves, sizeof(*l));
+
+	if (l == NULL)
+		return err_nomem(e);
+	l->not_before = leaf->not_before;
+	l->not_after = leaf->not_after;
+	l->leaf_sha256 = hex_text(blob_span(&leaf->sha256));
+	if (l->leaf_sha256 == NULL || set_text(&l->serial, leaf->serial) == -1 ||
+	    set_text(&l->issuer, leaf->issuer) == -1 || set_text(&l->key_type, leaf->key) == -1 ||
+	    set_text(&l->ari_id, leaf->ari_id) == -1 || set_text(&l->order_url, order_url) == -1)
+		return err_nomem(e);
+	for (size_t i = 0; i < leaf->names.n && m->leaves.n == 1; i++)
+		if (strs_add(&m->names, leaf->names.v[i]) == -1)
+			return err_nomem(e);
+	return sum_up(m, l, e);
+}
+
+const struct manifest_leaf *
+manifest_leaf(const struct manifest *m, size_t part)
+{
+	return (const struct manifest_leaf *)m->leaves.v + part;
+}
+
+bool
+manifest_has_keys(const struct manifest *m, const struct strs *types)
+{
+	if (m->leaves.n != types->n)
+		return false;
+	for (size_t i = 0; i < types->n; i++)
+		if (strcmp(manifest_leaf(m, i)->key_type, types->v[i]) != 0)
+			return false;
+	return true;
+}
+
+bool
+manifest_names(const struct manifest *m, const char *file)
+{
+	const struct manifest_file *f = m->files.v;
+
+	for (size_t i = 0; i < m->files.n; i++)
+		if (strcmp(f[i].name, file) == 0)
+			return true;
+	return false;
+}
+
 /* --- writing --- */
+
+static void
+put_members(struct json_out *o, const struct member *m, size_t n, const void *from)
+{
+	for (size_t i = 0; i < n; i++) {
+		const void *at = (const char *)from + m[i].offset;
+
+		if (m[i].is_int)
+			json_put_int(o, m[i].key, *(const int64_t *)at);
+		else
+			json_put_str(o, m[i].key, *(char *const *)at);
+	}
+}
+
+static void
+put_leaves(struct json_out *o, const struct manifest *m)
+{
+	if (m->leaves.n < 2)
+		return;
+	json_put_array(o, LEAVES);
+	for (size_t i = 0; i < m->leaves.n; i++) {
+		json_put_object(o, NULL);
+		put_members(o, leaf_members, NITEMS(leaf_members), manifest_leaf(m, i));
+		json_object_end(o);
+	}
+	json_array_end(o);
+}
 
 static void
 put_files(struct json_out *o, const struct list *files)
@@ -112,19 +216,12 @@ put_files(struct json_out *o, const struct list *files)
 int
 manifest_write(const struct manifest *m, struct buf *b, struct err *e)
 {
-	const char *base = (const char *)m;
 	struct json_out o;
 
 	seal_begin(&o, b);
-	for (size_t i = 0; i < NITEMS(members); i++) {
-		if (members[i].is_int)
-			json_put_int(&o, members[i].key,
-			    *(const int64_t *)(base + members[i].offset));
-		else
-			json_put_str(&o, members[i].key,
-			    *(char *const *)(base + members[i].offset));
-	}
+	put_members(&o, members, NITEMS(members), m);
 	seal_put_strs(&o, "names", &m->names);
+	put_leaves(&o, m);
 	put_files(&o, &m->files);
 	if (seal_end(&o, e) == -1)
 		return err_in(e, WHAT);
@@ -159,20 +256,61 @@ read_files(const struct json *root, struct list *files, struct err *e)
 }
 
 static int
-read_members(const struct json *root, struct manifest *m, struct err *e)
+read_members(const struct json *obj, const struct member *m, size_t n, void *to, struct err *e)
 {
-	char *base = (char *)m;
+	char *base = to;
 	int rc = 0;
 
-	for (size_t i = 0; i < NITEMS(members) && rc == 0; i++) {
-		if (members[i].is_int)
-			rc = json_get_int(root, WHAT, members[i].key, members[i].need,
-			    (int64_t *)(base + members[i].offset), e);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if (m[i].is_int)
+			rc = json_get_int(obj, WHAT, m[i].key, m[i].need,
+			    (int64_t *)(base + m[i].offset), e);
 		else
-			rc = seal_get_str(root, WHAT, members[i].key, members[i].need,
-			    (char **)(base + members[i].offset), e);
+			rc = seal_get_str(obj, WHAT, m[i].key, m[i].need,
+			    (char **)(base + m[i].offset), e);
 	}
 	return rc;
+}
+
+/* The only leaf is what is said of the whole. */
+static int
+copy_leaf(struct manifest *m, struct err *e)
+{
+	struct manifest_leaf *l = list_add(&m->leaves, sizeof(*l));
+
+	if (l == NULL)
+		return err_nomem(e);
+	l->not_before = m->not_before;
+	l->not_after = m->not_after;
+	if (set_text(&l->serial, m->serial) == -1 || set_text(&l->issuer, m->issuer) == -1 ||
+	    set_text(&l->key_type, m->key_type) == -1 ||
+	    set_text(&l->leaf_sha256, m->leaf_sha256) == -1 ||
+	    set_text(&l->ari_id, m->ari_id) == -1 || set_text(&l->order_url, m->order_url) == -1)
+		return err_nomem(e);
+	return 0;
+}
+
+static int
+read_leaves(const struct json *root, struct manifest *m, struct err *e)
+{
+	const struct json *a;
+	struct manifest_leaf *l;
+
+	if (json_get_array(root, WHAT, LEAVES, JSON_OPTIONAL, &a, e) == -1)
+		return -1;
+	if (a == NULL)
+		return copy_leaf(m, e);
+	if (json_count(a) < 2 || json_count(a) > PART_MAX)
+		return err_set(e, OUT_HOLD, WHAT ": " LEAVES ": want %d, have %zu", PART_MAX,
+		    json_count(a));
+	for (size_t i = 0; i < json_count(a); i++) {
+		if ((l = list_add(&m->leaves, sizeof(*l))) == NULL)
+			return err_nomem(e);
+		if (json_is_object(json_at(a, i), WHAT ": " LEAVES, e) == -1 ||
+		    read_members(json_at(a, i), leaf_members, NITEMS(leaf_members), l, e) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 int
@@ -184,7 +322,8 @@ manifest_read(struct span file, struct manifest *m, struct err *e)
 	*m = (struct manifest){ 0 };
 	if ((doc = seal_open(file, WHAT, e)) == NULL)
 		return -1;
-	if (read_members(json_root(doc), m, e) == 0 &&
+	if (read_members(json_root(doc), members, NITEMS(members), m, e) == 0 &&
+	    read_leaves(json_root(doc), m, e) == 0 &&
 	    seal_get_strs(json_root(doc), WHAT, "names", &m->names, e) == 0 &&
 	    read_files(json_root(doc), &m->files, e) == 0)
 		rc = 0;

@@ -42,9 +42,15 @@ static const struct pack run_pack = PACK(msg_run, STR(msg_run, cert), I64(msg_ru
 
 static const struct pack end_pack = PACK(msg_end, I64(msg_end, outcome), I64(msg_end, next));
 
+static const struct pack status_leaf_pack = PACK(status_leaf,
+	STR(status_leaf, key_type), STR(status_leaf, serial), STR(status_leaf, issuer),
+	I64(status_leaf, not_before), I64(status_leaf, not_after));
+
 const struct pack status_pack = PACK(status, STR(status, name), STRS(status, names),
-	STR(status, ca), STR(status, ca_why), STR(status, issued_by), I64(status, version), STR(status, issuer), STR(status, serial),
-	STR(status, key_type), I64(status, not_before), I64(status, not_after), I64(status, due),
+	STR(status, ca), STR(status, ca_why), STR(status, issued_by), I64(status, version),
+	STR(status, issuer), STR(status, serial),
+	STR(status, key_type), I64(status, not_before), I64(status, not_after),
+	{ PACK_LIST, offsetof(struct status, leaves), &status_leaf_pack }, I64(status, due),
 	STR(status, why), STR(status, held), I64(status, pending), FLAG(status, served),
 	STR(status, unserved), I64(status, unserved_since),
 	I64(status, last_when), I64(status, last_outcome), STR(status, last_step),

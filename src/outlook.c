@@ -71,6 +71,25 @@ add_windows(const struct cert_conf *conf, struct due_facts *f, struct err *e)
 	return 0;
 }
 
+/* Of a pair, each leaf has a window of its own: the earlier point decides. */
+static void
+add_window(const struct manifest *m, const struct record *r, int64_t skew, struct due_facts *f)
+{
+	const struct record_window *first = NULL;
+	const struct record_window *w;
+
+	for (size_t i = 0; i < m->leaves.n; i++) {
+		w = record_window(r, manifest_leaf(m, i)->ari_id);
+		if (w != NULL && w->end != 0 && (first == NULL || w->point < first->point))
+			first = w;
+	}
+	if (first == NULL)
+		return;
+	f->ari_start = time_add(first->start, -skew);
+	f->ari_end = time_add(first->end, -skew);
+	f->ari_point = time_add(first->point, -skew);
+}
+
 static bool
 is_revoked(const struct install_state *state, const struct record *r)
 {
@@ -91,14 +110,9 @@ add_certificate(const struct outlook *in, int64_t skew, struct due_facts *f)
 		f->unfit = in->state->health == INSTALL_BROKEN || is_revoked(in->state, r);
 		f->changed = in->state->health == INSTALL_GOOD &&
 		    (!is_same_set(&active->names, &in->conf->names) ||
-		    strcmp(active->key_type, in->conf->key.v[0]) != 0);
+		    !manifest_has_keys(active, &in->conf->key));
 	}
-	if (r->ari_id == NULL || active->ari_id == NULL || strcmp(r->ari_id, active->ari_id) != 0 ||
-	    r->ari_end == 0)
-		return;
-	f->ari_start = time_add(r->ari_start, -skew);
-	f->ari_end = time_add(r->ari_end, -skew);
-	f->ari_point = time_add(r->ari_point, -skew);
+	add_window(active, r, skew, f);
 }
 
 /* What this CA asked for, what it failed at, and what the others did. */

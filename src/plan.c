@@ -249,11 +249,9 @@ report_health(struct job *j)
 static int64_t
 next_look(const struct job *j, const struct due_facts *facts)
 {
-	int64_t at = due_at(facts);
+	int64_t at = due_at(facts), ask = renewal_check_at(j);
 
-	if (j->state.active.ari_id != NULL && j->record.ari_check < at)
-		return j->record.ari_check;
-	return at;
+	return ask < at ? ask : at;
 }
 
 /*
@@ -264,9 +262,9 @@ static int64_t
 next_wake(const struct job *j, const struct due_facts *facts)
 {
 	struct due due = due_of(facts);
-	int64_t ask = time_add(j->record.ari_check, ASK_TOGETHER);
+	int64_t ask = time_add(renewal_check_at(j), ASK_TOGETHER);
 
-	return due.point > facts->now && renewal_is_possible(j) && ask < due.at ? ask : due.at;
+	return due.point > facts->now && ask < due.at ? ask : due.at;
 }
 
 static int

@@ -22,6 +22,12 @@ static const struct pack ca_pack = PACK(record_ca,
 	FC(PACK_STRUCT, last_failure, &record_time_pack), FC(PACK_I64, outcome, NULL),
 	FC(PACK_I64, jitter, NULL), FC(PACK_I64, asked, NULL), FC(PACK_BOOL, paused, NULL));
 
+#define FW(type, field)	{ type, offsetof(struct record_window, field), NULL }
+
+static const struct pack window_pack = PACK(record_window,
+	FW(PACK_STR, id), FW(PACK_I64, start), FW(PACK_I64, end), FW(PACK_I64, point),
+	FW(PACK_I64, check), FW(PACK_STR, url));
+
 #define F(type, field, sub) { type, offsetof(struct record, field), sub }
 
 const struct pack record_pack = PACK(record,
@@ -31,8 +37,7 @@ const struct pack record_pack = PACK(record,
 	F(PACK_I64, jitter, NULL), F(PACK_I64, asked, NULL),
 	F(PACK_I64, next, NULL), F(PACK_I64, reload_tries, NULL), F(PACK_STRS, serials, NULL),
 	F(PACK_LIST, cas, &ca_pack), F(PACK_I64, ca_failures, NULL), F(PACK_STRUCT, budget, &budget_pack),
-	F(PACK_STR, ari_id, NULL), F(PACK_I64, ari_start, NULL), F(PACK_I64, ari_end, NULL),
-	F(PACK_I64, ari_point, NULL), F(PACK_I64, ari_check, NULL), F(PACK_STR, ari_url, NULL),
+	F(PACK_LIST, windows, &window_pack),
 	F(PACK_STR, revoked, NULL), F(PACK_I64, looks, NULL),
 	F(PACK_STRUCT, last_look, &record_time_pack), F(PACK_STR, tried, NULL),
 	F(PACK_STR, unserved, NULL), F(PACK_I64, unserved_since, NULL),
@@ -173,4 +178,36 @@ record_serial(struct record *r, const char *serial, struct err *e)
 		s->n--;
 	}
 	return strs_add(s, serial) == 0 ? 0 : err_nomem(e);
+}
+
+/* --- renewal information --- */
+
+const struct record_window *
+record_window(const struct record *r, const char *id)
+{
+	const struct record_window *w = r->windows.v;
+
+	for (size_t i = 0; i < r->windows.n && id != NULL; i++)
+		if (w[i].id != NULL && strcmp(w[i].id, id) == 0)
+			return &w[i];
+	return NULL;
+}
+
+struct record_window *
+record_window_of(struct record *r, const char *id, struct err *e)
+{
+	const struct record_window *have = record_window(r, id);
+	struct record_window *w = r->windows.v;
+
+	if (have != NULL)
+		return w + (have - w);
+	if (r->windows.n == RECORD_WINDOWS) {
+		pack_clear(&window_pack, w);
+		memmove(w, w + 1, --r->windows.n * sizeof(*w));
+	}
+	if ((w = list_add(&r->windows, sizeof(*w))) == NULL || (w->id = strdup(id)) == NULL) {
+		(void)err_nomem(e);
+		return NULL;
+	}
+	return w;
 }

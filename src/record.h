@@ -18,6 +18,7 @@
 
 #define RECORD_HISTORY	20	/* results kept */
 #define RECORD_CAS	16	/* with failures of their own */
+#define RECORD_WINDOWS	8	/* leaves whose renewal time is kept: also of versions to go back to */
 #define RECORD_SERIALS	50	/* serial numbers kept (FAULTS A29) */
 #define RECORD_FACTS_MAX (64 * 1024)
 
@@ -43,6 +44,16 @@ struct record_ca {
 	bool			 paused;	/* until the operator asks (FAULTS A44) */
 };
 
+/* Renewal information, RFC 9773, of one leaf. */
+struct record_window {
+	char			*id;		/* as cert_facts.ari_id */
+	int64_t			 start;
+	int64_t			 end;		/* 0: the CA has named none */
+	int64_t			 point;		/* chosen in that window */
+	int64_t			 check;		/* when to ask again */
+	char			*url;		/* explanationURL; NULL: none */
+};
+
 struct record {
 	struct list		 history;	/* struct record_result, oldest first */
 	int64_t			 failures;	/* in a row, but for those of one CA alone */
@@ -64,14 +75,7 @@ struct record {
 	struct strs		 serials;	/* oldest first */
 	struct budget		 budget;	/* this certificate's part */
 
-	/* renewal information, RFC 9773 */
-	char			*ari_id;	/* of the certificate that the rest is about; NULL: nothing known */
-	int64_t			 ari_start;
-	int64_t			 ari_end;
-	int64_t			 ari_point;	/* chosen in that window */
-	int64_t			 ari_check;	/* when to ask again */
-	char			*ari_url;	/* explanationURL; NULL: none */
-
+	struct list		 windows;	/* struct record_window */
 	char			*revoked;	/* serial number that an operator had revoked last; NULL: none */
 
 	struct blob		 facts;		/* JSON object of the last proof; empty: none */
@@ -122,5 +126,13 @@ int64_t		record_failures(const struct record *);
 
 /* A serial number that was installed. */
 MUST_CHECK int	record_serial(struct record *, const char *serial, struct err *e);
+
+/* --- renewal information --- */
+
+/* What is known of a leaf, NULL if nothing is; id may be NULL. */
+const struct record_window *record_window(const struct record *, const char *id);
+
+/* The same, made if it is missing; the oldest makes room. NULL is RETRY. */
+MUST_CHECK struct record_window *record_window_of(struct record *, const char *id, struct err *e);
 
 #endif

@@ -34,12 +34,6 @@ static const struct member record_members[] = {
 	R("next", KIND_INT, next),
 	R("reloadTries", KIND_INT, reload_tries),
 	R("serials", KIND_STRS, serials),
-	R("ariId", KIND_STR, ari_id),
-	R("ariStart", KIND_INT, ari_start),
-	R("ariEnd", KIND_INT, ari_end),
-	R("ariPoint", KIND_INT, ari_point),
-	R("ariCheck", KIND_INT, ari_check),
-	R("ariUrl", KIND_STR, ari_url),
 	R("revoked", KIND_STR, revoked),
 	R("looks", KIND_INT, looks),
 	R("lastLook", KIND_TIME, last_look),
@@ -77,6 +71,7 @@ static const struct member issue_members[] = {
 	I("ca", KIND_STR, ca),
 	I("names", KIND_STR, names),
 	I("refused", KIND_BOOL, refused),
+	I("second", KIND_BOOL, second),
 };
 
 #define V(key, kind, field) { key, kind, offsetof(struct budget_validation, field) }
@@ -85,6 +80,17 @@ static const struct member validation_members[] = {
 	V("when", KIND_TIME, when),
 	V("ca", KIND_STR, ca),
 	V("name", KIND_STR, name),
+};
+
+#define W(key, kind, field) { key, kind, offsetof(struct record_window, field) }
+
+static const struct member window_members[] = {
+	W("id", KIND_STR, id),
+	W("start", KIND_INT, start),
+	W("end", KIND_INT, end),
+	W("point", KIND_INT, point),
+	W("check", KIND_INT, check),
+	W("url", KIND_STR, url),
 };
 
 /* An array of such objects in a struct list. */
@@ -105,6 +111,8 @@ static const struct {
 	{ "failedValidations", offsetof(struct record, budget.validations),
 	    sizeof(struct budget_validation), 1024, validation_members,
 	    NITEMS(validation_members) },
+	{ "renewal", offsetof(struct record, windows), sizeof(struct record_window), RECORD_WINDOWS,
+	    window_members, NITEMS(window_members) },
 };
 
 /* --- writing --- */

@@ -23,43 +23,59 @@ replace(char **text, char **with)
 	*with = NULL;
 }
 
+static const char *
+id_of(const struct job *j, size_t leaf)
+{
+	return manifest_leaf(&j->state.active, leaf)->ari_id;
+}
+
 /* The point in the window is drawn once for each window (RFC 9773 section 4.2). */
 static int
 keep_window(struct job *j, struct acme_result *r, struct err *e)
 {
-	struct record *rec = &j->record;
-	bool same = rec->ari_id != NULL && strcmp(rec->ari_id, j->state.active.ari_id) == 0 &&
-	    rec->ari_start == r->window_start && rec->ari_end == r->window_end;
+	struct record_window *w;
 	uint32_t random;
 
-	rec->ari_check = r->ask_again_at;
-	if (same)
+	if ((w = record_window_of(&j->record, id_of(j, j->told), e)) == NULL)
+		return -1;
+	w->check = r->ask_again_at;
+	if (r->has_window && w->start == r->window_start && w->end == r->window_end)
 		return 0;
 	if (random_bytes(&random, sizeof random) == -1)
 		return err_set(e, OUT_RETRY, "no random bytes");
-	free(rec->ari_id);
-	if ((rec->ari_id = strdup(j->state.active.ari_id)) == NULL)
-		return err_nomem(e);
-	rec->ari_start = r->has_window ? r->window_start : 0;
-	rec->ari_end = r->has_window ? r->window_end : 0;
-	rec->ari_point = r->has_window ? due_ari_point(r->window_start, r->window_end, random) : 0;
-	replace(&rec->ari_url, &r->explanation);
+	w->start = r->has_window ? r->window_start : 0;
+	w->end = r->has_window ? r->window_end : 0;
+	w->point = r->has_window ? due_ari_point(r->window_start, r->window_end, random) : 0;
+	replace(&w->url, &r->explanation);
 	return 0;
 }
 
 static void
 report_window(struct job *j)
 {
-	const struct record *rec = &j->record;
+	const struct record_window *w = record_window(&j->record, id_of(j, j->told));
 	struct report r = { .kind = REPORT_NOTE, .cert = j->conf->name, .ms = -1 };
 	char text[ERR_TEXT_MAX];
 
-	if (rec->ari_url == NULL)
+	if (w == NULL || w->url == NULL)
 		return;
 	r.step = (char *)(uintptr_t)job_step_name(j->at);
 	r.text = text;
-	snprintf(text, sizeof text, "the CA explains its renewal time at %s", rec->ari_url);
+	snprintf(text, sizeof text, "the CA explains its renewal time at %s", w->url);
 	keeper_report(j->keeper, &r);
+}
+
+/* Asked again later, also where nothing was known before. */
+static void
+note_no_answer(struct job *j, const struct err *why)
+{
+	struct err e = ERR_NONE;
+	struct record_window *w = record_window_of(&j->record, id_of(j, j->told), &e);
+
+	if (w != NULL)
+		w->check = clock_wall() + ASK_AGAIN;
+	log_warn(KV_S("cert", j->conf->name), KV_S("event", "no renewal information"),
+	    KV_S("error", why->text));
 }
 
 static void
@@ -75,19 +91,18 @@ on_window(void *arg, struct message *m)
 	struct job *j = arg;
 	struct err e = ERR_NONE;
 
+	if (!j->asked)	/* the run did not wait for it */
+		return;
 	j->asked = false;
-	j->told = true;
 	if (m->type == MSG_RESULT) {
 		note_clock(j, m->body);
 		if (keep_window(j, m->body, &e) == 0)
 			report_window(j);
-	} else {
+	} else
 		(void)message_error(m, &e);
-		j->record.ari_check = clock_wall() + ASK_AGAIN;
-	}
 	if (e.class != OUT_OK)
-		log_warn(KV_S("cert", j->conf->name), KV_S("event", "no renewal information"),
-		    KV_S("error", e.text));
+		note_no_answer(j, &e);
+	j->told++;
 	err_clear(&e);
 	if (record_save(j->folder, &j->record, &e) == -1)
 		log_warn(KV_S("cert", j->conf->name), KV_S("event", "renewal time not stored"),
@@ -102,26 +117,40 @@ ask(struct job *j, struct err *e)
 	struct channel *net;
 
 	task.todo.kind = ACME_RENEWAL;
-	task.todo.cert_id = j->state.active.ari_id;
+	task.todo.cert_id = (char *)(uintptr_t)id_of(j, j->told);
 	if (account_describe_ca(j->keeper, cas_issuer(j), &task, e) == -1 ||
 	    keeper_role(j->keeper, ROLE_NET, &net, e) == -1)
 		return -1;
 	return channel_call(net, MSG_TASK, &task, -1, on_window, j, e);
 }
 
-bool
-renewal_is_possible(const struct job *j)
+/* Of a leaf that was never asked about, nothing is known. */
+static int64_t
+check_at(const struct job *j, size_t leaf)
 {
-	return cas_issuer(j) != NULL && j->state.active.ari_id != NULL;
+	const struct record_window *w = record_window(&j->record, id_of(j, leaf));
+
+	return id_of(j, leaf) == NULL ? INT64_MAX : w == NULL ? 0 : w->check;
+}
+
+int64_t
+renewal_check_at(const struct job *j)
+{
+	int64_t first = INT64_MAX, at;
+
+	for (size_t i = 0; i < j->state.active.leaves.n && cas_issuer(j) != NULL; i++)
+		if ((at = check_at(j, i)) < first)
+			first = at;
+	return first;
 }
 
 bool
 renewal_is_wanted(const struct job *j)
 {
-	return renewal_is_possible(j) && j->record.ari_check <= clock_wall();
+	return renewal_check_at(j) <= clock_wall();
 }
 
-/* Asks, and when the answer makes the certificate due, goes on to issue it. */
+/* Asks about one leaf after the other; when an answer makes the certificate due, it is issued. */
 enum job_progress
 renewal_ask(struct job *j, struct err *e)
 {
@@ -129,7 +158,9 @@ renewal_ask(struct job *j, struct err *e)
 
 	if (j->asked)
 		return JOB_WAIT;
-	if (!j->told && renewal_is_wanted(j)) {
+	for (; j->told < j->state.active.leaves.n && cas_issuer(j) != NULL; j->told++) {
+		if (check_at(j, j->told) > clock_wall())
+			continue;
 		if (ask(j, e) == 0) {
 			j->asked = true;
 			return JOB_WAIT;
@@ -142,16 +173,11 @@ renewal_ask(struct job *j, struct err *e)
 	return JOB_DONE;
 }
 
-/* The same behind a new certificate, whose window is another one. */
+/* The same behind a new certificate, of whose leaves nothing is known yet. */
 enum job_progress
 renewal_ask_after(struct job *j, struct err *e)
 {
-	if (!j->asked && !j->told) {
-		if (j->err.class != OUT_OK)
-			return JOB_DONE;
-		j->record.ari_check = 0;
-	}
-	return renewal_ask(j, e);
+	return j->err.class != OUT_OK ? JOB_DONE : renewal_ask(j, e);
 }
 
 void
@@ -160,6 +186,6 @@ renewal_stop(struct job *j)
 	if (j->at != STEP_ASK_AFTER || !j->asked)
 		return;
 	j->asked = false;
-	j->told = true;
+	j->told = j->state.active.leaves.n;
 	job_wake(j);
 }

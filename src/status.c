@@ -40,15 +40,28 @@ fill(struct status *row, const struct job *j, const struct due *due)
 	row->last_text = last->text;
 }
 
+static void
+fill_leaves(struct status_leaf *rows, const struct manifest *m)
+{
+	for (size_t i = 0; i < m->leaves.n; i++) {
+		const struct manifest_leaf *l = manifest_leaf(m, i);
+
+		rows[i] = (struct status_leaf){ .key_type = l->key_type, .serial = l->serial,
+			.issuer = l->issuer, .not_before = l->not_before, .not_after = l->not_after };
+	}
+}
+
 void
 status_send(const struct job *j, const struct due_facts *facts)
 {
+	struct status_leaf leaves[PART_MAX];
 	struct status row = { .name = j->conf->name, .names = j->conf->names, .ca = j->ca->name,
-		.ca_why = j->ca_why };
+		.ca_why = j->ca_why, .leaves = { leaves, j->state.active.leaves.n } };
 	struct due due = due_of(facts);
 	struct err e = ERR_NONE;
 
 	fill(&row, j, &due);
+	fill_leaves(leaves, &j->state.active);
 	if (channel_send(j->keeper->starter, MSG_STATUS, 0, &row, -1, &e) == -1)
 		log_warn(KV_S("cert", j->conf->name), KV_S("event", "row lost"),
 		    KV_S("error", e.text));

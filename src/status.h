@@ -8,6 +8,15 @@
 #include "base/err.h"
 #include "base/pack.h"
 
+/* Of one of the certificate's keys. */
+struct status_leaf {
+	char		*key_type;
+	char		*serial;
+	char		*issuer;
+	int64_t		 not_before;
+	int64_t		 not_after;
+};
+
 struct status {
 	char		*name;
 	struct strs	 names;		/* as configured */
@@ -20,6 +29,7 @@ struct status {
 	char		*key_type;
 	int64_t		 not_before;
 	int64_t		 not_after;
+	struct list	 leaves;	/* struct status_leaf: what is above, of each key */
 	int64_t		 due;		/* unix seconds; INT64_MAX: not before an operator asks */
 	char		*why;		/* it is due then */
 	char		*held;		/* what holds it back; "" nothing */

@@ -11,7 +11,8 @@
  *		<ca>/				0700	account.key account.json ledger.json
  *	    certs/				0711
  *		<name>/				0711	see install.h for what is in it
- *		    order/			0700	privkey.pem order.json
+ *		    order/			0700	privkey.pem order.json; of a pair, for the
+ *							second also privkey-rsa.pem order-rsa.json
  *
  * Folders on the way to a certificate let everybody pass and nobody list;
  * only the version's own folder and files carry the configured owner and
@@ -131,22 +132,30 @@ struct store_order {
 	struct strs	 names;		/* that were asked for */
 	char		*key_type;
 	int64_t		 created;	/* unix seconds */
-	struct blob	 key_pem;
+	struct blob	 key_pem;	/* empty: only the operator has it */
 	struct blob	 csr;		/* DER, as sent to finalize */
 };
 
 extern const struct pack store_order_pack;
 
-/* Before finalize is sent (FAULTS L08). The key is there before order.json names it. */
-MUST_CHECK int	store_order_save(struct store_cert *, const struct store_order *, struct err *e);
+/*
+ * Before finalize is sent (FAULTS L08). The key is there before order.json
+ * names it. suffix tells the orders of a pair apart, as part_suffix() does.
+ */
+MUST_CHECK int	store_order_save(struct store_cert *, const char *suffix,
+		    const struct store_order *, struct err *e);
 
 /*
  * The order that a run before this one left; pack_clear() frees. None, or
  * none that is complete, is -1 with e->sys == ENOENT. See install_order().
  */
-MUST_CHECK int	store_order_load(struct store_cert *, struct store_order *, struct err *e);
+MUST_CHECK int	store_order_load(struct store_cert *, const char *suffix, struct store_order *,
+		    struct err *e);
 
-/* Once the certificate is staged, or the order turned out to be dead. */
-MUST_CHECK int	store_order_drop(struct store_cert *, struct err *e);
+/* When the order turned out to be dead. */
+MUST_CHECK int	store_order_drop(struct store_cert *, const char *suffix, struct err *e);
+
+/* All of them, once the certificate is staged. */
+MUST_CHECK int	store_orders_drop(struct store_cert *, struct err *e);
 
 #endif

@@ -1,18 +1,19 @@
 /*
  * store_order: the order under way, as certs/<name>/order/privkey.pem and
- * order.json. The second has the digest of the first, so that only a pair
- * that belongs together counts.
+ * order.json. The second has the digest of the first, so that only two files
+ * that belong together count.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "part.h"
 #include "seal.h"
 #include "store.h"
 
 #define DIR_NAME	"order"
-#define KEY_NAME	"privkey.pem"
-#define JSON_NAME	"order.json"
+#define JSON_NAME	"order.json"	/* in messages, of either part */
 #define PEM_MAX		(64 * 1024)
 
 #define F(type, field)	{ type, offsetof(struct store_order, field), NULL }
@@ -20,6 +21,23 @@
 const struct pack store_order_pack = PACK(store_order,
 	F(PACK_STR, url), F(PACK_STR, ca), F(PACK_STRS, names), F(PACK_STR, key_type),
 	F(PACK_I64, created), F(PACK_BLOB, key_pem), F(PACK_BLOB, csr));
+
+/* --- names --- */
+
+struct names {
+	char	key[PART_NAME_MAX];
+	char	json[PART_NAME_MAX];
+};
+
+static struct names
+names_of(const char *suffix)
+{
+	struct names n;
+
+	part_name(PART_KEY, suffix, n.key);
+	(void)snprintf(n.json, sizeof(n.json), "order%s.json", suffix);
+	return n;
+}
 
 /* --- saving --- */
 
@@ -56,8 +74,10 @@ write_json(const struct store_order *ord, struct buf *file, struct err *e)
 }
 
 int
-store_order_save(struct store_cert *c, const struct store_order *ord, struct err *e)
+store_order_save(struct store_cert *c, const char *suffix, const struct store_order *ord,
+    struct err *e)
 {
+	const struct names names = names_of(suffix);
 	static const struct fs_mode dir_mode = { 0700, (uid_t)-1, (gid_t)-1 };
 	static const struct fs_mode mode = { 0600, (uid_t)-1, (gid_t)-1 };
 	int dir = -1, rc = -1;
@@ -66,8 +86,8 @@ store_order_save(struct store_cert *c, const struct store_order *ord, struct err
 	buf_init(&file, STORE_FILE_MAX);
 	if (fs_make_dir(store_cert_fd(c), DIR_NAME, dir_mode, &dir, e) == 0 &&
 	    write_json(ord, &file, e) == 0 &&
-	    fs_replace(dir, KEY_NAME, mode, blob_span(&ord->key_pem), e) == 0 &&
-	    store_write(dir, JSON_NAME, &file, e) == 0)
+	    fs_replace(dir, names.key, mode, blob_span(&ord->key_pem), e) == 0 &&
+	    store_write(dir, names.json, &file, e) == 0)
 		rc = 0;
 	if (rc == -1)
 		(void)err_in(e, DIR_NAME);
@@ -107,7 +127,7 @@ check_key(const struct json *root, struct span pem, struct err *e)
 		if (sha256(pem, digest) == -1)
 			(void)err_set(e, OUT_RETRY, "no SHA-256");
 		else if (!span_eq(blob_span(&want), span_of(digest, sizeof(digest))))
-			(void)err_set(e, OUT_HOLD, KEY_NAME ": not the key of " JSON_NAME);
+			(void)err_set(e, OUT_HOLD, "not the key of " JSON_NAME);
 		else
 			rc = 0;
 	}
@@ -137,9 +157,19 @@ read_json(struct span file, struct store_order *ord, struct err *e)
 	return rc;
 }
 
-int
-store_order_load(struct store_cert *c, struct store_order *ord, struct err *e)
+static int
+read_file(struct store_cert *c, const char *name, size_t max, struct buf *out, struct err *e)
 {
+	char path[sizeof(DIR_NAME) + PART_NAME_MAX];
+
+	(void)snprintf(path, sizeof(path), DIR_NAME "/%s", name);
+	return fs_read(store_cert_fd(c), path, max, out, e);
+}
+
+int
+store_order_load(struct store_cert *c, const char *suffix, struct store_order *ord, struct err *e)
+{
+	const struct names names = names_of(suffix);
 	struct buf pem, file;
 	bool were_read = false;
 	int rc = -1;
@@ -147,8 +177,8 @@ store_order_load(struct store_cert *c, struct store_order *ord, struct err *e)
 	*ord = (struct store_order){ 0 };
 	buf_init(&pem, PEM_MAX);
 	buf_init(&file, STORE_FILE_MAX);
-	if (fs_read(store_cert_fd(c), DIR_NAME "/" JSON_NAME, STORE_FILE_MAX, &file, e) == -1 ||
-	    fs_read(store_cert_fd(c), DIR_NAME "/" KEY_NAME, PEM_MAX, &pem, e) == -1)
+	if (read_file(c, names.json, STORE_FILE_MAX, &file, e) == -1 ||
+	    read_file(c, names.key, PEM_MAX, &pem, e) == -1)
 		goto out;
 	were_read = true;
 	if (blob_set(&ord->key_pem, buf_span(&pem)) == -1)
@@ -168,8 +198,25 @@ out:
 	return rc;
 }
 
+/* --- dropping --- */
+
+/* What names the key goes first: a key alone is no order. */
 int
-store_order_drop(struct store_cert *c, struct err *e)
+store_order_drop(struct store_cert *c, const char *suffix, struct err *e)
+{
+	const struct names names = names_of(suffix);
+	int dir = -1, rc = -1;
+
+	if (fs_open_dir(store_cert_fd(c), DIR_NAME, &dir, e) == -1)
+		return e->sys == ENOENT ? 0 : -1;
+	if (fs_remove(dir, names.json, e) == 0 && fs_remove(dir, names.key, e) == 0)
+		rc = fs_sync(dir, DIR_NAME, e);
+	fs_close(&dir);
+	return rc;
+}
+
+int
+store_orders_drop(struct store_cert *c, struct err *e)
 {
 	if (fs_remove(store_cert_fd(c), DIR_NAME, e) == -1)
 		return -1;

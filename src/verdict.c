@@ -7,6 +7,7 @@
 const struct pack verify_seen_pack = PACK(verify_seen,
 	{ PACK_STR, offsetof(struct verify_seen, listener), NULL },
 	{ PACK_STR, offsetof(struct verify_seen, name), NULL },
+	{ PACK_STR, offsetof(struct verify_seen, family), NULL },
 	{ PACK_I64, offsetof(struct verify_seen, verdict), NULL },
 	{ PACK_I64, offsetof(struct verify_seen, handshakes), NULL },
 	{ PACK_I64, offsetof(struct verify_seen, wanted), NULL },
@@ -14,11 +15,15 @@ const struct pack verify_seen_pack = PACK(verify_seen,
 	{ PACK_STRUCT, offsetof(struct verify_seen, leaf), &cert_facts_pack },
 	{ PACK_STR, offsetof(struct verify_seen, note), NULL });
 
+const struct pack verify_leaf_pack = PACK(verify_leaf,
+	{ PACK_STR, offsetof(struct verify_leaf, family), NULL },
+	{ PACK_BLOB, offsetof(struct verify_leaf, want), NULL },
+	{ PACK_BLOB, offsetof(struct verify_leaf, old), NULL });
+
 const struct pack verify_in_pack = PACK(verify_in,
 	{ PACK_STRS, offsetof(struct verify_in, listeners), NULL },
 	{ PACK_STRS, offsetof(struct verify_in, names), NULL },
-	{ PACK_BLOB, offsetof(struct verify_in, want), NULL },
-	{ PACK_BLOB, offsetof(struct verify_in, old), NULL },
+	{ PACK_LIST, offsetof(struct verify_in, leaves), &verify_leaf_pack },
 	{ PACK_I64, offsetof(struct verify_in, workers), NULL },
 	{ PACK_I64, offsetof(struct verify_in, settle), NULL },
 	{ PACK_BOOL, offsetof(struct verify_in, look), NULL });
@@ -34,6 +39,7 @@ static const struct {
 	const char	*says;
 } verdicts[] = {
 	[VERIFY_NEW] = { "new", "serves the new certificate" },
+	[VERIFY_ABSENT] = { "absent", "has no certificate for such clients" },
 	[VERIFY_SILENT] = { "silent", "serves the new certificate, but does not answer" },
 	[VERIFY_CHAIN] = { "chain", "serves the new certificate without all of its chain" },
 	[VERIFY_UNREACHABLE] = { "unreachable", "cannot be reached" },
@@ -61,7 +67,8 @@ verify_judge(const struct verify_out *out, struct err *e)
 	if (i == out->seen.n || (size_t)out->verdict >= NITEMS(verdicts))
 		return err_set(e, OUT_HOLD, "verify: no result");
 	return err_set(e, out->verdict == VERIFY_UNREACHABLE ? OUT_RETRY : OUT_HOLD,
-	    "%s for %s: %s (%jd of %jd handshakes%s%s%s%s)", s[i].listener, s[i].name,
+	    "%s for %s%s%s: %s (%jd of %jd handshakes%s%s%s%s)", s[i].listener, s[i].name,
+	    s[i].family != NULL ? ", " : "", s[i].family != NULL ? s[i].family : "",
 	    verdicts[out->verdict].says, (intmax_t)s[i].wanted, (intmax_t)s[i].handshakes,
 	    s[i].leaf.serial != NULL ? ", serial " : "",
 	    s[i].leaf.serial != NULL ? s[i].leaf.serial : "",

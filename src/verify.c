@@ -35,6 +35,7 @@ struct target {
 	struct wire_listener	 l;
 	struct wire_addr	 addrs[ADDRS_MAX];
 	size_t			 naddrs;
+	char			 host[HOST_MAX + 1];	/* that is asked for there */
 	bool			 down;		/* not reached in this round: no further attempts */
 	char			 why[NOTE_MAX];
 };
@@ -170,9 +171,21 @@ connect_target(const struct target *t, struct visit *v)
 	return false;
 }
 
-/* RFC 6066 section 3: such a name is not sent. */
+/* What a client understands that has only this kind of keys. */
+static bool
+offer_only(SSL *ssl, const char *family)
+{
+	bool rsa = strcmp(family, "rsa") == 0;
+
+	return SSL_set1_sigalgs_list(ssl, rsa ? "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
+	    "RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1" :
+	    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA1") == 1 &&
+	    SSL_set_cipher_list(ssl, rsa ? "aRSA" : "aECDSA") == 1;
+}
+
+/* An address is not sent as a name: RFC 6066 section 3. */
 static void
-open_visit(struct visit *v, SSL_CTX *ctx, const struct target *t, const char *host)
+open_visit(struct visit *v, SSL_CTX *ctx, const struct target *t, const char *family)
 {
 	memset(v, 0, sizeof(*v));
 	v->wire.fd = -1;
@@ -182,7 +195,8 @@ open_visit(struct visit *v, SSL_CTX *ctx, const struct target *t, const char *ho
 	ERR_clear_error();
 	if ((v->ssl = SSL_new(ctx)) == NULL || SSL_set_app_data(v->ssl, v) != 1 ||
 	    SSL_set_fd(v->ssl, v->wire.fd) != 1 ||
-	    (!text_is_address(host) && SSL_set_tlsext_host_name(v->ssl, host) != 1)) {
+	    (family != NULL && !offer_only(v->ssl, family)) ||
+	    (!text_is_address(t->host) && SSL_set_tlsext_host_name(v->ssl, t->host) != 1)) {
 		note_failure(v, "TLS");
 		return;
 	}
@@ -270,10 +284,10 @@ listen_for(struct visit *v, const struct probe *p, struct buf *came)
 }
 
 static bool
-is_alive(struct visit *v, const struct target *t, const char *host)
+is_alive(struct visit *v, const struct target *t)
 {
 	char local[INET6_ADDRSTRLEN + 10];
-	struct probe p = { .proto = t->l.proto, .host = host, .port = t->l.port,
+	struct probe p = { .proto = t->l.proto, .host = t->host, .port = t->l.port,
 		.local = local_text(v, local) };
 	struct buf request, came;
 	bool alive = false;
@@ -294,6 +308,7 @@ is_alive(struct visit *v, const struct target *t, const char *host)
 /* What the handshakes of a round have shown. */
 struct tally {
 	int64_t	tried, failed;
+	int64_t	refused;	/* of the failed: the server has nothing for such a client */
 	int64_t	wanted, short_chain, old, other;
 };
 
@@ -308,6 +323,20 @@ is_seen(const struct visit *v, size_t i, struct span digest)
 {
 	return digest.n == SHA256_LEN && i < v->n &&
 	    span_eq(span_of(v->chain[i], SHA256_LEN), digest);
+}
+
+/* Turned away, or given another leaf of the version, which such a client cannot use. */
+static bool
+is_refused(const struct verify_in *in, const struct verify_leaf *leaf, const struct visit *v)
+{
+	const struct verify_leaf *l = in->leaves.v;
+
+	if (leaf->family == NULL || !v->reached || v->timed_out || v->n == 0)
+		return leaf->family != NULL && v->reached && !v->timed_out;
+	for (size_t i = 0; i < in->leaves.n; i++)
+		if (&l[i] != leaf && is_seen(v, 0, digest_at(&l[i].want, 0)))
+			return true;
+	return false;
 }
 
 /* More than was installed may be sent: OpenSSL adds issuers that it knows. */
@@ -343,10 +372,10 @@ keep_leaf(struct verify_seen *s, const struct visit *v, bool wanted, struct err 
 }
 
 static int
-count(const struct verify_in *in, const struct visit *v, struct verify_seen *s, struct tally *t,
+count(const struct verify_leaf *leaf, const struct visit *v, struct verify_seen *s, struct tally *t,
     struct err *e)
 {
-	bool wanted = is_seen(v, 0, digest_at(&in->want, 0));
+	bool wanted = is_seen(v, 0, digest_at(&leaf->want, 0));
 
 	t->tried++;
 	if (v->n == 0 || !(v->complete || v->asks_client)) {
@@ -355,8 +384,8 @@ count(const struct verify_in *in, const struct visit *v, struct verify_seen *s, 
 	}
 	if (wanted) {
 		t->wanted++;
-		t->short_chain += !is_whole(v, &in->want);
-	} else if (is_seen(v, 0, digest_at(&in->old, 0))) {
+		t->short_chain += !is_whole(v, &leaf->want);
+	} else if (is_seen(v, 0, digest_at(&leaf->old, 0))) {
 		t->old++;
 	} else {
 		t->other++;
@@ -366,9 +395,11 @@ count(const struct verify_in *in, const struct visit *v, struct verify_seen *s, 
 
 /* Without a leaf known from before, another one than the wanted is taken for it. */
 static enum verify_verdict
-verdict_of(const struct verify_in *in, const struct tally *t, bool alive)
+verdict_of(const struct verify_leaf *leaf, const struct tally *t, bool alive)
 {
-	if (t->other > 0 && in->old.n > 0)
+	if (t->refused > 0 && t->refused == t->tried)
+		return VERIFY_ABSENT;
+	if (t->other > 0 && leaf->old.n > 0)
 		return VERIFY_OTHER;
 	if (t->old + t->other > 0)
 		return t->wanted == 0 ? VERIFY_OLD : VERIFY_MIXED;
@@ -382,7 +413,7 @@ verdict_of(const struct verify_in *in, const struct tally *t, bool alive)
 static int64_t
 handshakes_of(const struct verify_in *in)
 {
-	int64_t share = VERIFY_LISTENER_MAX / (int64_t)in->names.n;
+	int64_t share = VERIFY_LISTENER_MAX / (int64_t)(in->names.n * in->leaves.n);
 	int64_t n = in->workers < 1 ? VERIFY_PER_WORKER :
 	    in->workers < VERIFY_LISTENER_MAX ? in->workers * VERIFY_PER_WORKER : share;
 
@@ -411,21 +442,20 @@ set_note(struct verify_seen *s, const char *why)
 static void
 forget(struct verify_seen *s)
 {
-	char *listener = s->listener, *name = s->name;
+	struct verify_seen row = { .listener = s->listener, .name = s->name, .family = s->family };
 
-	s->listener = s->name = NULL;
+	s->listener = s->name = s->family = NULL;
 	pack_clear(&verify_seen_pack, s);
-	s->listener = listener;
-	s->name = name;
+	*s = row;
 }
 
 /* The last connection says something too, if all was well until then. */
 static bool
-ask_last(struct visit *v, const struct target *t, const struct tally *sum, const char *host)
+ask_last(struct visit *v, const struct target *t, const struct tally *sum)
 {
 	if (sum->wanted != sum->tried || !probe_speaks(t->l.proto))
 		return true;
-	if (v->complete && is_alive(v, t, host))
+	if (v->complete && is_alive(v, t))
 		return true;
 	if (!v->asks_client)
 		return false;
@@ -434,28 +464,28 @@ ask_last(struct visit *v, const struct target *t, const struct tally *sum, const
 	return true;
 }
 
+/* One handshake after the other, the last of which is asked for a sign of life. */
 static int
-look_at(const struct verify_in *in, SSL_CTX *ctx, struct target *t, struct verify_seen *s,
-    struct err *e)
+look_at(const struct verify_in *in, const struct verify_leaf *leaf, SSL_CTX *ctx,
+    struct target *t, struct verify_seen *s, struct err *e)
 {
 	struct tally sum = { .failed = t->down };
 	struct visit v;
-	char host[HOST_MAX + 1], why[NOTE_MAX];
+	char why[NOTE_MAX];
 	int64_t left = t->down ? 0 : handshakes_of(in);
 	bool alive = true;
 	int rc = 0;
 
-	forget(s);
-	set_host(s->name, host);
 	memcpy(why, t->why, sizeof(why));
 	while (left-- > 0 && rc == 0) {
-		open_visit(&v, ctx, t, host);
-		rc = count(in, &v, s, &sum, e);
+		open_visit(&v, ctx, t, leaf->family);
+		rc = count(leaf, &v, s, &sum, e);
+		sum.refused += sum.failed > 0 && is_refused(in, leaf, &v);
 		if (left == 0 && !in->look)
-			alive = ask_last(&v, t, &sum, host);
+			alive = ask_last(&v, t, &sum);
 		if (v.why[0] != '\0')
 			memcpy(why, v.why, sizeof(why));
-		if (v.n == 0)	/* another attempt would end like this one */
+		if (v.n == 0 || sum.refused > 0)	/* another attempt would end like this one */
 			left = 0;
 		/* Whoever does not answer for one name will not do so for the others. */
 		t->down = !v.reached || v.timed_out;
@@ -466,28 +496,79 @@ look_at(const struct verify_in *in, SSL_CTX *ctx, struct target *t, struct verif
 		memcpy(t->why, why, sizeof(why));
 	s->handshakes = sum.tried;
 	s->wanted = sum.wanted;
-	s->verdict = verdict_of(in, &sum, alive);
-	if (rc == 0 && set_note(s, why) == -1)
-		rc = err_nomem(e);
-	return rc;
+	s->verdict = verdict_of(leaf, &sum, alive);
+	return rc == 0 && set_note(s, why) == -1 ? err_nomem(e) : rc;
 }
 
 /* --- rounds --- */
 
 static int
+make_row(struct verify_out *out, const char *listener, const char *name, const char *family,
+    struct err *e)
+{
+	struct verify_seen *s = list_add(&out->seen, sizeof(*s));
+
+	if (s == NULL || (s->listener = strdup(listener)) == NULL ||
+	    (s->name = strdup(name)) == NULL ||
+	    (family != NULL && (s->family = strdup(family)) == NULL))
+		return err_nomem(e);
+	return 0;
+}
+
+static int
 make_rows(const struct verify_in *in, struct verify_out *out, struct err *e)
 {
-	struct verify_seen *s;
-	size_t i, j;
+	const struct verify_leaf *l = in->leaves.v;
+	size_t i, j, k;
 
-	for (i = 0; i < in->listeners.n; i++) {
-		for (j = 0; j < in->names.n; j++) {
-			if ((s = list_add(&out->seen, sizeof(*s))) == NULL ||
-			    (s->listener = strdup(in->listeners.v[i])) == NULL ||
-			    (s->name = strdup(in->names.v[j])) == NULL)
-				return err_nomem(e);
-		}
+	for (i = 0; i < in->listeners.n; i++)
+		for (j = 0; j < in->names.n; j++)
+			for (k = 0; k < in->leaves.n; k++)
+				if (make_row(out, in->listeners.v[i], in->names.v[j], l[k].family,
+				    e) == -1)
+					return -1;
+	return 0;
+}
+
+/* All leaves for one name, in rows that follow each other. */
+static int
+look_at_name(const struct verify_in *in, SSL_CTX *ctx, struct target *t, struct verify_seen *rows,
+    struct err *e)
+{
+	const struct verify_leaf *l = in->leaves.v;
+	size_t k, absent = 0;
+
+	set_host(rows->name, t->host);
+	for (k = 0; k < in->leaves.n; k++) {
+		forget(&rows[k]);
+		if (look_at(in, &l[k], ctx, t, &rows[k], e) == -1)
+			return -1;
+		absent += rows[k].verdict == VERIFY_ABSENT;
 	}
+	/* Nothing for anybody is no matter of kinds of keys. */
+	for (k = 0; k < absent && absent == in->leaves.n; k++)
+		rows[k].verdict = VERIFY_UNREACHABLE;
+	return 0;
+}
+
+static int
+look_at_listener(const struct verify_in *in, SSL_CTX *ctx, const char *listener,
+    struct verify_seen *rows, struct err *e)
+{
+	struct target t;
+	struct err why;
+	size_t j;
+
+	memset(&t, 0, sizeof(t));
+	if (wire_listener_parse(listener, &t.l, e) == -1)
+		return -1;
+	if (wire_resolve(&t.l, t.addrs, ADDRS_MAX, &t.naddrs, &why) == -1) {
+		t.down = true;
+		text_clean(t.why, sizeof(t.why), span_str(why.text));
+	}
+	for (j = 0; j < in->names.n; j++, rows += in->leaves.n)
+		if (look_at_name(in, ctx, &t, rows, e) == -1)
+			return -1;
 	return 0;
 }
 
@@ -495,27 +576,16 @@ static int
 look_round(const struct verify_in *in, SSL_CTX *ctx, struct verify_out *out, struct err *e)
 {
 	struct verify_seen *s = out->seen.v;
-	struct target t;
-	struct err why;
-	size_t i, j;
+	size_t each = in->names.n * in->leaves.n, i;
 
 	out->rounds++;
 	out->verdict = VERIFY_NEW;
-	for (i = 0; i < in->listeners.n; i++) {
-		memset(&t, 0, sizeof(t));
-		if (wire_listener_parse(in->listeners.v[i], &t.l, e) == -1)
+	for (i = 0; i < in->listeners.n; i++)
+		if (look_at_listener(in, ctx, in->listeners.v[i], s + i * each, e) == -1)
 			return -1;
-		if (wire_resolve(&t.l, t.addrs, ADDRS_MAX, &t.naddrs, &why) == -1) {
-			t.down = true;
-			text_clean(t.why, sizeof(t.why), span_str(why.text));
-		}
-		for (j = 0; j < in->names.n; j++, s++) {
-			if (look_at(in, ctx, &t, s, e) == -1)
-				return -1;
-			if (s->verdict > out->verdict)
-				out->verdict = s->verdict;
-		}
-	}
+	for (i = 0; i < out->seen.n; i++)
+		if (s[i].verdict > out->verdict && s[i].verdict != VERIFY_ABSENT)
+			out->verdict = s[i].verdict;
 	return 0;
 }
 
@@ -554,8 +624,8 @@ verify_run(const struct verify_in *in, struct verify_out *out, struct err *e)
 	int rc = -1;
 
 	memset(out, 0, sizeof(*out));
-	if (in->listeners.n == 0 || in->names.n == 0)
-		return err_set(e, OUT_HOLD, "verify: want a listener and a name");
+	if (in->listeners.n == 0 || in->names.n == 0 || in->leaves.n == 0)
+		return err_set(e, OUT_HOLD, "verify: want a listener, a name and a leaf");
 	if (make_rows(in, out, e) == 0 && (ctx = make_ctx(e)) != NULL)
 		rc = look_until(in, ctx, out, e);
 	SSL_CTX_free(ctx);

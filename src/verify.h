@@ -7,6 +7,11 @@
  * for what a certificate says: its digest is compared with what was
  * installed. The certificate is read even where the handshake cannot be
  * completed (FAULTS K13). Whether to go back is for the job to decide.
+ *
+ * Of a pair, each leaf is asked for by itself, with the signature algorithms
+ * of its key alone. A server that was given only one of them (a profile of
+ * Kamailio 5 holds no more) turns the other's clients away, as it did
+ * before: that is told, and is no fault of what was installed.
  */
 #ifndef KAMCERT_VERIFY_H
 #define KAMCERT_VERIFY_H
@@ -22,11 +27,19 @@
 /* With many names or workers, a listener gets no more than this in a round, but each name two. */
 #define VERIFY_LISTENER_MAX	512
 
+/* What a version has for one of its keys. */
+struct verify_leaf {
+	char		*family;	/* "ecdsa", "rsa": offered alone; NULL: the only one */
+	struct blob	 want;		/* SHA-256 of the leaf, then of all behind it as installed */
+	struct blob	 old;		/* SHA-256 of the leaf before; empty: whatever is not wanted */
+};
+
+extern const struct pack verify_leaf_pack;
+
 struct verify_in {
 	struct strs	 listeners;	/* as wire_listener_parse() */
 	struct strs	 names;		/* canonical, at least one; a label takes a wildcard's place */
-	struct blob	 want;		/* SHA-256 of the leaf, then of all behind it as installed */
-	struct blob	 old;		/* SHA-256 of the leaf before; empty: whatever is not wanted */
+	struct list	 leaves;	/* struct verify_leaf, at least one */
 	int64_t		 workers;	/* TCP workers of the server; below 1: not known, one */
 	int64_t		 settle;	/* seconds in which all must agree */
 	bool		 look;		/* one handshake per listener and name, nothing said, no repetition */
@@ -37,6 +50,7 @@ extern const struct pack verify_in_pack;
 /* A larger one is worse. */
 enum verify_verdict {
 	VERIFY_NEW,		/* only the wanted chain, in all handshakes, and somebody answers */
+	VERIFY_ABSENT,		/* of a pair: this listener has none for such a client, only the other one */
 	VERIFY_SILENT,		/* the wanted chain, but nobody answers behind it */
 	VERIFY_CHAIN,		/* the wanted leaf, but not all of the chain behind it */
 	VERIFY_UNREACHABLE,	/* no connection, or handshakes that fail */
@@ -49,6 +63,7 @@ enum verify_verdict {
 struct verify_seen {
 	char		*listener;
 	char		*name;
+	char		*family;	/* of verify_leaf */
 	int64_t		 verdict;
 	int64_t		 handshakes;	/* tried */
 	int64_t		 wanted;	/* of these, with the wanted leaf */
@@ -60,10 +75,10 @@ struct verify_seen {
 extern const struct pack verify_seen_pack;
 
 struct verify_out {
-	int64_t		 verdict;	/* the worst */
+	int64_t		 verdict;	/* the worst; VERIFY_ABSENT is none */
 	int64_t		 rounds;
 	int64_t		 ms;		/* it took */
-	struct list	 seen;		/* struct verify_seen: listeners in order, names in order for each */
+	struct list	 seen;		/* struct verify_seen: by listener, name, leaf, in their order */
 };
 
 extern const struct pack verify_out_pack;

@@ -164,13 +164,13 @@ refuse_it(void *arg UNUSED, const struct key *key UNUSED, struct span fullchain 
 
 START_TEST(what_is_not_fit_leaves_nothing)
 {
-	struct install_new in = { .chain = one.chain, .key = one.key, .ca = "ca", .now = NOW,
+	struct install_new in = { .parts = { { one.chain, one.key, NULL } }, .nparts = 1, .ca = "ca", .now = NOW,
 		.rights = &rights, .check = _i == 0 ? refuse_it : check_again };
 	int64_t version = 7;
 
 	/* The key of another certificate: seen in what was read back. */
 	if (_i == 1)
-		in.key = two.key;
+		in.parts[0].key = two.key;
 	ck_assert_int_eq(install_stage(cert, &in, &version, &e), -1);
 	ck_assert_int_eq(e.class, OUT_REFUSE);
 	ck_assert_int_eq(version, 0);
@@ -214,7 +214,8 @@ START_TEST(a_key_that_the_server_cannot_read_is_refused_before_the_swap)
 	    readers[_i].what, e.text);
 	if (readers[_i].taken) {
 		deploy(version);
-		MUST(install_readable(cert, &rights, &e));
+		look();
+		MUST(install_readable(cert, &state.active, &rights, &e));
 		return;
 	}
 	ck_assert_int_eq(e.class, OUT_HOLD);
@@ -234,9 +235,10 @@ START_TEST(a_changed_right_is_seen_later)
 	ck_assert_ptr_nonnull(r = list_add(&rights.readers, sizeof(*r)));
 	*r = (struct install_reader){ strdup("kamailio"), 500, SOMEBODY };
 	deploy(stage(&one));
-	MUST(install_readable(cert, &rights, &e));
+	look();
+	MUST(install_readable(cert, &state.active, &rights, &e));
 	ck_assert_int_eq(fchmodat(at, DIR "versions/1/privkey.pem", 0600, 0), 0);
-	ck_assert_int_eq(install_readable(cert, &rights, &e), -1);
+	ck_assert_int_eq(install_readable(cert, &state.active, &rights, &e), -1);
 	ck_assert_int_eq(e.class, OUT_HOLD);
 }
 END_TEST
@@ -291,17 +293,17 @@ START_TEST(room_is_taken_and_given_back)
 {
 	static const char reserve[] = DIR "versions/.kamcert-0000000000000000";
 
-	MUST(install_reserve(cert, NULL, &e));
+	MUST(install_reserve(cert, 1, NULL, &e));
 	ck_assert(S_ISDIR(tree_stat(reserve).st_mode));
 	ck_assert_int_ge(tree_stat(DIR "versions/.kamcert-0000000000000000/0").st_blocks * 512,
 	    128 * 1024);
-	MUST(install_reserve(cert, NULL, &e));
+	MUST(install_reserve(cert, 1, NULL, &e));
 	install_unreserve(cert);
 	ck_assert(!has_leftovers());
-	MUST(install_reserve(cert, NULL, &e));
+	MUST(install_reserve(cert, 1, NULL, &e));
 	ck_assert_int_eq(stage(&one), 1);
 	ck_assert(!has_leftovers());
-	MUST(install_reserve(cert, NULL, &e));
+	MUST(install_reserve(cert, 1, NULL, &e));
 	close_all();
 	open_all();
 	ck_assert(!has_leftovers());
@@ -311,7 +313,7 @@ END_TEST
 START_TEST(without_room_no_order_is_placed)
 {
 	refuse_call(SYS_fallocate, ENOSPC);
-	ck_assert_int_eq(install_reserve(cert, NULL, &e), -1);
+	ck_assert_int_eq(install_reserve(cert, 1, NULL, &e), -1);
 	ck_assert_int_eq(e.class, OUT_RETRY);
 	ck_assert_int_eq(e.sys, ENOSPC);
 	ck_assert(!has_leftovers());
@@ -540,14 +542,15 @@ START_TEST(an_order_that_was_staged_is_dropped)
 	    "https://ca.example/order/2");
 	order.ca = order.key_type = order.url;
 	(void)stage(&one);
-	MUST(store_order_save(cert, &order, &e));
+	MUST(store_order_save(cert, "", &order, &e));
 	if (_i == 0) {
-		ck_assert_int_eq(install_order(cert, &order, &e), -1);
+		ck_assert_int_eq(install_order(cert, "", &order, &e), -1);
 		ck_assert_int_eq(e.sys, ENOENT);
-		ck_assert_int_eq(tree_stat(DIR "order").st_mode, 0);
+		ck_assert_int_eq(tree_stat(DIR "order/order.json").st_mode, 0);
+		ck_assert_int_eq(tree_stat(DIR "order/privkey.pem").st_mode, 0);
 		return;
 	}
-	MUST(install_order(cert, &order, &e));
+	MUST(install_order(cert, "", &order, &e));
 	ck_assert_str_eq(order.url, "https://ca.example/order/2");
 	pack_clear(&store_order_pack, &order);
 }

@@ -209,6 +209,7 @@ START_TEST(the_first_ca_that_nothing_holds_back_is_chosen)
 	struct ca_conf cas[3] = { { .name = names[0] }, { .name = names[1] }, { .name = names[2] } };
 	struct cert_conf conf = { .name = names[0], .names = { names, 1 }, .key = { &key, 1 },
 		.ca = { names, 3 }, .renew_before = CONFIG_DEFAULT_RENEW };
+	struct manifest_leaf leaf = { .key_type = key };
 	struct keeper k = { .setup.config.cas = { cas, 3 } };
 	struct job j = { .keeper = &k, .conf = &conf };
 	struct due_facts f;
@@ -222,7 +223,7 @@ START_TEST(the_first_ca_that_nothing_holds_back_is_chosen)
 	}
 	j.state = (struct install_state){ .health = INSTALL_GOOD, .version = 1, .active = {
 		.names = { names, 1 }, .key_type = key, .not_before = NOW + row->left - 90 * DAY,
-		.not_after = NOW + row->left } };
+		.not_after = NOW + row->left, .leaves = { &leaf, 1 } } };
 	ck_assert_int_eq(cas_begin(&k, &e), 0);
 	ck_assert_msg(cas_choose(&j, &f, &e) == 0, "%s", e.text);
 	d = due_of(&f);

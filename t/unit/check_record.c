@@ -18,7 +18,7 @@ static struct store *store;
 static struct store_cert *cert;
 static struct record rec;
 static struct strs names;
-static const struct budget_order order = { CA, &names, 0 };
+static const struct budget_order order = { CA, &names, 0, false };
 
 static const struct record_time t0 = { W0, B0, 7 };
 
@@ -80,7 +80,7 @@ end(const struct record_time *now, const char *step, int64_t version, const stru
 static int64_t
 left(const struct record_time *now, const struct strs *set, int64_t lifetime, const char **why)
 {
-	const struct budget_order about = { CA, set, lifetime };
+	const struct budget_order about = { CA, set, lifetime, false };
 
 	return budget_until(&rec.budget, &about, now, why);
 }
@@ -154,6 +154,20 @@ END_TEST
 /* --- file --- */
 
 static void
+fill_window(const char *id, int64_t from)
+{
+	struct record_window *w = record_window_of(&rec, id, &e);
+
+	ck_assert_ptr_nonnull(w);
+	w->start = W0 + from;
+	w->end = W0 + from + 1;
+	w->point = W0 + from + 2;
+	w->check = W0 + from + 3;
+	free(w->url);
+	ck_assert_ptr_nonnull(w->url = strdup("https://ca.example/why"));
+}
+
+static void
 fill(void)
 {
 	struct err bad = ERR_NONE, fine = ERR_NONE;
@@ -161,7 +175,7 @@ fill(void)
 
 	(void)err_set(&bad, OUT_RETRY, "order: \"quoted\" \xc3\xa4");
 	bad.retry_at = W0 + 99;
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0, &e));
 	record_attempt(&rec, &t0);
 	MUST(end(&t0, "verify", 3, &fine, 1));
 	MUST(end(&t0, "order", 0, &bad, 77));
@@ -171,12 +185,8 @@ fill(void)
 	MUST(record_end(&rec, &t0, &of_ca));
 	rec.next = W0 + 1;
 	rec.reload_tries = 2;
-	rec.ari_id = strdup("id.serial");
-	rec.ari_start = W0 + 2;
-	rec.ari_end = W0 + 3;
-	rec.ari_point = W0 + 4;
-	rec.ari_check = W0 + 5;
-	rec.ari_url = strdup("https://ca.example/why");
+	fill_window("id.serial", 2);
+	fill_window("id.other", 20);
 	ck_assert_int_eq(blob_set(&rec.facts, span_str("{\"served\":[1,2]}")), 0);
 }
 
@@ -185,6 +195,7 @@ START_TEST(a_record_comes_back_as_it_went)
 	const struct record_result *h;
 	const struct budget_issue *issue;
 	const struct budget_validation *v;
+	const struct record_window *w;
 
 	fill();
 	MUST(record_save(cert, &rec, &e));
@@ -223,11 +234,53 @@ START_TEST(a_record_comes_back_as_it_went)
 	ck_assert_uint_eq(rec.budget.validations.n, 1);
 	v = rec.budget.validations.v;
 	ck_assert_str_eq(v->name, "a.example.com");
-	ck_assert_str_eq(rec.ari_id, "id.serial");
-	ck_assert(rec.ari_start == W0 + 2 && rec.ari_end == W0 + 3);
-	ck_assert(rec.ari_point == W0 + 4 && rec.ari_check == W0 + 5);
-	ck_assert_str_eq(rec.ari_url, "https://ca.example/why");
+	ck_assert_uint_eq(rec.windows.n, 2);
+	ck_assert_ptr_nonnull(w = record_window(&rec, "id.serial"));
+	ck_assert(w->start == W0 + 2 && w->end == W0 + 3);
+	ck_assert(w->point == W0 + 4 && w->check == W0 + 5);
+	ck_assert_str_eq(w->url, "https://ca.example/why");
+	ck_assert_ptr_nonnull(w = record_window(&rec, "id.other"));
+	ck_assert(w->start == W0 + 20);
 	ck_assert(span_is(blob_span(&rec.facts), "{\"served\":[1,2]}"));
+}
+END_TEST
+
+START_TEST(the_oldest_window_makes_room)
+{
+	char id[8];
+
+	for (int i = 0; i <= RECORD_WINDOWS; i++) {
+		snprintf(id, sizeof id, "%d", i);
+		fill_window(id, i);
+	}
+	fill_window("1", 100);
+	ck_assert_uint_eq(rec.windows.n, RECORD_WINDOWS);
+	ck_assert_ptr_null(record_window(&rec, "0"));
+	ck_assert_ptr_null(record_window(&rec, NULL));
+	ck_assert_int_eq(record_window(&rec, "1")->start, W0 + 100);
+	ck_assert_int_eq(record_window(&rec, "8")->start, W0 + 8);
+}
+END_TEST
+
+/* Two a day, each with two orders. */
+START_TEST(a_pair_is_one_issuance)
+{
+	struct budget_order first = { .ca = CA, .names = &names }, second = first;
+
+	second.second = true;
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(left(&t0, &names, 0, NULL), 0);
+		MUST(budget_spend(&rec.budget, &first, &t0, &e));
+		ck_assert_int_eq(budget_until(&rec.budget, &second, &t0, NULL), 0);
+		MUST(budget_spend(&rec.budget, &second, &t0, &e));
+	}
+	ck_assert_int_eq(left(&t0, &names, 0, NULL), W0 + DAY);
+	MUST(record_save(cert, &rec, &e));
+	load(&t0);
+	ck_assert_uint_eq(rec.budget.issues.n, 4);
+	ck_assert_int_eq(left(&t0, &names, 0, NULL), W0 + DAY);
+	budget_refused(&rec.budget, &second);
+	ck_assert_int_eq(budget_until(&rec.budget, &second, &t0, NULL), W0 + 34 * HOUR);
 }
 END_TEST
 
@@ -240,7 +293,7 @@ START_TEST(no_record_is_an_empty_one)
 	ck_assert_int_eq(left(&t0, &names, 0, NULL), 0);
 	MUST(record_save(cert, &rec, &e));
 	load(&t0);
-	ck_assert_ptr_null(rec.ari_id);
+	ck_assert_uint_eq(rec.windows.n, 0);
 	ck_assert_uint_eq(rec.facts.n, 0);
 }
 END_TEST
@@ -258,7 +311,7 @@ START_TEST(only_the_newest_are_kept)
 		(void)snprintf(serial, sizeof(serial), "%04x", i);
 		MUST(record_serial(&rec, serial, &e));
 		MUST(record_serial(&rec, serial, &e));
-		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &now, &e));
+		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &now, &e));
 		MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &now, &e));
 	}
 	ck_assert_uint_eq(rec.history.n, RECORD_HISTORY);
@@ -288,7 +341,7 @@ START_TEST(the_largest_record_fits_its_file)
 	(void)err_set(&bad, OUT_HOLD, "%s", text);
 	for (int i = 0; i < 1000; i++) {
 		MUST(end(&t0, "verify", i, &bad, 0));
-		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0, &e));
 		MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &t0, &e));
 	}
 	ck_assert_int_eq(blob_set(&rec.facts, span_of(facts, RECORD_FACTS_MAX)), 0);
@@ -397,7 +450,7 @@ START_TEST(a_damaged_record_is_put_aside_and_the_worst_assumed)
 	ck_assert_int_eq(rec.failures, 1);
 	/* One more order may be placed, not two: it counts for any names. */
 	ck_assert_int_eq(left(&now, &names, 0, NULL), 0);
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &now, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &now, &e));
 	ck_assert_int_eq(left(&now, &names, 0, NULL), now.wall + DAY);
 	/* A second one takes the place of the first. */
 	tree_file(FILE_NAME, "again");
@@ -475,10 +528,10 @@ START_TEST(two_certificates_for_the_same_names_are_a_day_s_worth)
 	ck_assert_int_eq(strs_add(&same, "a.example.com"), 0);
 	ck_assert_int_eq(strs_add(&same, "b.example.com"), 0);
 	ck_assert_int_eq(strs_add(&other, "a.example.com"), 0);
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &a, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &a, &e));
 	ck_assert_int_eq(left(&now, &names, 0, &why), 0);
 	ck_assert_str_eq(why, "");
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &same, 0 }, &b, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &same, 0, false }, &b, &e));
 	ck_assert_int_eq(left(&now, &names, 0, &why), a.wall + DAY);
 	ck_assert_str_ne(why, "");
 	ck_assert_int_eq(left(&now, &same, 0, NULL), a.wall + DAY);
@@ -496,8 +549,8 @@ START_TEST(short_lives_have_a_shorter_day)
 {
 	struct record_time now = later(150), end = later(300);
 
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &now, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &now, &e));
 	ck_assert_int_eq(left(&now, &names, 300, NULL), W0 + 300);
 	ck_assert_int_eq(left(&end, &names, 300, NULL), 0);
 	ck_assert_int_eq(left(&end, &names, 90 * DAY, NULL), W0 + DAY);
@@ -506,8 +559,8 @@ END_TEST
 
 START_TEST(an_order_that_was_not_finalized_does_not_count)
 {
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0, &e));
 	budget_unspend(&rec.budget, &order);
 	ck_assert_int_eq(left(&t0, &names, 0, NULL), 0);
 	budget_unspend(&rec.budget, &order);
@@ -522,7 +575,7 @@ START_TEST(a_refused_certificate_costs_34_hours)
 	struct record_time now = later(34 * HOUR - 1), end = later(34 * HOUR);
 	const char *why;
 
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0, &e));
 	budget_refused(&rec.budget, &order);
 	ck_assert_int_eq(left(&now, &names, 0, &why), W0 + 34 * HOUR);
 	ck_assert_ptr_nonnull(strstr(why, "34 hours"));
@@ -555,7 +608,7 @@ END_TEST
 
 START_TEST(what_one_ca_limits_another_does_not)
 {
-	const struct budget_order other = { "zerossl", &names, 0 };
+	const struct budget_order other = { "zerossl", &names, 0, false };
 
 	MUST(budget_spend(&rec.budget, &order, &t0, &e));
 	MUST(budget_spend(&rec.budget, &order, &t0, &e));
@@ -613,8 +666,8 @@ static const struct {
 
 START_TEST(no_clock_gives_the_budget_back)
 {
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
-	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0, &e));
+	MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0, &e));
 	MUST(record_save(cert, &rec, &e));
 	load(&jumps[_i].now);
 	ck_assert_msg((left(&jumps[_i].now, &names, 0, NULL) == 0) == jumps[_i].free,
@@ -634,7 +687,7 @@ START_TEST(a_hundred_forced_attempts_are_two_orders)
 		if (left(&now, &names, 0, NULL) > now.wall)
 			continue;
 		orders++;
-		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0 }, &now, &e));
+		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &now, &e));
 		MUST(record_save(cert, &rec, &e));
 	}
 	ck_assert_int_eq(orders, 2);
@@ -755,6 +808,8 @@ main(void)
 	tcase_add_loop_test(t, the_boot_clock_decides_while_it_can, 0, NITEMS(times));
 	tcase_add_test(t, now_is_what_the_clocks_say);
 	tcase_add_test(t, a_record_comes_back_as_it_went);
+	tcase_add_test(t, the_oldest_window_makes_room);
+	tcase_add_test(t, a_pair_is_one_issuance);
 	tcase_add_test(t, no_record_is_an_empty_one);
 	tcase_add_test(t, only_the_newest_are_kept);
 	tcase_add_test(t, the_largest_record_fits_its_file);

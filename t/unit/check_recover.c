@@ -77,12 +77,26 @@ work_forward(void *arg UNUSED)
 	int64_t version;
 
 	work_open();
-	OR_END(install_reserve(cert, NULL, &e));
+	OR_END(install_reserve(cert, 1, NULL, &e));
 	OR_END(try_stage(&two, NULL, &version));
 	OR_END(install_switch(cert, version, NOW, &e));
 	OR_END(install_asked(cert, NOW, &e));
 	OR_END(install_done(cert, NOW, &e));
 	OR_END(install_prune(cert, &e));
+	close_all();
+}
+
+static void
+work_pair(void *arg UNUSED)
+{
+	int64_t version;
+
+	work_open();
+	OR_END(install_reserve(cert, 2, NULL, &e));
+	OR_END(try_stage_pair(&version));
+	OR_END(install_switch(cert, version, NOW, &e));
+	OR_END(install_asked(cert, NOW, &e));
+	OR_END(install_done(cert, NOW, &e));
 	close_all();
 }
 
@@ -140,16 +154,18 @@ reset_tree(void)
 
 START_TEST(killed_at_any_call_of_an_install_a_run_ends_it)
 {
-	bool was_killed = true, had_old = _i == 1;
+	bool was_killed = true, had_old = _i > 0;
 	int seen_new = 0, seen_old = 0;
 
+	if (_i == 2)
+		buy(&other, "rsa-2048", NOW - HOUR, NOW + 60 * DAY);
 	if (had_old)
 		deploy(stage(&one));
 	close_all();
 	copy_tree("state", "kept");
 	for (int n = 1; was_killed; n++) {
 		reset_tree();
-		was_killed = kill_at(n, work_forward, NULL);
+		was_killed = kill_at(n, _i == 2 ? work_pair : work_forward, NULL);
 		ck_assert_msg(current_fits() || (!had_old && link_text()[0] == '\0'),
 		    "call %d: current leads to %s", n, link_text());
 		recover();
@@ -165,7 +181,53 @@ START_TEST(killed_at_any_call_of_an_install_a_run_ends_it)
 	}
 	/* Both sides of the commit point were met, and many calls. */
 	ck_assert_int_gt(seen_old, 30);
-	ck_assert_int_gt(seen_new, 20);
+	ck_assert_int_gt(seen_new, _i == 2 ? 10 : 20);
+	sell(&other);
+}
+END_TEST
+
+START_TEST(a_pair_is_two_sets_of_files_and_one_version)
+{
+	static const char *const files[] = { "privkey", "cert", "chain", "fullchain", "combined" };
+	const struct manifest_leaf *l;
+	struct store_order order = { .created = NOW };
+	int64_t version;
+	char path[64];
+
+	buy(&other, "rsa-2048", NOW - HOUR, NOW + 60 * DAY);
+	MUST(try_stage_pair(&version));
+	deploy(version);
+	look();
+	ck_assert_int_eq(state.health, INSTALL_GOOD);
+	ck_assert_uint_eq(state.active.files.n, 10);
+	ck_assert_uint_eq(state.active.leaves.n, 2);
+	l = manifest_leaf(&state.active, 1);
+	ck_assert_str_eq(state.active.key_type, "ecdsa-p256");
+	ck_assert_str_eq(l->key_type, "rsa-2048");
+	ck_assert_str_eq(l->serial, chain_leaf(other.chain)->serial);
+	/* the one that ends first */
+	ck_assert_int_eq(state.active.not_after, NOW + 60 * DAY);
+	ck_assert_int_eq(manifest_leaf(&state.active, 0)->not_after, NOW + 90 * DAY);
+	/* either order is known as fetched */
+	order.url = order.ca = order.key_type = l->order_url;
+	MUST(store_order_save(cert, "-rsa", &order, &e));
+	ck_assert_int_eq(install_order(cert, "-rsa", &order, &e), -1);
+	ck_assert_int_eq(e.sys, ENOENT);
+	/* no file may be missing or changed */
+	for (size_t i = 0; i < NITEMS(files); i++) {
+		snprintf(path, sizeof path, DIR "versions/1/%s-rsa.pem", files[i]);
+		ck_assert_int_ne(tree_stat(path).st_mode, 0);
+		ck_assert_int_eq(unlinkat(at, path, 0), 0);
+		look();
+		ck_assert_msg(state.health != INSTALL_GOOD && state.problem != NULL, "%s", path);
+		drop(DIR "versions/1");
+		ck_assert_int_eq(fs_remove(store_cert_fd(cert), "current", &e), 0);
+		ck_assert_int_eq(fs_remove(store_cert_fd(cert), "journal", &e), 0);
+		MUST(try_stage_pair(&version));
+		ck_assert_int_eq(version, 1);
+		deploy(version);
+	}
+	sell(&other);
 }
 END_TEST
 
@@ -362,7 +424,7 @@ plant(enum tree tree)
 		break;
 	case HAND_NEWER:
 		(void)stage(&old);
-		buy(&new, NOW - 60, NOW + 90 * DAY);
+		buy(&new, "ecdsa-p256", NOW - 60, NOW + 90 * DAY);
 		place_by_hand(&new);
 		sell(&new);
 		break;
@@ -601,7 +663,8 @@ main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, everything_is_on_disk_before_a_name_points_at_it, 0,
 	    NITEMS(sequences));
-	tcase_add_loop_test(t, killed_at_any_call_of_an_install_a_run_ends_it, 0, 2);
+	tcase_add_loop_test(t, killed_at_any_call_of_an_install_a_run_ends_it, 0, 3);
+	tcase_add_test(t, a_pair_is_two_sets_of_files_and_one_version);
 	tcase_add_test(t, killed_at_any_call_of_a_way_back_a_run_ends_it);
 	tcase_add_loop_test(t, half_a_backup_never_makes_it_worse, 0, NITEMS(trees));
 	tcase_add_test(t, an_expired_version_is_no_rescue);

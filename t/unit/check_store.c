@@ -85,7 +85,7 @@ START_TEST(no_umask_changes_a_mode)
 	order.url = order.ca = order.key_type = account.directory;
 	open_cert();
 	ck_assert_int_eq(store_account_save(store, "ca", &account, &e), 0);
-	ck_assert_int_eq(store_order_save(cert, &order, &e), 0);
+	ck_assert_int_eq(store_order_save(cert, "", &order, &e), 0);
 	close_all();
 	(void)umask(022);
 	have = list_tree("state", false);
@@ -330,7 +330,7 @@ use_all(void)
 	    (char *)(uintptr_t)"https://ca.example/dir";
 	if (try_open(STORE_WORK) == 0 && store_cert_open(store, CERT, &cert, &e) == 0 &&
 	    store_account_save(store, "ca", &account, &e) == 0 &&
-	    store_order_save(cert, &order, &e) == 0)
+	    store_order_save(cert, "", &order, &e) == 0)
 		rc = 0;
 	close_all();
 	return rc;

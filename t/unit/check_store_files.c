@@ -151,7 +151,7 @@ save_order(const char *key)
 	ck_assert_int_eq(blob_set(&o.key_pem, span_str(key)), 0);
 	ck_assert_int_eq(blob_set(&o.csr, span_of("\x30\x00\xff", 3)), 0);
 	open_cert();
-	ck_assert_msg(store_order_save(cert, &o, &e) == 0, "%s", e.text);
+	ck_assert_msg(store_order_save(cert, "", &o, &e) == 0, "%s", e.text);
 	close_all();
 	pack_clear(&store_order_pack, &o);
 }
@@ -161,13 +161,13 @@ START_TEST(an_order_comes_back_as_it_went)
 	struct store_order o;
 
 	open_cert();
-	ck_assert_int_eq(store_order_load(cert, &o, &e), -1);
+	ck_assert_int_eq(store_order_load(cert, "", &o, &e), -1);
 	ck_assert_int_eq(e.sys, ENOENT);
 	close_all();
 	save_order("first key");
 	save_order("second key");
 	open_cert();
-	ck_assert_msg(store_order_load(cert, &o, &e) == 0, "%s", e.text);
+	ck_assert_msg(store_order_load(cert, "", &o, &e) == 0, "%s", e.text);
 	ck_assert_str_eq(o.url, "https://ca.example/order/1");
 	ck_assert_str_eq(o.ca, "ca");
 	ck_assert_str_eq(o.key_type, "ecdsa-p256");
@@ -177,10 +177,13 @@ START_TEST(an_order_comes_back_as_it_went)
 	ck_assert(span_is(blob_span(&o.key_pem), "second key"));
 	ck_assert(span_eq(blob_span(&o.csr), span_of("\x30\x00\xff", 3)));
 	pack_clear(&store_order_pack, &o);
-	ck_assert_int_eq(store_order_drop(cert, &e), 0);
-	ck_assert_int_eq(store_order_drop(cert, &e), 0);
-	ck_assert_int_eq(store_order_load(cert, &o, &e), -1);
+	ck_assert_int_eq(store_order_drop(cert, "", &e), 0);
+	ck_assert_int_eq(store_order_drop(cert, "", &e), 0);
+	ck_assert_int_eq(store_order_load(cert, "", &o, &e), -1);
 	ck_assert_int_eq(e.sys, ENOENT);
+	ck_assert_int_eq(tree_stat(CERT_DIR "/order/privkey.pem").st_mode, 0);
+	ck_assert_int_eq(store_orders_drop(cert, &e), 0);
+	ck_assert_int_eq(store_orders_drop(cert, &e), 0);
 	ck_assert_int_eq(tree_stat(CERT_DIR "/order").st_mode, 0);
 }
 END_TEST
@@ -215,7 +218,7 @@ START_TEST(half_an_order_is_none)
 		break;
 	}
 	open_cert();
-	ck_assert_int_eq(store_order_load(cert, &o, &e), -1);
+	ck_assert_int_eq(store_order_load(cert, "", &o, &e), -1);
 	ck_assert_int_eq(e.sys, ENOENT);
 	ck_assert_ptr_null(o.url);
 }

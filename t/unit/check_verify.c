@@ -93,17 +93,19 @@ in_add(struct verify_in *in, const char *scheme, uint16_t port)
 static void
 in_init(struct verify_in *in, bool old_known)
 {
+	struct verify_leaf *l;
 	struct buf b;
 
 	memset(in, 0, sizeof(*in));
+	ck_assert_ptr_nonnull(l = list_add(&in->leaves, sizeof(*l)));
 	buf_init(&b, 1024);
 	digest(tlspeer_leaf(NEW), &b);
 	digest(tlspeer_issuer(), &b);
-	ck_assert_int_eq(blob_set(&in->want, buf_span(&b)), 0);
+	ck_assert_int_eq(blob_set(&l->want, buf_span(&b)), 0);
 	buf_reset(&b);
 	digest(tlspeer_leaf(OLD), &b);
 	if (old_known)
-		ck_assert_int_eq(blob_set(&in->old, buf_span(&b)), 0);
+		ck_assert_int_eq(blob_set(&l->old, buf_span(&b)), 0);
 	buf_clear(&b);
 	ck_assert_int_eq(strs_add(&in->names, "sip.example.com"), 0);
 	in->workers = 1;
@@ -370,15 +372,18 @@ START_TEST(handshakes_are_rationed)
 	static const struct {
 		int64_t	workers;
 		size_t	names;
+		size_t	leaves;
 		bool	look;
 		int64_t	want;
 	} asked[] = {
-		{ 1, 1, false, 4 }, { 0, 1, false, 4 }, { -1, 1, false, 4 }, { 8, 1, false, 32 },
-		{ 8, 100, false, 5 }, { 8, 512, false, 2 }, { 8, 5000, false, 2 },
-		{ 1000, 1, false, 512 }, { INT64_MAX, 1, false, 512 }, { 8, 1, true, 1 },
+		{ 1, 1, 1, false, 4 }, { 0, 1, 1, false, 4 }, { -1, 1, 1, false, 4 },
+		{ 8, 1, 1, false, 32 }, { 8, 100, 1, false, 5 }, { 8, 512, 1, false, 2 },
+		{ 8, 5000, 1, false, 2 }, { 1000, 1, 1, false, 512 },
+		{ INT64_MAX, 1, 1, false, 512 }, { 8, 1, 1, true, 1 }, { 8, 1, 2, false, 32 },
+		{ 1000, 1, 2, false, 256 }, { 8, 50, 2, false, 5 },
 	};
 	struct verify_in in = { .workers = asked[_i].workers, .look = asked[_i].look,
-		.names.n = asked[_i].names };
+		.names.n = asked[_i].names, .leaves.n = asked[_i].leaves };
 
 	ck_assert_int_eq(handshakes_of(&in), asked[_i].want);
 }
@@ -485,7 +490,8 @@ START_TEST(results_travel)
 	ck_assert_int_eq(pack_read(&verify_in_pack, &r, &in_back), 0);
 	ck_assert_int_eq(pack_read(&verify_out_pack, &r, &back), 0);
 	ck_assert(rd_end(&r));
-	ck_assert(span_eq(blob_span(&in.want), blob_span(&in_back.want)));
+	ck_assert(span_eq(blob_span(&((struct verify_leaf *)in.leaves.v)->want),
+	    blob_span(&((struct verify_leaf *)in_back.leaves.v)->want)));
 	s = back.seen.v;
 	ck_assert_int_eq(back.verdict, VERIFY_MIXED);
 	ck_assert_int_eq(s->wanted, 3);
@@ -495,6 +501,80 @@ START_TEST(results_travel)
 	pack_clear(&verify_in_pack, &in);
 	pack_clear(&verify_out_pack, &back);
 	pack_clear(&verify_out_pack, &out);
+	tlspeer_stop(&sv);
+}
+END_TEST
+
+/* --- a pair of keys --- */
+
+/* The second leaf, and that each is to be asked for by itself. */
+static void
+in_pair(struct verify_in *in)
+{
+	struct verify_leaf *l;
+	struct buf b;
+
+	ck_assert_ptr_nonnull(l = list_add(&in->leaves, sizeof(*l)));
+	buf_init(&b, 1024);
+	digest(tlspeer_leaf(RSA_LEAF), &b);
+	digest(tlspeer_issuer(), &b);
+	ck_assert_int_eq(blob_set(&l->want, buf_span(&b)), 0);
+	buf_clear(&b);
+	ck_assert_ptr_nonnull(l->family = strdup("rsa"));
+	l--;
+	ck_assert_ptr_nonnull(l->family = strdup("ecdsa"));
+}
+
+static const struct {
+	const char		*what;
+	const char		*serves;
+	int			 version;
+	enum verify_verdict	 ecdsa, rsa, all;
+} pairs[] = {
+	{ "both", "P", 0, VERIFY_NEW, VERIFY_NEW, VERIFY_NEW },
+	{ "both in TLS 1.2", "P", TLS1_2_VERSION, VERIFY_NEW, VERIFY_NEW, VERIFY_NEW },
+	{ "both in TLS 1.3", "P", TLS1_3_VERSION, VERIFY_NEW, VERIFY_NEW, VERIFY_NEW },
+	{ "the first alone", "n", 0, VERIFY_NEW, VERIFY_ABSENT, VERIFY_NEW },
+	{ "the first alone in TLS 1.2", "n", TLS1_2_VERSION, VERIFY_NEW, VERIFY_ABSENT, VERIFY_NEW },
+	{ "the first alone in TLS 1.3", "n", TLS1_3_VERSION, VERIFY_NEW, VERIFY_ABSENT, VERIFY_NEW },
+	{ "the second alone", "R", 0, VERIFY_ABSENT, VERIFY_NEW, VERIFY_NEW },
+	{ "the second alone in TLS 1.2", "R", TLS1_2_VERSION, VERIFY_ABSENT, VERIFY_NEW, VERIFY_NEW },
+	{ "an old first alone", "o", 0, VERIFY_OLD, VERIFY_ABSENT, VERIFY_OLD },
+	{ "an old second", "S", 0, VERIFY_NEW, VERIFY_OLD, VERIFY_OLD },
+	{ "an old second in TLS 1.2", "S", TLS1_2_VERSION, VERIFY_NEW, VERIFY_OLD, VERIFY_OLD },
+	{ "the second in some processes", "PPPPPPPn", 0, VERIFY_NEW, VERIFY_UNREACHABLE,
+	  VERIFY_UNREACHABLE },
+	{ "nothing for anybody", "c", 0, VERIFY_UNREACHABLE, VERIFY_UNREACHABLE, VERIFY_UNREACHABLE },
+};
+
+START_TEST(each_leaf_of_a_pair_is_asked_for_by_itself)
+{
+	const struct tlspeer_script script = { .serves = pairs[_i].serves,
+		.version = pairs[_i].version };
+	const char *what = pairs[_i].what;
+	const struct verify_seen *s;
+	struct tlspeer sv = { 0 };
+	struct verify_out out;
+	struct verify_in in;
+	struct err e = ERR_NONE;
+
+	start(&sv, &script);
+	in_init(&in, true);
+	in_pair(&in);
+	in_add(&in, "sips", sv.port);
+	ck_assert_msg(verify_run(&in, &out, &e) == 0, "%s: %s", what, e.text);
+	ck_assert_uint_eq(out.seen.n, 2);
+	s = out.seen.v;
+	ck_assert_str_eq(s[0].family, "ecdsa");
+	ck_assert_str_eq(s[1].family, "rsa");
+	ck_assert_msg(s[0].verdict == (int64_t)pairs[_i].ecdsa && s[1].verdict == (int64_t)pairs[_i].rsa,
+	    "%s: got %s, %s (%s; %s)", what, verify_word(s[0].verdict), verify_word(s[1].verdict),
+	    s[0].note, s[1].note);
+	ck_assert_msg(out.verdict == (int64_t)pairs[_i].all, "%s: got %s", what,
+	    verify_word(out.verdict));
+	ck_assert_int_eq(verify_judge(&out, &e), out.verdict == VERIFY_NEW ? 0 : -1);
+	pack_clear(&verify_out_pack, &out);
+	pack_clear(&verify_in_pack, &in);
 	tlspeer_stop(&sv);
 }
 END_TEST
@@ -529,11 +609,12 @@ main(void)
 	tcase_add_test(tc, the_time_to_settle_is_used_up);
 	tcase_add_test(tc, every_worker_is_met_for_every_name);
 	tcase_add_test(tc, an_address_is_not_sent_as_a_name);
-	tcase_add_loop_test(tc, handshakes_are_rationed, 0, 10);
+	tcase_add_loop_test(tc, handshakes_are_rationed, 0, 13);
 	tcase_add_test(tc, looking_is_one_handshake_and_says_nothing);
 	tcase_add_test(tc, a_listener_that_is_down_is_tried_once);
 	tcase_add_test(tc, what_is_no_listener_is_a_hold);
 	tcase_add_test(tc, results_travel);
+	tcase_add_loop_test(tc, each_leaf_of_a_pair_is_asked_for_by_itself, 0, NITEMS(pairs));
 	tcase_add_test(tc, words_are_never_missing);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -32,8 +32,8 @@ static struct {
 	pid_t		 pid;
 } run;
 
-/* What the server has loaded: a digest of a leaf for each certificate, none at first. */
-static struct blob loaded[FAKE_CERTS];
+/* What the server has loaded: a digest of a leaf for each part of each certificate, none at first. */
+static struct blob loaded[FAKE_CERTS][PART_MAX];
 
 const char *const fake_certs[FAKE_CERTS] = { "a.example.com", "b.example.com", "c.example.com" };
 
@@ -191,7 +191,7 @@ cert_of(const char *name)
 
 /* Digest of the leaf that current leads to; false when there is none. */
 static bool
-read_leaf(size_t cert, struct blob *digest)
+read_leaf(size_t cert, size_t part, struct blob *digest)
 {
 	struct certs certs = { 0 };
 	struct err why = ERR_NONE;
@@ -200,7 +200,8 @@ read_leaf(size_t cert, struct blob *digest)
 	bool found;
 
 	buf_init(&pem, CHAIN_MAX);
-	snprintf(path, sizeof path, "certs/%s/current/fullchain.pem", fake_certs[cert]);
+	snprintf(path, sizeof path, "certs/%s/current/fullchain%s.pem", fake_certs[cert],
+	    part == 0 ? "" : "-rsa");
 	found = fs_read_path(fake_path(path), CHAIN_MAX, &pem, &why) == 0;
 	if (found) {
 		ck_assert_int_eq(chain_read(buf_span(&pem), &certs, &why), 0);
@@ -216,23 +217,27 @@ bool
 fake_is_served(size_t cert)
 {
 	struct blob now = { NULL, 0 };
-	bool same = read_leaf(cert, &now) && span_eq(blob_span(&now), blob_span(&loaded[cert]));
+	bool same = true;
 
-	blob_clear(&now);
+	for (size_t i = 0; i < PART_MAX; i++) {
+		same = same && (read_leaf(cert, i, &now) ?
+		    span_eq(blob_span(&now), blob_span(&loaded[cert][i])) : i > 0);
+		blob_clear(&now);
+	}
 	return same;
 }
 
 static void
 load_all(void)
 {
-	for (size_t i = 0; i < FAKE_CERTS; i++) {
-		struct blob now = { NULL, 0 };
+	for (size_t i = 0; i < FAKE_CERTS * PART_MAX; i++) {
+		struct blob now = { NULL, 0 }, *has = &loaded[i / PART_MAX][i % PART_MAX];
 
-		if (!read_leaf(i, &now))
+		if (!read_leaf(i / PART_MAX, i % PART_MAX, &now))
 			continue;
-		fake_check_active(i);
-		blob_clear(&loaded[i]);
-		loaded[i] = now;
+		fake_check_active(i / PART_MAX);
+		blob_clear(has);
+		*has = now;
 	}
 }
 
@@ -280,36 +285,47 @@ on_reload(void *arg UNUSED, struct message *m)
 }
 
 static int64_t
-judge(const struct verify_in *in)
+judge_leaf(const struct verify_leaf *leaf, const struct blob *has)
 {
-	const struct blob *has = &loaded[cert_of(in->names.v[0])];
-	struct span want = blob_span(&in->want);
+	struct span want = blob_span(&leaf->want);
 
 	ck_assert_uint_ge(want.n, 2 * SHA256_LEN);	/* leaf and intermediate */
 	want.n = SHA256_LEN;
 	if (span_eq(want, blob_span(has)))
 		return VERIFY_NEW;
-	return has->n > 0 && span_eq(blob_span(&in->old), blob_span(has)) ? VERIFY_OLD :
+	return has->n > 0 && span_eq(blob_span(&leaf->old), blob_span(has)) ? VERIFY_OLD :
 	    VERIFY_OTHER;
+}
+
+static int64_t
+judge(const struct verify_in *in)
+{
+	const struct verify_leaf *l = in->leaves.v;
+	int64_t worst = VERIFY_NEW, one;
+
+	for (size_t i = 0; i < in->leaves.n; i++)
+		if ((one = judge_leaf(&l[i], &loaded[cert_of(in->names.v[0])][i])) > worst)
+			worst = one;
+	return worst;
 }
 
 static void
 on_verify(void *arg UNUSED, struct message *m)
 {
 	const struct verify_in *in = m->body;
-	struct verify_seen listener = {
-		.listener = fake_text("sips:sip.example.com:5061"),
-		.name = in->names.v[0],
-		.handshakes = 16,
-	};
-	struct verify_out out = { .rounds = 1, .ms = 1, .seen = { &listener, 1 } };
+	const struct verify_leaf *l = in->leaves.v;
+	struct verify_seen rows[PART_MAX] = { { NULL } };
+	struct verify_out out = { .rounds = 1, .ms = 1, .seen = { rows, in->leaves.n } };
 	unsigned n = seen.verifies++;
 
 	if (fake_comes("verify") || (script.liar != NULL && script.liar(m)))
 		return;
 	out.verdict = n < NITEMS(script.verdict) && script.verdict[n] != 0 ? script.verdict[n] :
 	    judge(in);
-	listener.verdict = out.verdict;
+	for (size_t i = 0; i < in->leaves.n; i++)
+		rows[i] = (struct verify_seen){ .listener = fake_text("sips:sip.example.com:5061"),
+			.name = in->names.v[0], .family = l[i].family, .handshakes = 16,
+			.verdict = out.verdict };
 	fake_send(ROLE_CONTROL, MSG_VERIFIED, m->id, &out);
 }
 
@@ -413,6 +429,7 @@ on_status(void *arg UNUSED, struct message *m)
 	seen.row = (struct status){
 		.version = row->version, .pending = row->pending, .served = row->served,
 		.last_outcome = row->last_outcome, .failures = row->failures,
+		.leaves.n = row->leaves.n,
 	};
 }
 
@@ -464,7 +481,7 @@ struct settings {
 	struct hook_conf	 hooks[2];
 	struct cert_conf	 certs[FAKE_CERTS];
 	char			*names[FAKE_CERTS];
-	char			*key, *ca_names[FAKE_CAS], *hosts[1], *listen, *verify, *command;
+	char			*key[PART_MAX], *ca_names[FAKE_CAS], *hosts[1], *listen, *verify, *command;
 };
 
 static void
@@ -501,7 +518,8 @@ configure(struct settings *s, struct config *c)
 {
 	size_t n = script.certs != 0 ? script.certs : 1, cas = script.cas != 0 ? script.cas : 1;
 
-	s->key = fake_text(script.key != NULL ? script.key : "ecdsa-p256");
+	s->key[0] = fake_text(script.key != NULL ? script.key : "ecdsa-p256");
+	s->key[1] = fake_text("rsa-2048");
 	s->listen = fake_text("127.0.0.1:80");
 	configure_cas(s);
 	s->challenge = (struct challenge_conf){ .type = fake_text("http-01"),
@@ -511,7 +529,7 @@ configure(struct settings *s, struct config *c)
 		s->names[i] = fake_text(fake_certs[i]);
 		s->certs[i] = (struct cert_conf){ .name = s->names[i], 
 			.names = { &s->names[script.twins ? 0 : i], 1 },
-			.key = { &s->key, 1 }, .ca = { s->ca_names, cas },
+			.key = { s->key, script.pair ? 2 : 1 }, .ca = { s->ca_names, cas },
 			.renew_before = CONFIG_DEFAULT_RENEW, .challenges = { &s->challenge, 1 },
 			.hooks = { s->hooks, script.bare ? 0 : script.program ? 2 : 1 } };
 	}
@@ -658,7 +676,8 @@ void
 fake_finish(void)
 {
 	for (size_t i = 0; i < FAKE_CERTS; i++)
-		blob_clear(&loaded[i]);
+		for (size_t k = 0; k < PART_MAX; k++)
+			blob_clear(&loaded[i][k]);
 	blob_clear(&seen.public_key);
 	blob_clear(&seen.new_key);
 	memset(&seen, 0, sizeof seen);

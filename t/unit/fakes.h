@@ -76,6 +76,7 @@ struct script {
 	struct fake_ca		 ca[FAKE_CAS];
 	const char		*host;		/* of the CA; NULL: FAKE_LOOPBACK */
 	const char		*key;		/* type; NULL: ecdsa-p256 */
+	bool			 pair;		/* rsa-2048 besides */
 	bool			 bare;		/* no hook at all */
 	bool			 program;	/* an operator's program besides the server */
 
@@ -88,6 +89,7 @@ struct script {
 	enum outcome		 program_result;
 	enum fake_chain		 chain[4];
 	size_t			 chains;	/* 0: one */
+	bool			 swaps;		/* what an order brings is the one before's */
 	bool			 mute_net;	/* takes tasks and never says anything */
 	int64_t			 ask_again;	/* after how long for renewal information */
 
@@ -185,7 +187,9 @@ struct fake_state {
 	int64_t			 version, from, to;
 	int64_t			 failures, outcome, asked;	/* of the record */
 	size_t			 issues;		/* that count for the budget */
-	bool			 has_order;
+	bool			 has_order;	/* of the first key */
+	bool			 has_second;	/* of the second one */
+	size_t			 leaves;
 	char			 key_type[32];
 };
 struct fake_state	 fake_look(size_t cert);

@@ -300,7 +300,9 @@ offer(struct fake_task *t)
 	struct buf pem;
 
 	buf_init(&pem, 65536);
-	if (o->pem.n > 0 && t->chain == 0) {
+	if (script.swaps && o > orders) {
+		body.pem = o[-1].pem;
+	} else if (o->pem.n > 0 && t->chain == 0) {
 		body.pem = o->pem;
 	} else {
 		make_chain(t, script.chain[t->chain], &pem);

@@ -35,7 +35,9 @@ look_at_record(struct store_cert *cert, struct fake_state *s)
 			s->asked = c[i].asked;
 	s->issues = record.budget.issues.n;
 	pack_clear(&record_pack, &record);
-	s->has_order = store_order_load(cert, &order, &why) == 0;
+	s->has_order = store_order_load(cert, "", &order, &why) == 0;
+	pack_clear(&store_order_pack, &order);
+	s->has_second = store_order_load(cert, "-rsa", &order, &why) == 0;
 	pack_clear(&store_order_pack, &order);
 }
 
@@ -61,6 +63,7 @@ fake_look(size_t i)
 	s.version = state.version;
 	s.from = state.from;
 	s.to = state.to;
+	s.leaves = state.active.leaves.n;
 	if (state.active.key_type != NULL)
 		snprintf(s.key_type, sizeof s.key_type, "%s", state.active.key_type);
 	install_state_clear(&state);
@@ -70,8 +73,18 @@ fake_look(size_t i)
 	return s;
 }
 
-void
-fake_check_active(size_t i)
+static void
+read_active(size_t i, const char *stem, const char *suffix, struct buf *out)
+{
+	struct err why = ERR_NONE;
+	char path[96];
+
+	snprintf(path, sizeof path, "certs/%s/current/%s%s.pem", fake_certs[i], stem, suffix);
+	ck_assert_msg(fs_read_path(fake_path(path), out->max, out, &why) == 0, "%s", why.text);
+}
+
+static void
+check_part(size_t i, const char *suffix)
 {
 	struct strs names = { (char *[]){ fake_text(fake_certs[i]) }, 1 };
 	struct chain_in in = { .names = &names, .now = clock_wall(), .bundle = fake_roots() };
@@ -79,14 +92,11 @@ fake_check_active(size_t i)
 	struct chain *chain = NULL;
 	struct key *key;
 	struct buf pem, secret;
-	char path[64];
 
 	buf_init(&pem, CHAIN_MAX);
 	buf_init(&secret, KEY_PEM_MAX);
-	snprintf(path, sizeof path, "certs/%s/current/fullchain.pem", fake_certs[i]);
-	ck_assert_msg(fs_read_path(fake_path(path), CHAIN_MAX, &pem, &why) == 0, "%s", why.text);
-	snprintf(path, sizeof path, "certs/%s/current/privkey.pem", fake_certs[i]);
-	ck_assert_msg(fs_read_path(fake_path(path), KEY_PEM_MAX, &secret, &why) == 0, "%s", why.text);
+	read_active(i, "fullchain", suffix, &pem);
+	read_active(i, "privkey", suffix, &secret);
 	ck_assert_ptr_nonnull(key = key_from_pem(buf_span(&secret), &why));
 	ck_assert_ptr_nonnull(in.trust = trust_new(&why));
 	in.pem = buf_span(&pem);
@@ -97,7 +107,17 @@ fake_check_active(size_t i)
 	key_free(key);
 	buf_clear(&pem);
 	buf_clear(&secret);
-	ck_assert_int_eq(fake_look(i).health, INSTALL_GOOD);
+}
+
+void
+fake_check_active(size_t i)
+{
+	struct fake_state s = fake_look(i);
+
+	check_part(i, "");
+	if (s.leaves > 1)
+		check_part(i, "-rsa");
+	ck_assert_int_eq(s.health, INSTALL_GOOD);
 }
 
 static const char *wanted;

@@ -34,6 +34,7 @@ struct bought {
 };
 
 static struct bought one, two;
+static struct bought other;	/* with an RSA key; who needs it buys it */
 
 /* --- making --- */
 
@@ -50,7 +51,7 @@ check_again(void *arg UNUSED, const struct key *key, struct span fullchain, stru
 }
 
 static inline void
-buy(struct bought *b, int64_t from, int64_t until)
+buy(struct bought *b, const char *type, int64_t from, int64_t until)
 {
 	struct testca_spec spec = { .names = "DNS:" NAME, .from = from, .until = until };
 	struct buf csr, pem;
@@ -59,7 +60,7 @@ buy(struct bought *b, int64_t from, int64_t until)
 
 	buf_init(&csr, KEY_CSR_MAX);
 	buf_init(&pem, CHAIN_MAX);
-	ck_assert_ptr_nonnull(b->key = key_new("ecdsa-p256", &e));
+	ck_assert_ptr_nonnull(b->key = key_new(type, &e));
 	ck_assert_int_eq(key_csr(b->key, &names, false, &csr, &e), 0);
 	spec.csr = buf_span(&csr);
 	ck_assert_ptr_nonnull(leaf = testca_issue(inter, &spec));
@@ -78,6 +79,7 @@ sell(struct bought *b)
 {
 	key_free(b->key);
 	chain_free(b->chain);
+	*b = (struct bought){ NULL, NULL };
 }
 
 static inline void
@@ -124,8 +126,8 @@ world_start(void)
 	buf_clear(&pem);
 	ck_assert_ptr_nonnull(trust = trust_new(&e));
 	ck_assert_int_eq(strs_add(&names, NAME), 0);
-	buy(&one, NOW - 60 * DAY, NOW + 30 * DAY);
-	buy(&two, NOW - HOUR, NOW + 90 * DAY);
+	buy(&one, "ecdsa-p256", NOW - 60 * DAY, NOW + 30 * DAY);
+	buy(&two, "ecdsa-p256", NOW - HOUR, NOW + 90 * DAY);
 }
 
 static inline void
@@ -160,8 +162,22 @@ finish(void)
 static inline int
 try_stage(const struct bought *b, const char *order, int64_t *version)
 {
-	struct install_new in = { .chain = b->chain, .key = b->key, .ca = "letsencrypt",
-		.order_url = order, .now = NOW, .rights = &rights, .check = check_again };
+	struct install_new in = { .parts = { { b->chain, b->key, order } }, .nparts = 1,
+		.ca = "letsencrypt", .now = NOW, .rights = &rights, .check = check_again };
+
+	return install_stage(cert, &in, version, &e);
+}
+
+/* `two` and, for the second key, `other`. */
+static inline int
+try_stage_pair(int64_t *version)
+{
+	struct install_new in = {
+		.parts = { { two.chain, two.key, "https://ca.example/order/2" },
+		    { other.chain, other.key, "https://ca.example/order/3" } },
+		.nparts = 2, .ca = "letsencrypt", .now = NOW, .rights = &rights,
+		.check = check_again,
+	};
 
 	return install_stage(cert, &in, version, &e);
 }
@@ -200,33 +216,47 @@ drop(const char *name)
 
 /* --- what is there, as anybody else would see it --- */
 
-/* Do current's files belong together? The promise V1. */
 static inline bool
-current_fits(void)
+part_fits(const char *suffix)
 {
 	struct buf key, chain;
 	struct certs certs = { { NULL, 0 } };
 	struct key *k = NULL;
 	struct err why;
 	uint8_t digest[SHA256_LEN];
+	char name[PART_NAME_MAX], path[96];
 	bool fit = false;
 	const struct cert_facts *leaf;
 
 	buf_init(&key, KEY_PEM_MAX);
 	buf_init(&chain, CHAIN_MAX);
-	if (fs_read_path(tree_path(DIR "current/privkey.pem"), KEY_PEM_MAX, &key, &why) == 0 &&
-	    fs_read_path(tree_path(DIR "current/fullchain.pem"), CHAIN_MAX, &chain, &why) == 0 &&
+	snprintf(path, sizeof path, DIR "current/%s", part_name(PART_KEY, suffix, name));
+	if (fs_read_path(tree_path(path), KEY_PEM_MAX, &key, &why) == -1)
+		goto out;
+	snprintf(path, sizeof path, DIR "current/%s", part_name(PART_FULL, suffix, name));
+	if (fs_read_path(tree_path(path), CHAIN_MAX, &chain, &why) == 0 &&
 	    chain_read(buf_span(&chain), &certs, &why) == 0 && certs.all.n == 2 &&
 	    (k = key_from_pem(buf_span(&key), &why)) != NULL &&
 	    key_public_digest(k, digest, &why) == 0) {
 		leaf = certs.all.v;
 		fit = span_eq(blob_span(&leaf->spki_sha256), span_of(digest, sizeof(digest)));
 	}
+out:
 	key_free(k);
 	pack_clear(&certs_pack, &certs);
 	buf_clear(&key);
 	buf_clear(&chain);
 	return fit;
+}
+
+/* Do current's files belong together? The promise V1. Of a pair, both parts are there. */
+static inline bool
+current_fits(void)
+{
+	bool pair = strstr(tree_text(DIR "current/manifest.json"), "\"leaves\"") != NULL;
+
+	return part_fits("") && pair == (tree_stat(DIR "current/fullchain-rsa.pem").st_mode != 0) &&
+	    (!pair || part_fits("-rsa"));
 }
 
 static inline const char *

@@ -21,7 +21,7 @@
 
 /* --- certificates --- */
 
-static struct testca_cert *root, *inter, *strange, *leafs[TLSPEER_KINDS];
+static struct testca_cert *root, *inter, *strange, *leafs[TLSPEER_KINDS], *old_rsa;
 
 /* What a server of this kind sends behind its leaf. */
 static void
@@ -29,7 +29,6 @@ put_chain(enum tlspeer_kind kind, struct buf *pem)
 {
 	int i;
 
-	testca_put(leafs[kind], pem);
 	if (kind == STRANGE_CHAIN)
 		testca_put(strange, pem);
 	if (kind != LEAF_ONLY)
@@ -45,6 +44,7 @@ tlspeer_certs(void)
 {
 	const struct testca_spec ca = { .cn = "Root", .ca = true };
 	const struct testca_spec leaf = { .cn = "leaf", .names = "DNS:sip.example.com" };
+	const struct testca_spec rsa = { .cn = "leaf", .key = "rsa-2048" };
 	const struct testca_spec weak = { .cn = "weak", .key = "rsa-1024" };
 	/* An OCTET STRING of TLSPEER_HUGE zeros. */
 	static char big[2 * (TLSPEER_HUGE + 4) + 1] = "04824000";
@@ -60,6 +60,8 @@ tlspeer_certs(void)
 	leafs[OTHER] = testca_issue(inter, &leaf);
 	leafs[WEAK] = testca_issue(inter, &weak);
 	leafs[HUGE] = testca_issue(inter, &huge);
+	leafs[RSA_LEAF] = testca_issue(inter, &rsa);
+	old_rsa = testca_issue(inter, &rsa);
 	for (i = 0; i < TLSPEER_KINDS; i++) {
 		if (leafs[i] == NULL)
 			leafs[i] = leafs[NEW];
@@ -97,17 +99,17 @@ accept_any(X509_STORE_CTX *x UNUSED, void *arg UNUSED)
 	return 1;
 }
 
-static SSL_CTX *
-server_ctx(const struct tlspeer_script *s, enum tlspeer_kind kind, struct tlspeer_tale *tale)
+/* A leaf with what stands behind it; a server has one for each kind of key. */
+static void
+use(SSL_CTX *ctx, enum tlspeer_kind kind, const struct testca_cert *leaf)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	struct buf pem;
 	EVP_PKEY *key;
 	X509 *x;
 	BIO *bio;
 
-	SSL_CTX_set_security_level(ctx, 0);
 	buf_init(&pem, PEM_MAX);
+	testca_put(leaf, &pem);
 	put_chain(kind, &pem);
 	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
 	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
@@ -117,13 +119,24 @@ server_ctx(const struct tlspeer_script *s, enum tlspeer_kind kind, struct tlspee
 		ck_assert_int_eq(SSL_CTX_add0_chain_cert(ctx, x), 1);
 	(void)BIO_free(bio);
 	buf_reset(&pem);
-	testca_put_key(leafs[kind], &pem);
+	testca_put_key(leaf, &pem);
 	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
 	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
 	ck_assert_int_eq(SSL_CTX_use_PrivateKey(ctx, key), 1);
 	EVP_PKEY_free(key);
 	(void)BIO_free(bio);
 	buf_clear(&pem);
+}
+
+static SSL_CTX *
+server_ctx(const struct tlspeer_script *s, enum tlspeer_kind kind, struct tlspeer_tale *tale)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	SSL_CTX_set_security_level(ctx, 0);
+	use(ctx, kind, leafs[kind]);
+	if (kind == PAIR || kind == STALE_PAIR)
+		use(ctx, kind, kind == PAIR ? leafs[RSA_LEAF] : old_rsa);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
 	(void)SSL_CTX_set_tlsext_servername_callback(ctx, note_sni);
 	(void)SSL_CTX_set_tlsext_servername_arg(ctx, tale);
@@ -192,7 +205,7 @@ serve(SSL *ssl, const struct tlspeer_script *s, struct tlspeer_tale *tale)
 static enum tlspeer_kind
 kind_of(char letter)
 {
-	static const char letters[TLSPEER_KINDS + 1] = "noxlrswmb";
+	static const char letters[TLSPEER_KINDS + 1] = "noxlrswmbRPS";
 	const char *at = strchr(letters, letter);
 
 	return at == NULL ? TLSPEER_KINDS : (enum tlspeer_kind)(at - letters);

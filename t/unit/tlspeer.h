@@ -17,13 +17,15 @@
 
 enum tlspeer_kind {
 	NEW, OLD, OTHER, LEAF_ONLY, WITH_ROOT, STRANGE_CHAIN, WEAK, LONG_CHAIN, HUGE,
+	RSA_LEAF, PAIR, STALE_PAIR,
 	TLSPEER_KINDS
 };
 
 /*
  * One letter per connection, the last one for all that follow: n new, o old,
  * x other, l without chain, r with root, s another chain, w weak, m many,
- * b a big leaf; c closes before, h hangs before, p speaks plain text.
+ * b a big leaf; R an RSA leaf alone, P that and the new one, S the new one and
+ * an older RSA leaf; c closes before, h hangs before, p speaks plain text.
  */
 struct tlspeer_script {
 	const char	*serves;
