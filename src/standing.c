@@ -13,10 +13,26 @@
  */
 #define LEFT_PART	6
 
+/* Of a pair, the leaf with the same kind of key. NULL: there is none. */
+static const char *
+suffix_in_service(const struct job *j)
+{
+	const struct manifest *m = &j->state.active;
+	const char *type;
+
+	for (size_t i = 0; i < m->leaves.n; i++) {
+		type = manifest_leaf(m, i)->key_type;
+		if (strcmp(part_family(type), part_family(chain_leaf(j->chain)->key)) == 0)
+			return part_suffix(i, type);
+	}
+	return NULL;
+}
+
 /* NULL where there is none that is fit today, by the roots of today: then nothing is worse. */
 static struct chain *
-in_service(struct job *j)
+in_service(struct job *j, const char *suffix)
 {
+	char private[PART_NAME_MAX], public[PART_NAME_MAX];
 	struct chain_in in = { .now = clock_wall(), .trust = j->keeper->trust,
 	    .bundle = j->ca->trust_bundle, .crls = revocation_lists(j->keeper) };
 	struct certs certs = { 0 };
@@ -27,8 +43,10 @@ in_service(struct job *j)
 
 	buf_init(&pem, KEY_PEM_MAX);
 	buf_init(&full, CHAIN_MAX);
-	if (install_read(j->folder, j->state.version, "privkey.pem", &pem, &e) == 0 &&
-	    install_read(j->folder, j->state.version, "fullchain.pem", &full, &e) == 0 &&
+	part_name(PART_KEY, suffix, private);
+	part_name(PART_FULL, suffix, public);
+	if (install_read(j->folder, j->state.version, private, &pem, &e) == 0 &&
+	    install_read(j->folder, j->state.version, public, &full, &e) == 0 &&
 	    (key = key_from_pem(buf_span(&pem), &e)) != NULL &&
 	    chain_read(buf_span(&full), &certs, &e) == 0) {
 		in.key = key;
@@ -67,11 +85,12 @@ report_worse(struct job *j, const struct err *why)
 static int
 compare(struct job *j, struct err *e)
 {
+	const char *suffix = suffix_in_service(j);
 	struct chain *old;
 	int rc = 0;
 
-	if (j->state.version == 0 || j->state.active.ca == NULL ||
-	    strcmp(j->state.active.ca, j->ca->name) != 0 || (old = in_service(j)) == NULL)
+	if (suffix == NULL || j->state.version == 0 || j->state.active.ca == NULL ||
+	    strcmp(j->state.active.ca, j->ca->name) != 0 || (old = in_service(j, suffix)) == NULL)
 		return 0;
 	if (strcmp(chain_leaf(old)->key, chain_leaf(j->chain)->key) == 0)
 		rc = chain_is_as_good(j->chain, old, e);
