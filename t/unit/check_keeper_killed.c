@@ -162,7 +162,7 @@ START_TEST(a_run_whose_net_says_nothing_ends_when_it_is_stopped)
 	/* in the middle of an order, and in an errand */
 	fake_reset();
 	script.setup.force = script.mute_net = true;
-	script.stop_at = 5;
+	script.stop_at = 6;
 	fake_run_to(CMD_RENEW, OUT_RETRY);
 	ck_assert_str_eq(seen.trace, "start:control start:net start:answer preflight task:order");
 	fake_reset();
