@@ -31,6 +31,9 @@ struct hook_conf {
 	char		*ssl_cert;	/* haproxy: its name for the file; NULL: where kamcert keeps it */
 	struct strs	 window;	/* "02:00-05:00": when it may be disturbed; empty: always */
 	int64_t		 max_connections;	/* kamailio: with as many open over TLS it is left alone; 0: never */
+	char		*error_log;	/* kamailio: "/path" or "journal:UNIT"; NULL: not looked at */
+	int64_t		 watch;		/* kamailio: seconds behind the proof, when it is looked at once more */
+	struct strs	 rollback_on;	/* what leads back, of what can be told as a warning: proof.h */
 	int64_t		 timeout;	/* seconds for one call */
 	int64_t		 settle;	/* seconds in which verify must see the new certificate */
 };
@@ -51,6 +54,7 @@ struct hook_facts {
 	struct blob tls_ids;		/* tls.list: u32 connection ids, big endian, ascending */
 
 	bool	 remote;		/* not of this host: its files are not ours to look at */
+	char	*log_mark;		/* where its error log ended, for errlog_since(); NULL: not looked at */
 
 	/* what is asked at preflight only; NULL and -1 where it was not told */
 	int64_t	 release;		/* RELEASE() of its version */
@@ -103,6 +107,7 @@ extern const struct pack hook_event_pack;
 #define HOOK_HAS_TRUSTED	(1u << 8)
 #define HOOK_HAS_PROFILES	(1u << 9)	/* and tls-cfg */
 #define HOOK_HAS_MAX		(1u << 10)
+#define HOOK_HAS_FACTS		(1u << 11)	/* what is asked of it before and after: watch, error-log */
 
 struct hook_type {
 	const char	*name;

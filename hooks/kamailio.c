@@ -565,7 +565,7 @@ static char default_rpc[] = CTL_DEFAULT, default_user[] = "kamailio",
 
 const struct hook_type hook_kamailio = {
 	.name = "kamailio",
-	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_TRUSTED | HOOK_HAS_PROFILES |
+	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_FACTS | HOOK_HAS_TRUSTED | HOOK_HAS_PROFILES |
 	    HOOK_HAS_MAX,
 	.check = check,
 	.defaults = { .rpc = default_rpc, .tls_cfg = default_tls_cfg, .user = default_user, .timeout = 10 },

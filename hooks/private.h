@@ -5,6 +5,7 @@
 #ifndef KAMCERT_HOOKS_PRIVATE_H
 #define KAMCERT_HOOKS_PRIVATE_H
 
+#include "hooks/errlog.h"
 #include "hooks/hook.h"
 
 extern const struct hook_type hook_kamailio;
@@ -12,6 +13,24 @@ extern const struct hook_type hook_program;
 extern const struct hook_type hook_haproxy;
 extern const struct hook_type hook_signal;
 extern const struct hook_type hook_systemd;
+
+/* A walk over a log: before the mark it notes what is usual, behind it what is new. */
+struct errlog_walk {
+	uint64_t	 usual;		/* bits of the patterns that were there before */
+	bool		 before;
+	struct errlog	*out;		/* NULL before */
+	enum errlog_kind worst;
+};
+
+void	errlog_take(struct errlog_walk *, struct span line);
+
+/* The journal of a unit. *cursor is its last entry, NULL if it has none, and the caller's. HOLD. */
+MUST_CHECK int	errlog_journal_mark(const char *unit, struct errlog_walk *, char **cursor,
+		    struct err *e);
+
+/* cursor "": from its beginning. HOLD. */
+MUST_CHECK int	errlog_journal_since(const char *unit, const char *cursor,
+		    struct errlog_walk *, struct err *e);
 
 /* Fills in what core.arg tells (n is 0: nothing), and judges the release by it. RETRY without memory. */
 MUST_CHECK int	arguments_judge(const struct span *args, size_t n, struct hook_facts *,

@@ -45,6 +45,16 @@ struct challenge_conf {
 	bool		 no_self_check;	/* the CA is asked without a look at the names before */
 };
 
+/* Words of rollback-on: what else than the new leaf is looked at behind a reload. */
+#define CHECK_CHAIN		"chain"		/* the chain as sent, not only the leaf */
+#define CHECK_SILENT		"silent"	/* nobody answers behind the handshake */
+#define CHECK_RESTART		"restart"	/* another process is there */
+#define CHECK_CONNECTIONS	"connections"	/* old ones were lost */
+#define CHECK_MEMORY		"memory"	/* too little is left for a further reload */
+#define CHECK_LOG		"log"		/* its error log tells of trouble */
+
+extern const char *const config_checks[];	/* all of them, "none", and NULL */
+
 struct cert_conf {
 	char		*name;		/* also the folder's name: [a-z0-9._-], no leading dot */
 	struct strs	 names;		/* canonical host names, at least one, no doubles */
@@ -57,6 +67,9 @@ struct cert_conf {
 	char		*time_zone;	/* of all windows; NULL: the system's */
 	struct list	 challenges;	/* struct challenge_conf, at least one */
 	struct list	 hooks;		/* struct hook_conf */
+	int64_t		 hooks_at_once;	/* servers that are told together, behind the first one */
+	int64_t		 hooks_pause;	/* seconds between one group of servers and the next */
+	bool		 hooks_partial;	/* one that fails behind the first does not call back the others */
 	char		*user;		/* owner of the files, NULL: the one kamcert runs as */
 	char		*group;		/* group of the files, NULL: the hooks' user's, else as user */
 };

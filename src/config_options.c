@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "config_parts.h"
 #include "due.h"
+#include "hooks/errlog.h"
 #include "hooks/wire.h"
 #include "idn.h"
 #include "zone.h"
@@ -18,6 +19,7 @@
 #define WORD_MAX_OCTETS	1024	/* of a value that is only looked at as text */
 #define JOBS_MAX	200
 #define SECONDS_MAX	(10 * MINUTE)
+#define PAUSE_MAX	HOUR
 #define RENEW_MIN	HOUR
 #define RENEW_MAX	(3650 * DAY)
 #define USER_OCTETS	32
@@ -119,6 +121,18 @@ take_limit(struct reader *r UNUSED, void *field, const char *value, struct err *
 
 	if (text_duration(value, &t) == -1 || t < 1 || t > SECONDS_MAX)
 		return want(e, "a time such as 10s, from 1s to 10m", value);
+	*(int64_t *)field = t;
+	return 0;
+}
+
+/* Seconds in which nothing is done. */
+static int
+take_pause(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	int64_t t;
+
+	if (text_duration(value, &t) == -1 || t < 0 || t > PAUSE_MAX)
+		return want(e, "a time such as 30s, from 0s to 1h", value);
 	*(int64_t *)field = t;
 	return 0;
 }
@@ -451,6 +465,22 @@ take_signal(struct reader *r UNUSED, void *field, const char *value, struct err 
 }
 
 static int
+take_error_log(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	struct err why;
+
+	return errlog_check(value, &why) == 0 ? store(field, value, e) :
+	    want(e, "an absolute path, or journal: and a unit such as journal:kamailio.service",
+	    value);
+}
+
+static int
+take_rollback_on(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	return one_of(config_checks, value, e) == 0 ? store_once(field, value, e) : -1;
+}
+
+static int
 take_command(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
 	struct strs *command = field;
@@ -492,6 +522,9 @@ static const struct option hook_options[] = {
 	{ "ssl-cert", OPTION_ONE, ROW(hook_conf, ssl_cert), take_word, NULL },
 	{ "window", OPTION_MANY, ROW(hook_conf, window), take_window, NULL },
 	{ "max-connections", OPTION_ONE, ROW(hook_conf, max_connections), take_count, NULL },
+	{ "error-log", OPTION_ONE, ROW(hook_conf, error_log), take_error_log, NULL },
+	{ "watch", OPTION_ONE, ROW(hook_conf, watch), take_pause, NULL },
+	{ "rollback-on", OPTION_MANY, ROW(hook_conf, rollback_on), take_rollback_on, NULL },
 	{ "timeout", OPTION_ONE, ROW(hook_conf, timeout), take_limit, NULL },
 	{ "settle", OPTION_ONE, ROW(hook_conf, settle), take_limit, NULL },
 };
@@ -526,6 +559,9 @@ static const struct option certificate_options[] = {
 	{ "time-zone", OPTION_ONE, ROW(cert_conf, time_zone), take_zone, NULL },
 	{ "user", OPTION_ONE, ROW(cert_conf, user), take_user, NULL },
 	{ "group", OPTION_ONE, ROW(cert_conf, group), take_user, NULL },
+	{ "hooks-at-once", OPTION_ONE, ROW(cert_conf, hooks_at_once), take_jobs, NULL },
+	{ "hooks-pause", OPTION_ONE, ROW(cert_conf, hooks_pause), take_pause, NULL },
+	{ "hooks-partial", OPTION_ONE, ROW(cert_conf, hooks_partial), take_bool, NULL },
 	{ "challenge", OPTION_SECTION, 0, NULL, &challenge_section },
 	{ "hook", OPTION_SECTION, 0, NULL, &hook_section },
 };

@@ -287,6 +287,8 @@ check_hook_options(struct reader *r, const struct hook_conf *h, const struct hoo
 		{ "action", h->action != NULL, HOOK_HAS_ACTION, "" },
 		{ "pid-file", h->pid_file != NULL, HOOK_HAS_PID_FILE, ", an absolute path" },
 		{ "signal", h->signal != NULL, HOOK_HAS_SIGNAL, "" },
+		{ "error-log", h->error_log != NULL, HOOK_HAS_FACTS, "" },
+		{ "watch", h->watch > 0, HOOK_HAS_FACTS, "" },
 		{ "ssl-cert", h->ssl_cert != NULL, HOOK_HAS_SSL_CERT, "" },
 		{ "max-connections", h->max_connections != 0, HOOK_HAS_MAX, "" },
 	};
@@ -312,6 +314,9 @@ fill_hook(struct reader *r, struct hook_conf *h, const struct hook_type *type)
 	default_text(r, &h->tls_cfg, d->tls_cfg);
 	default_text(r, &h->action, d->action);
 	default_text(r, &h->signal, d->signal);
+	if (h->rollback_on.n == 0 && (strs_add(&h->rollback_on, CHECK_CHAIN) == -1 ||
+	    strs_add(&h->rollback_on, CHECK_SILENT) == -1))
+		r->no_memory = true;
 	if (type->verify != NULL)
 		default_list(r, &h->verify, type->verify);
 	default_number(&h->timeout, d->timeout);
@@ -391,6 +396,7 @@ fill_certificate(struct reader *r, struct cert_conf *c)
 
 	default_list(r, &c->key, DEFAULT_KEY);
 	default_number(&c->renew_before, CONFIG_DEFAULT_RENEW);
+	default_number(&c->hooks_at_once, 1);
 	if (c->challenges.n == 0) {
 		fill_challenge(r, &challenge, &challenge_types[0]);
 		move_to(r, &c->challenges, &challenge, &challenge_conf_pack);

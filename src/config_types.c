@@ -8,6 +8,9 @@
 
 #define CERT_OCTETS_MAX	(16 * 1024 * 1024)	/* packed: a file of a configuration is no larger */
 
+const char *const config_checks[] = { CHECK_CHAIN, CHECK_SILENT, CHECK_RESTART, CHECK_CONNECTIONS,
+    CHECK_MEMORY, CHECK_LOG, "none", NULL };
+
 const struct pack ca_conf_pack = PACK(ca_conf,
 	{ PACK_STR, offsetof(struct ca_conf, name), NULL },
 	{ PACK_STR, offsetof(struct ca_conf, directory), NULL },
@@ -43,6 +46,9 @@ const struct pack cert_conf_pack = PACK(cert_conf,
 	{ PACK_STR, offsetof(struct cert_conf, time_zone), NULL },
 	{ PACK_LIST, offsetof(struct cert_conf, challenges), &challenge_conf_pack },
 	{ PACK_LIST, offsetof(struct cert_conf, hooks), &hook_conf_pack },
+	{ PACK_I64, offsetof(struct cert_conf, hooks_at_once), NULL },
+	{ PACK_I64, offsetof(struct cert_conf, hooks_pause), NULL },
+	{ PACK_BOOL, offsetof(struct cert_conf, hooks_partial), NULL },
 	{ PACK_STR, offsetof(struct cert_conf, user), NULL },
 	{ PACK_STR, offsetof(struct cert_conf, group), NULL });
 

@@ -28,6 +28,7 @@ main(int argc, char **argv)
 	static const struct handler table[] = {
 		{ MSG_PREFLIGHT, hooking_on_preflight },
 		{ MSG_RELOAD, hooking_on_reload },
+		{ MSG_WATCH, hooking_on_watch },
 		{ MSG_VERIFY, on_verify },
 	};
 	static const struct handlers handlers = { table, NITEMS(table), hooking_on_end };

@@ -7,19 +7,71 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "cas.h"
+#include "deploy.h"
 #include "instance.h"
 #include "keeper.h"
 #include "ledger.h"
 #include "managed.h"
-#include "verify.h"
+#include "proof.h"
+#include "prove.h"
+#include "rollout.h"
+
+/* Which hooks are passed over, in a step. */
+typedef bool skips(const struct job *, const struct instance *);
+
+static bool
+skips_none(const struct job *j, const struct instance *in UNUSED)
+{
+	return j->servers[j->hook].left;
+}
+
+static bool
+skips_other_groups(const struct job *j, const struct instance *in)
+{
+	return j->servers[j->hook].left || !rollout_has(j, in);
+}
+
+/* A server that kept its old set needs no second reload (FAULTS K04). */
+static bool
+skips_untouched(const struct job *j, const struct instance *in)
+{
+	return j->kind != JOB_BACK && !instance_touched(in);
+}
+
+static bool
+goes_back(const struct job *j)
+{
+	return j->at == STEP_BACK_RELOAD || j->at == STEP_BACK_VERIFY;
+}
+
+bool
+deploy_spare(struct job *j, const struct instance *in, const struct err *e)
+{
+	struct job_server *s = &j->servers[j->hook];
+
+	/* a program that has refused to go forward need not go back */
+	if (j->at == STEP_BACK_RELOAD && instance_refused(in)) {
+		job_note(j, e);
+		return true;
+	}
+	if (!goes_back(j) && (!j->conf->hooks_partial || rollout_group(j, j->hook) == 0))
+		return false;
+	free(s->why);
+	s->why = strdup(e->text);
+	if (goes_back(j))
+		s->stuck = true;
+	else
+		s->left = true;
+	job_note(j, e);
+	return true;
+}
 
 /* Calls ask() for one hook after the other; a hook that waits is asked again. */
 static enum job_progress
-each_hook(struct job *j, enum job_progress (*ask)(struct instance *, struct job *, struct err *e),
-    struct err *e)
+each_hook(struct job *j, skips *skip, enum job_progress (*ask)(struct instance *, struct job *,
+    struct err *e), struct err *e)
 {
 	const struct hook_conf *h = j->conf->hooks.v;
 	struct instance *in;
@@ -28,10 +80,33 @@ each_hook(struct job *j, enum job_progress (*ask)(struct instance *, struct job 
 	for (; !j->keeper->setup.no_hooks && j->hook < j->conf->hooks.n; j->hook++) {
 		if ((in = instance_of(j->keeper, &h[j->hook], e)) == NULL)
 			return JOB_FAILED;
-		if ((p = ask(in, j, e)) != JOB_DONE)
+		if (skip(j, in))
+			continue;
+		p = ask(in, j, e);
+		if (p == JOB_WAIT || (p == JOB_FAILED && !deploy_spare(j, in, e)))
 			return p;
 	}
 	return JOB_DONE;
+}
+
+/* What is to be said of servers that are left, or stuck; false if there are none. */
+static bool
+tell_of(const struct job *j, bool stuck, struct err *e)
+{
+	const struct job_server *s = j->servers;
+	size_t i, n = 0, first = 0;
+
+	for (i = 0; i < j->conf->hooks.n; i++)
+		if ((stuck && s[i].stuck) || (!stuck && s[i].left)) {
+			first = n == 0 ? i : first;
+			n++;
+		}
+	if (n == 0)
+		return false;
+	err_set(e, OUT_HOLD, "%zu of %zu servers %s: %.800s", n, j->conf->hooks.n,
+	    stuck ? "could not be led back" : "were left as they are",
+	    s[first].why != NULL ? s[first].why : "no memory");
+	return true;
 }
 
 /* --- forward --- */
@@ -46,7 +121,9 @@ deploy_preflight(struct job *j, struct err *e)
 		*e = j->keeper->no_answer;
 		return JOB_FAILED;
 	}
-	p = each_hook(j, instance_preflight, e);
+	if (rollout_assign(j, e) == -1)
+		return JOB_FAILED;
+	p = each_hook(j, skips_none, instance_preflight, e);
 	if (p == JOB_DONE && (managed_check(j, 0, e) == -1 || quiet_wait(j, e) == -1))
 		p = JOB_FAILED;
 	if (p == JOB_FAILED && j->state.health == INSTALL_EMPTY && e->hint[0] == '\0')
@@ -62,244 +139,95 @@ deploy_switch(struct job *j, struct err *e)
 	store_cert_point(j->folder, managed_turn, j);
 	if (install_switch(j->folder, j->version, clock_wall(), e) == -1)
 		return JOB_FAILED;
+	j->since = ++j->keeper->moments;
 	if (j->keeper->setup.no_hooks)
 		return JOB_DONE;
 	return install_asked(j->folder, clock_wall(), e) == -1 ? JOB_FAILED : JOB_DONE;
 }
 
-static enum job_progress
-reload_one(struct instance *in, struct job *j, struct err *e)
-{
-	enum job_progress p = instance_reload(in, j, e);
-
-	if (p != JOB_WAIT && !instance_kept_old(in))
-		j->untouched = false;
-	return p;
-}
-
 enum job_progress
 deploy_reload(struct job *j, struct err *e)
 {
-	/* files that are managed since the last switch */
-	if (j->kind == JOB_RELOAD && j->hook == 0 && managed_turn(j, j->version, e) == -1)
+	enum job_progress p;
+
+	if (j->group > 0 && j->keeper->stopping) {
+		j->leave = true;
+		err_set(e, OUT_RETRY, "stopped by a signal, with servers still to be told");
+		err_hint(e, "the next run tells all of them");
 		return JOB_FAILED;
-	return each_hook(j, reload_one, e);
+	}
+	if ((p = rollout_pause(j, e)) != JOB_DONE)
+		return p;
+	/* files that are managed since the last switch */
+	if (j->kind == JOB_RELOAD && j->group == 0 && j->hook == 0 &&
+	    managed_turn(j, j->version, e) == -1)
+		return JOB_FAILED;
+	return each_hook(j, skips_other_groups, instance_reload, e);
 }
 
 /* --- verify --- */
 
-/* Digests of leaf and issuers of a part of a version, as servers should send them. */
-static int
-digest_part(struct job *j, int64_t version, const char *suffix, struct blob *out, struct err *e)
+static bool
+skips_unwatched(const struct job *j, const struct instance *in)
 {
-	const struct cert_facts *c;
-	struct certs certs = { 0 };
-	char name[PART_NAME_MAX];
-	struct buf pem, digests;
-	size_t i;
-	int rc = -1;
+	const struct hook_conf *h = (const struct hook_conf *)j->conf->hooks.v + j->hook;
 
-	buf_init(&pem, CHAIN_MAX);
-	buf_init(&digests, CHAIN_CERTS_MAX * SHA256_LEN);
-	if (install_read(j->folder, version, part_name(PART_FULL, suffix, name), &pem, e) == 0 &&
-	    chain_read(buf_span(&pem), &certs, e) == 0) {
-		c = certs.all.v;
-		for (i = 0; i < certs.all.n; i++)
-			buf_put(&digests, blob_span(&c[i].sha256));
-		rc = buf_ok(&digests) && blob_set(out, buf_span(&digests)) == 0 ? 0 : err_nomem(e);
-	}
-	pack_clear(&certs_pack, &certs);
-	buf_clear(&pem);
-	buf_clear(&digests);
-	return rc;
+	return skips_other_groups(j, in) || h->watch == 0;
 }
 
-/* The leaf that was there before for the same kind of key: only for a better word about what was seen. */
-static void
-digest_old(struct job *j, const char *family, struct blob *out)
+static int64_t
+longest_watch(const struct job *j)
 {
-	const struct manifest *m = &j->state.active;
-	struct err why = ERR_NONE;
-	const char *type;
-
-	for (size_t i = 0; i < m->leaves.n; i++) {
-		type = manifest_leaf(m, i)->key_type;
-		if (family != NULL && strcmp(part_family(type), family) != 0)
-			continue;
-		if (digest_part(j, j->state.version, part_suffix(i, type), out, &why) == -1)
-			blob_clear(out);
-		else
-			out->n = SHA256_LEN;
-		return;
-	}
-}
-
-static int
-describe_leaf(struct job *j, int64_t version, const struct manifest *m, struct list *leaves,
-    struct err *e)
-{
-	struct verify_leaf *l = list_add(leaves, sizeof(*l));
-	size_t part = leaves->n - 1;
-	const char *type = manifest_leaf(m, part)->key_type;
-
-	if (l == NULL || (m->leaves.n > 1 && (l->family = strdup(part_family(type))) == NULL))
-		return err_nomem(e);
-	if (j->state.version != 0 && j->state.version != version)
-		digest_old(j, l->family, &l->old);
-	return digest_part(j, version, part_suffix(part, type), &l->want, e);
-}
-
-/* What of a version is to be seen. One that somebody changed is known by its files alone. */
-static int
-describe_leaves(struct job *j, int64_t version, struct list *leaves, struct err *e)
-{
-	struct manifest other = { 0 };
-	const struct manifest *m = &j->state.active;
-	int rc = 0;
-
-	if (version != j->state.version) {
-		rc = install_check(j->folder, version, &other, e);
-		m = &other;
-	}
-	for (size_t i = 0; i < m->leaves.n && rc == 0; i++)
-		rc = describe_leaf(j, version, m, leaves, e);
-	pack_clear(&manifest_pack, &other);
-	return rc;
-}
-
-/* Everything that was seen of one hook's servers, as one object of the record's list. */
-static void
-put_proof(struct job *j, const struct hook_conf *conf, const struct verify_out *out)
-{
-	const struct verify_seen *seen = out->seen.v;
-	struct instance *in;
-	struct json_out o;
-	struct err e = ERR_NONE;
-	size_t i;
-
-	if ((in = instance_of(j->keeper, conf, &e)) == NULL)
-		return;
-	if (j->proofs++ > 0)
-		buf_str(&j->proof, ",");
-	json_begin(&o, &j->proof);
-	json_put_object(&o, NULL);
-	instance_put_proof(in, &o);
-	json_put_str(&o, "verdict", verify_word(out->verdict));
-	json_put_int(&o, "rounds", out->rounds);
-	json_put_int(&o, "verify_ms", out->ms);
-	json_put_array(&o, "listeners");
-	for (i = 0; i < out->seen.n; i++) {
-		json_put_object(&o, NULL);
-		json_put_str(&o, "listener", seen[i].listener);
-		json_put_str(&o, "name", seen[i].name);
-		json_put_str(&o, "key", seen[i].family);
-		json_put_str(&o, "verdict", verify_word(seen[i].verdict));
-		json_put_int(&o, "handshakes", seen[i].handshakes);
-		json_put_int(&o, "wanted", seen[i].wanted);
-		json_put_str(&o, "serial", seen[i].leaf.serial);
-		json_put_str(&o, "note", seen[i].note);
-		json_object_end(&o);
-	}
-	json_array_end(&o);
-	json_object_end(&o);
-}
-
-int
-deploy_note_seen(struct job *j, const struct verify_out *out, struct err *e)
-{
-	const struct verify_seen *s = out->seen.v;
-
-	for (size_t i = 0; i < out->seen.n; i++)
-		if (s[i].family != NULL && s[i].verdict == VERIFY_NEW &&
-		    !strs_has(&j->seen, s[i].family) && strs_add(&j->seen, s[i].family) == -1)
-			return err_nomem(e);
-	return 0;
-}
-
-const char *
-deploy_unseen(const struct job *j)
-{
-	const struct manifest *m = &j->state.active;
-	const char *family;
-
-	for (size_t i = 0; i < m->leaves.n && m->leaves.n > 1; i++) {
-		family = part_family(manifest_leaf(m, i)->key_type);
-		if (!strs_has(&j->seen, family))
-			return family;
-	}
-	return NULL;
-}
-
-static void
-on_verified(void *arg, struct message *m)
-{
-	struct job *j = arg;
 	const struct hook_conf *h = j->conf->hooks.v;
-	const struct verify_out *seen = m->body;
+	const struct instance *in;
 	struct err e = ERR_NONE;
+	int64_t longest = 0;
+	size_t i;
 
-	j->asked = false;
-	if (m->type != MSG_VERIFIED) {
-		(void)message_error(m, &e);
-		job_fail(j, &e);
-		return;
-	}
-	put_proof(j, &h[j->hook], seen);
-	if (verify_judge(seen, &e) == -1 || deploy_note_seen(j, seen, &e) == -1) {
-		job_fail(j, &e);
-		return;
-	}
-	j->hook++;
-	job_wake(j);
+	for (i = 0; i < j->conf->hooks.n; i++)
+		if ((in = instance_of(j->keeper, &h[i], &e)) != NULL && rollout_has(j, in) &&
+		    !j->servers[i].left && h[i].watch > longest)
+			longest = h[i].watch;
+	return longest;
 }
 
-int
-deploy_ask_verify(struct job *j, const struct hook_conf *h, int64_t version,
-    channel_answer *answer, struct err *e)
-{
-	struct verify_in in = { .listeners = h->verify, .names = j->conf->names, .settle = h->settle,
-		.look = j->kind == JOB_LOOK || j->kind == JOB_WATCH };
-	struct channel *control;
-	struct instance *at;
-	int rc = -1;
-
-	if ((at = instance_of(j->keeper, h, e)) == NULL ||
-	    describe_leaves(j, version, &in.leaves, e) == -1)
-		goto out;
-	in.workers = instance_workers(at);
-	if (keeper_role(j->keeper, ROLE_CONTROL, &control, e) == 0)
-		rc = channel_call(control, MSG_VERIFY, &in, -1, answer, j, e);
-out:
-	in.listeners = in.names = (struct strs){ NULL, 0 };	/* lent */
-	pack_clear(&verify_in_pack, &in);
-	return rc;
-}
-
-/* One hook after the other, until all their listeners serve the version. */
+/* All of the group are proven, and later they are looked at once more. */
 static enum job_progress
-verify_version(struct job *j, int64_t version, struct err *e)
+watch_group(struct job *j, struct err *e)
 {
-	const struct hook_conf *h = j->conf->hooks.v;
+	int64_t watch = longest_watch(j);
+	enum job_progress p;
 
-	if (j->asked)
-		return JOB_WAIT;
-	while (j->hook < j->conf->hooks.n && h[j->hook].verify.n == 0)
-		j->hook++;
-	if (j->hook >= j->conf->hooks.n)
+	if (watch == 0 || j->keeper->stopping)
 		return JOB_DONE;
-	if (deploy_ask_verify(j, &h[j->hook], version, on_verified, e) == -1)
-		return JOB_FAILED;
-	j->asked = true;
-	return JOB_WAIT;
+	if (j->watch_until == 0) {
+		j->watch_until = time_add(clock_boot_ms(), watch * 1000);
+		j->hook = 0;
+	}
+	if ((p = rollout_wait(j, j->watch_until, e)) != JOB_DONE)
+		return p;
+	return each_hook(j, skips_unwatched, prove_one, e);
 }
 
 enum job_progress
 deploy_verify(struct job *j, struct err *e)
 {
-	enum job_progress p = verify_version(j, j->version, e);
+	enum job_progress p = JOB_WAIT;
 
+	if (!j->asked && j->watch_until == 0)
+		p = each_hook(j, skips_other_groups, prove_one, e);
+	if (!j->asked && (p == JOB_DONE || j->watch_until != 0))
+		p = watch_group(j, e);
 	if (p != JOB_DONE)
 		return p;
+	if (rollout_next(j))
+		return JOB_MORE;
+	if (tell_of(j, false, e)) {
+		j->leave = true;
+		err_hint(e, "the others serve version %lld; kamcert reload tells all of them again",
+		    (long long)j->version);
+		return JOB_FAILED;
+	}
 	if (j->kind != JOB_RELOAD && install_done(j->folder, clock_wall(), e) == -1)
 		return JOB_FAILED;
 	j->served = j->version;
@@ -312,10 +240,14 @@ enum job_progress
 deploy_back_switch(struct job *j, struct err *e)
 {
 	const char *reason = j->err.class != OUT_OK ? j->err.text : "an earlier run gave it up";
+	size_t i;
 
 	store_cert_point(j->folder, managed_turn, j);
 	if (install_back(j->folder, reason, clock_wall(), e) == -1)
 		return JOB_FAILED;
+	j->since = ++j->keeper->moments;
+	for (i = 0; i < j->conf->hooks.n; i++)
+		j->servers[i].proven = false;
 	install_state_clear(&j->state);
 	if (install_look(j->folder, clock_wall(), &j->state, e) == -1)
 		return JOB_FAILED;
@@ -323,22 +255,41 @@ deploy_back_switch(struct job *j, struct err *e)
 	return install_asked(j->folder, clock_wall(), e) == -1 ? JOB_FAILED : JOB_DONE;
 }
 
-/* A server that kept its old set needs no second reload (FAULTS K04). */
 enum job_progress
 deploy_back_reload(struct job *j, struct err *e)
 {
-	if (j->untouched && j->kind != JOB_BACK)
-		return JOB_DONE;
-	return each_hook(j, instance_reload, e);
+	enum job_progress p = each_hook(j, skips_untouched, instance_reload, e);
+
+	return p == JOB_DONE && tell_of(j, true, e) ? JOB_FAILED : p;
 }
 
+static bool
+skips_stuck(const struct job *j, const struct instance *in UNUSED)
+{
+	return j->servers[j->hook].stuck;
+}
+
+static size_t
+count_stuck(const struct job *j)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < j->conf->hooks.n; i++)
+		n += j->servers[i].stuck;
+	return n;
+}
+
+/* Who could not be told has made it an alarm already, and the way back stays open. */
 enum job_progress
 deploy_back_verify(struct job *j, struct err *e)
 {
-	enum job_progress p = verify_version(j, j->version, e);
+	size_t stuck = count_stuck(j);
+	enum job_progress p = j->asked ? JOB_WAIT : each_hook(j, skips_stuck, prove_one, e);
 
 	if (p != JOB_DONE)
 		return p;
+	if (tell_of(j, true, e))
+		return j->err.class == OUT_ALARM && count_stuck(j) == stuck ? JOB_DONE : JOB_FAILED;
 	if (install_done(j->folder, clock_wall(), e) == -1)
 		return JOB_FAILED;
 	j->served = j->version;
@@ -423,12 +374,8 @@ report_result(struct job *j)
 	struct buf data;
 
 	buf_init(&data, RECORD_FACTS_MAX);
-	if (j->proofs > 0) {
-		buf_str(&data, "{\"hooks\":[");
-		buf_put(&data, buf_span(&j->proof));
-		buf_str(&data, "]}");
-	}
-	if (buf_ok(&data)) {
+	proof_put(j, &data);
+	if (data.n > 0 && buf_ok(&data)) {
 		r.data.p = data.p;
 		r.data.n = data.n;
 		if (blob_set(&j->record.facts, buf_span(&data)) == -1)

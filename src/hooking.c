@@ -77,6 +77,16 @@ hooking_on_preflight(void *arg, struct message *m)
 	pack_clear(&hook_facts_pack, &facts);
 }
 
+/* A log that cannot be read hinders nothing: errlog_since() will say why. */
+static void
+mark_log(const struct hook_conf *conf, struct hook_facts *before)
+{
+	struct err e = ERR_NONE;
+
+	if (conf->error_log != NULL && errlog_mark(conf->error_log, &before->log_mark, &e) == -1)
+		log_warn(KV_S("event", "no error log"), KV_S("error", e.text));
+}
+
 void
 hooking_on_reload(void *arg, struct message *m)
 {
@@ -95,6 +105,7 @@ hooking_on_reload(void *arg, struct message *m)
 		/* it was there at preflight: what cannot be asked now is not told to reload */
 		out.result = HOOK_FAILED;
 	} else {
+		mark_log(&body->hook, &out.before);
 		began = clock_boot_ms();
 		out.result = type->reload(&body->hook, &body->event, &out.after, &e);
 		out.ms = clock_boot_ms() - began;
@@ -107,6 +118,29 @@ hooking_on_reload(void *arg, struct message *m)
 	hooking_answer(h, m->id, MSG_RELOADED, &out);
 	pack_clear(&hook_facts_pack, &out.before);
 	pack_clear(&hook_facts_pack, &out.after);
+}
+
+void
+hooking_on_watch(void *arg, struct message *m)
+{
+	struct hooking *h = arg;
+	const struct msg_watch *body = m->body;
+	const struct hook_type *type = type_of(h, m->id, &body->hook);
+	struct msg_watched out = { .log = { 0 } };
+	struct err e = ERR_NONE;
+
+	if (type == NULL)
+		return;
+	hook_facts_init(&out.facts);
+	if (type->facts != NULL && type->facts(&body->hook, &out.facts, &e) == -1) {
+		channel_fail(h->keeper, m->id, &e);
+	} else {
+		if (body->hook.error_log != NULL)
+			errlog_since(body->hook.error_log, body->log_mark, &out.log);
+		hooking_answer(h, m->id, MSG_WATCHED, &out);
+	}
+	pack_clear(&hook_facts_pack, &out.facts);
+	pack_clear(&errlog_pack, &out.log);
 }
 
 void

@@ -19,6 +19,7 @@ struct hooking {
 void	hooking_on_allow(void *arg, struct message *);
 void	hooking_on_preflight(void *arg, struct message *);
 void	hooking_on_reload(void *arg, struct message *);
+void	hooking_on_watch(void *arg, struct message *);
 
 /* The channel has ended: so does the role. */
 void	hooking_on_end(void *arg, const struct err *why);

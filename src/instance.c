@@ -5,10 +5,13 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "forecast.h"
+#include "hooks/release.h"
 #include "keeper.h"
 #include "managed.h"
 #include "profiles.h"
 
+#define PROFILES_MIN		2	/* the default server and the default client always exist */
 #define RELOAD_DISTANCE_MS	5000	/* FAULTS section 1: between two reloads of a server */
 
 enum asked { NOT_ASKED, ASKED, ANSWERED };
@@ -26,13 +29,17 @@ struct instance {
 	struct err			 by_profiles;		/* class OK: nothing hinders a reload */
 	bool				 looked;
 
+	int64_t				 group;			/* in the order of servers */
 	enum asked			 reload;
-	enum job_step			 reload_step;		/* the last reload was for this step */
+	uint64_t			 sent;			/* keeper's moment of the last reload */
+	bool				 touched, refused;
+	bool				 back;			/* the last reload was one of the way back */
 	int64_t				 reload_at_ms;
 	enum hook_result		 result;
 	struct err			 reload_err;
 	int64_t				 reload_ms;
 	struct hook_facts		 before, after;
+	struct forecast			 forecast;
 	struct loop_timer		*pause;
 };
 
@@ -55,7 +62,6 @@ instance_of(struct keeper *k, const struct hook_conf *conf, struct err *e)
 		free(in);
 		return NULL;
 	}
-	in->reload_step = STEP_END;
 	in->next = k->instances;
 	k->instances = in;
 	return in;
@@ -134,22 +140,6 @@ ask_preflight(struct instance *in, struct err *e)
 	return channel_call(ch, MSG_PREFLIGHT, in->conf, -1, on_facts, in, e);
 }
 
-/* Told, but no reason to stop: only the server knows what it loads. */
-static void
-warn(struct job *j, const struct err *e)
-{
-	struct report r = {
-		.kind = REPORT_NOTE,
-		.cert = j->conf->name,
-		.step = (char *)(uintptr_t)job_step_name(j->at),
-		.text = (char *)(uintptr_t)e->text,
-		.hint = (char *)(uintptr_t)e->hint,
-		.ms = -1,
-	};
-
-	keeper_report(j->keeper, &r);
-}
-
 /* One look does for all jobs. Who only looks is told more, elsewhere. */
 static enum job_progress
 look_for_hindrance(struct instance *in, struct job *j, struct err *e)
@@ -165,7 +155,7 @@ look_for_hindrance(struct instance *in, struct job *j, struct err *e)
 			err_clear(&in->by_profiles);
 		pack_clear(&install_rights_pack, &rights);
 		if (in->by_profiles.class == OUT_FINDING)
-			warn(j, &in->by_profiles);
+			job_note(j, &in->by_profiles);	/* only the server knows what it loads */
 	}
 	if (managed_is_read((const struct hook_conf *)j->conf->hooks.v + j->hook, &in->facts, e) == -1)
 		return JOB_FAILED;
@@ -195,6 +185,15 @@ instance_preflight(struct instance *in, struct job *j, struct err *e)
 
 /* --- reload --- */
 
+/* Those who may wait for a reload. */
+static void
+wake_told(struct keeper *k)
+{
+	wake_jobs(k, STEP_RELOAD);
+	wake_jobs(k, STEP_VERIFY);
+	wake_jobs(k, STEP_BACK_RELOAD);
+}
+
 static void
 on_reloaded(void *arg, struct message *m)
 {
@@ -210,6 +209,8 @@ on_reloaded(void *arg, struct message *m)
 		in->reload_ms = body->ms;
 		move_facts(&in->before, &body->before);
 		move_facts(&in->after, &body->after);
+		if (in->before.pid == in->after.pid && in->result == HOOK_OK)
+			forecast_add(&in->forecast, in->before.shm_free, in->after.shm_free);
 		failed.body = &body->error;
 		if (in->result != HOOK_OK)
 			(void)message_error(&failed, &in->reload_err);
@@ -219,7 +220,11 @@ on_reloaded(void *arg, struct message *m)
 		(void)message_error(m, &in->reload_err);
 		in->result = in->type->in_starter ? HOOK_REFUSED : HOOK_UNKNOWN;
 	}
-	wake_jobs(in->keeper, in->reload_step);
+	if (!in->back && in->type->in_starter && in->result == HOOK_REFUSED)
+		in->refused = true;
+	if (in->type->in_starter || (in->result != HOOK_REFUSED && in->result != HOOK_FAILED))
+		in->touched = true;
+	wake_told(in->keeper);
 }
 
 static bool
@@ -243,7 +248,7 @@ describe_event(const struct instance *in, const struct job *j, struct hook_event
 	size_t i, hook;
 	int rc = 0;
 
-	event->event = (char *)(uintptr_t)(j->at == STEP_RELOAD ? "deploy" : "rollback");
+	event->event = (char *)(uintptr_t)(j->at == STEP_BACK_RELOAD ? "rollback" : "deploy");
 	for (i = 0; i < k->njobs && rc == 0; i++) {
 		if (k->jobs[i]->at != j->at || !uses(k->jobs[i], in, &hook))
 			continue;
@@ -290,8 +295,7 @@ on_pause(void *arg)
 	struct instance *in = arg;
 
 	in->pause = NULL;
-	wake_jobs(in->keeper, STEP_RELOAD);
-	wake_jobs(in->keeper, STEP_BACK_RELOAD);
+	wake_told(in->keeper);
 }
 
 /* Too soon behind the last one? The jobs are woken when it is not any more. */
@@ -310,14 +314,15 @@ must_pause(struct instance *in, struct err *e)
 enum job_progress
 instance_reload(struct instance *in, struct job *j, struct err *e)
 {
-	if (in->reload_step != j->at) {
+	if (in->reload != ASKED && (in->sent == 0 || in->sent < j->since)) {
 		if (must_pause(in, e))
 			return JOB_WAIT;
 		if (send_reload(in, j, e) == -1) {
 			in->result = HOOK_FAILED;
 			return JOB_FAILED;
 		}
-		in->reload_step = j->at;
+		in->back = j->at == STEP_BACK_RELOAD;
+		in->sent = ++in->keeper->moments;
 		in->reload = ASKED;
 	}
 	if (in->reload == ASKED)
@@ -343,10 +348,35 @@ instance_look_once(struct instance *in)
 	return first;
 }
 
-bool
-instance_kept_old(const struct instance *in)
+void
+instance_join(struct instance *in, int64_t group)
 {
-	return in->reload != ANSWERED || in->result == HOOK_REFUSED || in->result == HOOK_FAILED;
+	if (group > in->group)
+		in->group = group;
+}
+
+int64_t
+instance_group(const struct instance *in)
+{
+	return in->group;
+}
+
+bool
+instance_was_told(const struct instance *in)
+{
+	return in->reload == ANSWERED;
+}
+
+bool
+instance_refused(const struct instance *in)
+{
+	return in->refused;
+}
+
+bool
+instance_touched(const struct instance *in)
+{
+	return in->touched;
 }
 
 int64_t
@@ -356,6 +386,65 @@ instance_workers(const struct instance *in)
 }
 
 /* --- what was measured --- */
+
+const struct hook_facts *
+instance_before(const struct instance *in)
+{
+	return &in->before;
+}
+
+bool
+instance_tells(const struct instance *in)
+{
+	return in->type->facts != NULL;
+}
+
+int
+instance_watch(struct instance *in, channel_answer *answer, void *arg, struct err *e)
+{
+	struct msg_watch body = { .hook = *in->conf, .log_mark = in->before.log_mark };
+	struct channel *ch;
+
+	if (find_runner(in, &ch, e) == -1)
+		return -1;
+	return channel_call(ch, MSG_WATCH, &body, -1, answer, arg, e);
+}
+
+/* Octets that must be free for a reload, by what the server said at preflight. */
+static int64_t
+least_memory(const struct instance *in)
+{
+	return in->facts.low_memory > 0 ? in->facts.low_memory : 0;
+}
+
+bool
+instance_has_room(const struct instance *in, const struct hook_facts *now, struct err *e)
+{
+	int64_t floor = forecast_floor(&in->forecast, least_memory(in));
+
+	if (now->shm_free < 0 || now->shm_free >= floor)
+		return true;
+	(void)err_set(e, OUT_HOLD, "%s: %jd KiB of shared memory are free, want %jd (4 times what "
+	    "the last reload cost, at least 8 MiB)", in->conf->rpc,
+	    (intmax_t)(now->shm_free / 1024), (intmax_t)(floor / 1024));
+	(void)err_hint(e, "restart Kamailio, with more shared memory (-m) and, before 5.8.8, "
+	    "the allocator fm (-x fm)");
+	return false;
+}
+
+static void
+put_forecast(const struct instance *in, struct json_out *o)
+{
+	int64_t expected = in->facts.leaks_memory ?
+	    release_leak(in->facts.processes, PROFILES_MIN) : 0;
+	int64_t left = forecast_left(&in->forecast, expected, in->after.shm_free,
+	    least_memory(in));
+
+	json_put_int(o, "shm_cost", in->forecast.last);
+	json_put_int(o, "shm_cost_mean", forecast_cost(&in->forecast, expected));
+	if (left != FORECAST_ENDLESS)
+		json_put_int(o, "reloads_left", left);
+}
 
 void
 instance_put_proof(const struct instance *in, struct json_out *o)
@@ -374,6 +463,5 @@ instance_put_proof(const struct instance *in, struct json_out *o)
 	json_put_int(o, "connections_kept", hook_survivors(&in->before, &in->after));
 	json_put_int(o, "shm_free_before", in->before.shm_free);
 	json_put_int(o, "shm_free_after", in->after.shm_free);
-	json_put_bool(o, "restarted", in->before.pid != in->after.pid ||
-	    in->after.uptime < in->before.uptime);
+	put_forecast(in, o);
 }

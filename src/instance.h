@@ -8,6 +8,7 @@
 #define KAMCERT_INSTANCE_H
 
 #include "base/err.h"
+#include "channel.h"
 #include "hooks/hook.h"
 #include "job.h"
 
@@ -23,10 +24,15 @@ struct instance	*instance_of(struct keeper *, const struct hook_conf *, struct e
  */
 enum job_progress instance_preflight(struct instance *, struct job *, struct err *e);
 
+/* A place in the order of servers: the hindmost that anybody gave it counts. */
+void		instance_join(struct instance *, int64_t group);
+int64_t		instance_group(const struct instance *);
+
 /*
- * The one reload for all jobs that are at the same step as this one; they are
- * woken by the answer. JOB_DONE: the server says that it has loaded the files,
- * or it is not known whether it has. JOB_FAILED: it says that it has not, or could not be asked.
+ * The one reload for all jobs whose files were switched before it was sent
+ * (job->since); they are woken by the answer. JOB_DONE: the server says that
+ * it has loaded the files, or it is not known whether it has. JOB_FAILED: it
+ * says that it has not, or could not be asked.
  */
 enum job_progress instance_reload(struct instance *, struct job *, struct err *e);
 
@@ -36,11 +42,36 @@ const struct hook_facts *instance_facts(const struct instance *);
 /* True for the first who asks: what concerns the server alone is told once. */
 bool		instance_look_once(struct instance *);
 
-/* Has the server, at this run's last reload, certainly kept what it had? */
-bool		instance_kept_old(const struct instance *);
+/* Was it told to load its files in this run? */
+bool		instance_was_told(const struct instance *);
+
+/*
+ * May the server, or whom a program told, have loaded something in this run?
+ * A program that failed may have done half of its work.
+ */
+bool		instance_touched(const struct instance *);
+
+/* Is it a program that failed when it was told to go forward, in this run? */
+bool		instance_refused(const struct instance *);
 
 /* Workers with a TLS context of their own; 1 where it is not known. */
 int64_t		instance_workers(const struct instance *);
+
+/* Before the last reload, as the server said; borrowed. */
+const struct hook_facts *instance_before(const struct instance *);
+
+/* Does the server tell how it is? */
+bool		instance_tells(const struct instance *);
+
+/*
+ * Asks how the server is, and what it has logged since the last reload; the
+ * answer is MSG_WATCHED.
+ */
+MUST_CHECK int	instance_watch(struct instance *, channel_answer *, void *arg, struct err *e);
+
+/* Has it, with what it says of itself now, shared memory for a further reload (FAULTS K12)? Else HOLD. */
+bool		instance_has_room(const struct instance *, const struct hook_facts *now,
+		    struct err *e);
 
 /* Appends what was measured at the last reload as a JSON object's members. */
 void		instance_put_proof(const struct instance *, struct json_out *);

@@ -466,6 +466,7 @@ issue_chain(struct job *j, struct err *e)
 		report_extra_names(j);
 		return JOB_DONE;
 	case JOB_FAILED:
+	case JOB_MORE:
 		break;
 	}
 	tell_net(j, false);

@@ -8,8 +8,7 @@
 #include "cas.h"
 #include "keeper.h"
 #include "preflight.h"
-
-#define PROOF_MAX	(64 * 1024)
+#include "rollout.h"
 
 static const struct step {
 	const char		*name;
@@ -30,7 +29,7 @@ static const struct step {
 	[STEP_RELOAD]      = { "reload", deploy_reload, STEP_VERIFY, STEP_BACK_SWITCH, true },
 	[STEP_VERIFY]      = { "verify", deploy_verify, STEP_RECORD, STEP_BACK_SWITCH, false },
 	[STEP_BACK_SWITCH] = { "roll back", deploy_back_switch, STEP_BACK_RELOAD, STEP_RECORD, true },
-	[STEP_BACK_RELOAD] = { "roll back: reload", deploy_back_reload, STEP_BACK_VERIFY, STEP_RECORD, true },
+	[STEP_BACK_RELOAD] = { "roll back: reload", deploy_back_reload, STEP_BACK_VERIFY, STEP_BACK_VERIFY, true },
 	[STEP_BACK_VERIFY] = { "roll back: verify", deploy_back_verify, STEP_RECORD, STEP_RECORD, false },
 	[STEP_RECORD]      = { "record", deploy_record, STEP_ASK_AFTER, STEP_END, false },
 	[STEP_ASK_AFTER]   = { "renewal information", renewal_ask_after, STEP_LOOK_FILES, STEP_END, false },
@@ -105,9 +104,9 @@ job_new(struct keeper *k, const struct cert_conf *conf, struct err *e)
 	j->conf = conf;
 	j->at = STEP_END;
 	j->failed_at = STEP_RECORD;
-	j->untouched = true;
-	buf_init(&j->proof, PROOF_MAX);
-	if (read_folder(j, e) == -1) {
+	if ((j->servers = rollout_new(conf)) == NULL)
+		err_nomem(e);
+	if (j->servers == NULL || read_folder(j, e) == -1) {
 		job_free(j);
 		return NULL;
 	}
@@ -144,8 +143,9 @@ job_free(struct job *j)
 	free(j->unserved);
 	free(j->ca_why);
 	strs_clear(&j->tried);
-	buf_clear(&j->proof);
 	strs_clear(&j->seen);
+	loop_timer_del(j->pause);
+	rollout_free(j->servers, j->conf);
 	pack_clear(&record_pack, &j->record);
 	install_state_clear(&j->state);
 	store_cert_free(j->folder);
@@ -164,6 +164,21 @@ report_step(struct job *j, enum report_kind kind, enum outcome outcome, const st
 		.hint = (char *)(uintptr_t)(e != NULL ? e->hint : NULL),
 		.version = j->version,
 		.ms = kind == REPORT_START ? -1 : clock_boot_ms() - j->step_ms,
+	};
+
+	keeper_report(j->keeper, &r);
+}
+
+void
+job_note(const struct job *j, const struct err *e)
+{
+	struct report r = {
+		.kind = REPORT_NOTE,
+		.cert = j->conf->name,
+		.step = (char *)(uintptr_t)job_step_name(j->at),
+		.text = (char *)(uintptr_t)e->text,
+		.hint = (char *)(uintptr_t)e->hint,
+		.ms = -1,
 	};
 
 	keeper_report(j->keeper, &r);
@@ -193,6 +208,8 @@ enter(struct job *j, enum job_step s)
 	j->at = s;
 	j->hook = 0;
 	j->asked = false;
+	j->retell = false;
+	j->watch_until = 0;
 	j->told = 0;
 	j->parked = s != STEP_END && steps[s].together;
 	j->step_ms = clock_boot_ms();
@@ -220,6 +237,23 @@ note_failure(struct job *j, const struct err *e)
 	}
 	if ((GOING_BACK & BIT(j->at)) != 0)
 		j->err.class = OUT_ALARM;
+}
+
+/* The way back is behind it, what was wanted still before it: once more from the start. */
+static bool
+begins_anew(struct job *j)
+{
+	if (j->at != STEP_RECORD || j->kind != JOB_BACK || !j->renews ||
+	    j->err.class != OUT_ROLLBACK)
+		return false;
+	err_clear(&j->err);
+	j->renews = false;
+	j->failed_at = STEP_RECORD;
+	j->version = j->served = 0;
+	j->kind = JOB_ISSUE;
+	j->began_ms = clock_boot_ms();
+	enter(j, STEP_ASK);
+	return true;
 }
 
 static bool
@@ -256,12 +290,14 @@ advance(struct job *j, enum job_progress progress, const struct err *e)
 	}
 	if (progress == JOB_FAILED) {
 		note_failure(j, e);
-		enter(j, steps[j->at].if_failed);
+		enter(j, j->leave && j->at < STEP_RECORD ? STEP_RECORD : steps[j->at].if_failed);
 		return;
 	}
 	if (is_told(j->at))
 		report_step(j, REPORT_STEP, OUT_OK, NULL);
-	next = j->again ? STEP_ORDER : steps[j->at].next;
+	if (begins_anew(j))
+		return;
+	next = j->again ? STEP_ORDER : progress == JOB_MORE ? STEP_RELOAD : steps[j->at].next;
 	j->again = false;
 	enter(j, next);
 }

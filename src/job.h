@@ -6,7 +6,8 @@
  * jobs of the run, so that one reload does for all of them. A step says done,
  * wait or failed; one that waits is run again when somebody wakes the job, so
  * every step can be entered more than once. A failure before the switch ends
- * the job; behind it, the way leads back to the previous version.
+ * the job; behind it, the way leads back to the previous version. Reload and
+ * verify come once for each group of servers (rollout.h).
  */
 #ifndef KAMCERT_JOB_H
 #define KAMCERT_JOB_H
@@ -21,6 +22,7 @@
 
 struct keeper;
 struct account;
+struct job_server;
 struct preflight;
 struct loop_timer;
 
@@ -35,7 +37,10 @@ enum job_kind {
 	JOB_REHEARSE,	/* an order at a staging CA; nothing is installed */
 };
 
-/* In the order of the way: a job only ever moves on, but for another key of the certificate. */
+/*
+ * In the order of the way: a job only ever moves on, but for another key of
+ * the certificate, and for a further group of servers.
+ */
 enum job_step {
 	STEP_ASK,
 	STEP_PREFLIGHT,
@@ -61,7 +66,12 @@ enum job_step {
 	STEP_END,
 };
 
-enum job_progress { JOB_DONE, JOB_WAIT, JOB_FAILED };
+enum job_progress {
+	JOB_DONE,
+	JOB_WAIT,
+	JOB_FAILED,
+	JOB_MORE,	/* done for this group of servers: the same steps for the next one */
+};
 
 /* A key that has its chain. */
 struct job_part {
@@ -75,6 +85,7 @@ struct job {
 	const struct cert_conf	*conf;
 	int64_t			 id;		/* in messages: not negative */
 	enum job_kind		 kind;
+	bool			 renews;	/* JOB_BACK: an order follows, once it has led back */
 	enum job_step		 at;
 	bool			 waiting;	/* somebody will wake it */
 	bool			 parked;	/* until the other jobs are here too */
@@ -115,12 +126,17 @@ struct job {
 	/* deploying */
 	int64_t			 version;	/* that shall be served */
 	int64_t			 served;	/* that was proven to be, in this run; 0: none */
-	bool			 untouched;	/* no server has loaded anything */
 	struct strs		 seen;		/* families of a pair's keys that a listener serves */
-	struct buf		 proof;		/* JSON objects: what was measured, one for each hook */
-	size_t			 proofs;
 	bool			 crowded;	/* a server has too many connections */
 	char			*unserved;	/* JOB_WATCH: what is served in its place; NULL: nothing is */
+	struct job_server	*servers;	/* one for each hook: rollout.h */
+	int64_t			 group;		/* of servers, that it is at */
+	uint64_t		 since;		/* keeper's moment: a reload sent later is good for it */
+	uint64_t		 asked_at;	/* keeper's moment of its last question about listeners */
+	struct loop_timer	*pause;		/* before that group */
+	bool			 retell;	/* the server is told a second time */
+	int64_t			 watch_until;	/* clock_boot_ms: the group is watched; 0: not yet */
+	bool			 leave;		/* a failure does not lead back: the next run goes on */
 };
 
 /* Opens the certificate's folder and reads what is there. */
@@ -135,6 +151,9 @@ void	job_begin(struct job *, enum job_kind);
 
 /* The name of a step as users see it. */
 const char *job_step_name(enum job_step);
+
+/* Tells the user what is worth knowing, but no reason to stop. */
+void	job_note(const struct job *, const struct err *);
 
 /* Something that the job waits for has come; harmless if it does not wait. */
 void	job_wake(struct job *);

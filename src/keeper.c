@@ -224,9 +224,10 @@ needs_role(const struct keeper *k, const struct job *j, enum role r)
 
 /* Its names are proven, or looked at: what is asked about may turn out to be due. */
 static bool
-needs_ca(enum job_kind kind)
+needs_ca(const struct job *j)
 {
-	return kind == JOB_ISSUE || kind == JOB_REHEARSE || kind == JOB_ASK || kind == JOB_LOOK;
+	return j->kind == JOB_ISSUE || j->kind == JOB_REHEARSE || j->kind == JOB_ASK ||
+	    j->kind == JOB_LOOK || j->renews;
 }
 
 /* Only the roles that the jobs at hand need. */
@@ -241,7 +242,7 @@ start_roles(struct keeper *k, struct err *e)
 	int rc = 0;
 
 	for (i = 0; i < k->njobs && rc == 0; i++) {
-		if (needs_ca(k->jobs[i]->kind)) {
+		if (needs_ca(k->jobs[i])) {
 			net = true;
 			rc = strs_add(&issuing, k->jobs[i]->conf->name) == -1 ? err_nomem(e) : 0;
 		}
@@ -277,29 +278,55 @@ finish(struct keeper *k, enum outcome outcome)
 		role_leave(k->loop, &e);
 }
 
-/* The step that the hindmost job is at. */
-static enum job_step
-hindmost(const struct keeper *k)
+static bool
+somebody_goes_back(const struct keeper *k)
 {
-	enum job_step step = STEP_END;
 	size_t i;
 
 	for (i = 0; i < k->njobs; i++)
-		if (k->jobs[i]->at < step)
-			step = k->jobs[i]->at;
-	return step;
+		if (k->jobs[i]->at >= STEP_BACK_SWITCH && k->jobs[i]->at <= STEP_BACK_VERIFY)
+			return true;
+	return false;
+}
+
+/*
+ * How far a job is. Groups of servers come one after the other; before a
+ * further one, it waits for all who go back, as what failed must not get there.
+ */
+static int64_t
+place_of(const struct job *j, bool back)
+{
+	const int64_t width = (int64_t)1 << 32;
+
+	if (back && j->parked && j->at == STEP_RELOAD && j->group > 0)
+		return STEP_END * width;
+	if (j->at == STEP_RELOAD || j->at == STEP_VERIFY)
+		return STEP_RELOAD * width + 2 * j->group + (j->at == STEP_VERIFY);
+	return j->at * width;
+}
+
+static int64_t
+hindmost(const struct keeper *k, bool back)
+{
+	int64_t place = INT64_MAX, p;
+	size_t i;
+
+	for (i = 0; i < k->njobs; i++)
+		if ((p = place_of(k->jobs[i], back)) < place)
+			place = p;
+	return place;
 }
 
 /* Lets go who only waited for the hindmost. True if somebody did. */
 static bool
 unpark(struct keeper *k)
 {
-	enum job_step step = hindmost(k);
-	bool any = false;
+	bool back = somebody_goes_back(k), any = false;
+	int64_t place = hindmost(k, back);
 	size_t i;
 
 	for (i = 0; i < k->njobs; i++)
-		if (k->jobs[i]->parked && k->jobs[i]->at == step) {
+		if (k->jobs[i]->parked && place_of(k->jobs[i], back) == place) {
 			any = true;
 			job_unpark(k->jobs[i]);
 		}
@@ -385,6 +412,8 @@ on_stop(void *arg, struct message *m UNUSED)
 	for (i = 0; i < k->njobs; i++)
 		if (k->jobs[i]->at < STEP_SWITCH)
 			job_fail(k->jobs[i], &why);
+		else if (k->jobs[i]->at == STEP_RELOAD || k->jobs[i]->at == STEP_VERIFY)
+			job_wake(k->jobs[i]);	/* out of its pause */
 		else
 			renewal_stop(k->jobs[i]);
 	if (!errands_have_ended(k) && k->worst < why.class)

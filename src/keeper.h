@@ -35,6 +35,7 @@ struct keeper {
 	struct job		**jobs;
 	size_t			 njobs;
 	size_t			 orders;		/* that net has */
+	uint64_t		 moments;		/* switches and reloads so far, to tell which came first */
 	struct index_due	*due;			/* one for each certificate of the configuration */
 	int64_t			*wake;			/* likewise: when a daemon is to run for it */
 	size_t			 starting;		/* roles whose channel has not come */

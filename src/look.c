@@ -218,6 +218,7 @@ look_servers(struct job *j, struct err *e UNUSED)
 			look_tell(j, "server", &found);
 			break;
 		case JOB_DONE:
+		case JOB_MORE:
 			tell_facts(j, &h[j->hook], instance_facts(in));
 			look_profiles(j, &h[j->hook], in);
 			break;

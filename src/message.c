@@ -116,6 +116,12 @@ static const struct pack reloaded_pack = PACK(msg_reloaded, I64(msg_reloaded, re
 	IN(msg_reloaded, error, error_pack), I64(msg_reloaded, ms),
 	IN(msg_reloaded, before, hook_facts_pack), IN(msg_reloaded, after, hook_facts_pack));
 
+static const struct pack watch_pack = PACK(msg_watch, IN(msg_watch, hook, hook_conf_pack),
+	STR(msg_watch, log_mark));
+
+static const struct pack watched_pack = PACK(msg_watched,
+	IN(msg_watched, facts, hook_facts_pack), IN(msg_watched, log, errlog_pack));
+
 static const struct message_info infos[MSG_TYPES] = {
 	[MSG_DONE]	= { "done", NULL, true, false },
 	[MSG_FAILED]	= { "failed", &error_pack, true, false },
@@ -158,6 +164,8 @@ static const struct message_info infos[MSG_TYPES] = {
 	[MSG_FACTS]	= { "facts", &hook_facts_pack, true, false },
 	[MSG_RELOAD]	= { "reload", &reload_pack, false, false },
 	[MSG_RELOADED]	= { "reloaded", &reloaded_pack, true, false },
+	[MSG_WATCH]	= { "watch", &watch_pack, false, false },
+	[MSG_WATCHED]	= { "watched", &watched_pack, true, false },
 	[MSG_VERIFY]	= { "verify", &verify_in_pack, false, false },
 	[MSG_VERIFIED]	= { "verified", &verify_out_pack, true, false },
 };

@@ -12,6 +12,7 @@
 #include "base/pack.h"
 #include "caa.h"
 #include "config.h"
+#include "hooks/errlog.h"
 #include "hooks/hook.h"
 
 enum message_type {
@@ -75,6 +76,8 @@ enum message_type {
 	MSG_FACTS,		/* struct hook_facts */
 	MSG_RELOAD,		/* struct msg_reload; MSG_RELOADED */
 	MSG_RELOADED,		/* struct msg_reloaded */
+	MSG_WATCH,		/* struct msg_watch; MSG_WATCHED */
+	MSG_WATCHED,		/* struct msg_watched */
 	MSG_VERIFY,		/* struct verify_in; MSG_VERIFIED */
 	MSG_VERIFIED,		/* struct verify_out */
 
@@ -270,6 +273,17 @@ struct msg_reloaded {
 	int64_t			 ms;		/* that the call took */
 	struct hook_facts	 before;
 	struct hook_facts	 after;
+};
+
+/* How is the server, and what has it logged since? */
+struct msg_watch {
+	struct hook_conf	 hook;
+	char			*log_mark;	/* of the facts before; NULL: no log is looked at */
+};
+
+struct msg_watched {
+	struct hook_facts	 facts;
+	struct errlog		 log;
 };
 
 #endif

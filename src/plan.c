@@ -116,6 +116,7 @@ choose_renew(struct job *j, const struct due_facts *facts)
 	if (setup->scheduled)
 		return choose_scheduled(j, facts, &due);
 	/* the fault may be gone: a run that somebody starts tries at once (FAULTS V4), up to K11's number */
+	j->renews = setup->force && facts->asked <= facts->now && !setup->no_hooks;
 	if (j->state.pending == PENDING_BACK && (facts->reload_tries <= DUE_RELOADS ||
 	    due.at <= facts->now || setup->force))
 		return choose_pending(j);

@@ -125,6 +125,23 @@ fit_sockets(const struct cert_conf *cert, struct walls *w, struct err *e)
 	return 0;
 }
 
+/* A server's error log is read by the group that may: Debian's are adm's, the journal systemd's. */
+static int
+fit_logs(const struct cert_conf *cert, struct walls *w, struct err *e)
+{
+	static const char journals[] = "/var/log/journal";
+	const struct hook_conf *h = cert->hooks.v;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < cert->hooks.n; i++)
+		if (h[i].error_log != NULL && stat(h[i].error_log[0] == '/' ? h[i].error_log :
+		    journals, &st) == 0 && (st.st_mode & S_IRGRP) != 0 && st.st_gid != 0 &&
+		    add_group(w, (int64_t)st.st_gid, e) == -1)
+			return -1;
+	return 0;
+}
+
 /* For the roles that talk to servers. */
 static int
 reach_servers(const struct msg_setup *setup, struct walls *w, struct err *e)
@@ -303,6 +320,12 @@ for_answer(const struct msg_setup *setup, struct walls *w, struct err *e)
 static int
 for_control(const struct msg_setup *setup, struct walls *w, struct err *e)
 {
+	const struct cert_conf *cert = setup->config.certs.v;
+	size_t i;
+
+	for (i = 0; w->uid != SANDBOX_STAY && i < setup->config.certs.n; i++)
+		if (fit_logs(&cert[i], w, e) == -1)
+			return -1;
 	return reach_servers(setup, w, e) == -1 ? -1 : read_widely(setup, w, e);
 }
 

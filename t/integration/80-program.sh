@@ -34,4 +34,5 @@ ok "called without a shell, as its user, with JSON on standard input"
 echo 1 >"$work/status"
 run 13 renew --force
 equal 1 "$(version "$name")" "active version"
-ok "a program that fails: rolled back"
+equal rollback "$(sed -n 's/^KAMCERT_EVENT=//p' "$work/told/environment")" "event"
+ok "a program that fails: rolled back, and told so"

@@ -274,12 +274,12 @@ start_proxy() {
 
 # ---- Kamailio ------------------------------------------------------------------------------
 
-# prepare_kamailio: chooses folder, ports and control address; nothing runs yet.
+# prepare_kamailio [FOLDER]: chooses folder, ports and control address; nothing runs yet.
 prepare_kamailio() {
 	need kamailio kamcmd openssl
 	local modules
 	modules=$(echo /usr/lib/*/kamailio/modules)
-	kam=$work/kam
+	kam=$work/${1-kam}
 	rpc=unix:$kam/run/ctl
 	free_port; sip_port=$port
 	free_port; sips_port=$port

@@ -153,7 +153,7 @@ START_TEST(a_failed_deployment_keeps_its_table)
 	fake_run(CMD_RENEW);
 	fake_check_active(0);
 	ck_assert_msg(fake_is_served(0), "%s: afterwards: %s", row->what, seen.trace);
-	ck_assert_uint_eq(fake_issued(), 2);
+	ck_assert_uint_eq(fake_issued(), s.pending == PENDING_BACK ? 3 : 2);
 }
 END_TEST
 
@@ -173,7 +173,7 @@ static const struct {
 START_TEST(a_first_certificate_that_is_not_served_stays_and_is_an_alarm)
 {
 	script.reload[0] = firsts[_i].reload;
-	script.verdict[0] = firsts[_i].verdict;
+	script.verdict[0] = script.verdict[1] = firsts[_i].verdict;
 	fake_run_to(CMD_RENEW, OUT_ALARM);
 	fake_check_active(0);
 	ck_assert_msg(fake_look(0).pending == PENDING_DEPLOY, "%s: not pending", firsts[_i].what);
@@ -214,7 +214,7 @@ START_TEST(a_way_back_that_fails_in_a_later_run_is_still_an_alarm)
 	ck_assert_str_eq(seen.trace, "");
 	script.setup.force = true;
 	fake_run_to(CMD_RENEW, OUT_ALARM);
-	ck_assert_str_eq(seen.trace, "start:control back-reload");
+	ck_assert_str_eq(seen.trace, "start:control start:net start:answer back-reload");
 	ck_assert_int_eq(fake_look(0).pending, PENDING_BACK);
 	fake_check_active(0);
 }

@@ -116,11 +116,27 @@ START_TEST(a_control_role_that_ends_at_the_reload_is_an_alarm_that_the_next_run_
 	fake_check_active(0);
 	fake_reset();
 	script.key = "ecdsa-p384";
-	script.setup.force = true;
 	fake_run_to(CMD_RENEW, OUT_ROLLBACK);
 	ck_assert_int_eq(fake_look(0).version, 1);
 	ck_assert(fake_is_served(0));
 	ck_assert_uint_eq(fake_issued(), 2);
+}
+END_TEST
+
+START_TEST(who_forces_a_renewal_gets_the_way_back_and_then_the_renewal)
+{
+	fake_run_to(CMD_RENEW, OUT_OK);
+	fake_reset();
+	script.key = "ecdsa-p384";
+	script.reload[0] = RELOAD_DIES;
+	fake_run_to(CMD_RENEW, OUT_ALARM);
+	fake_reset();
+	script.key = "ecdsa-p384";
+	script.setup.force = true;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_ptr_nonnull(strstr(seen.trace, "back-reload verify preflight task:order"));
+	ck_assert_int_eq(fake_look(0).version, 3);
+	ck_assert(fake_is_served(0));
 }
 END_TEST
 
@@ -260,6 +276,7 @@ make_suite(void)
 	    MESSAGES - 4);
 	tcase_add_test(tc, a_run_that_is_killed_again_and_again_never_orders_twice);
 	tcase_add_test(tc, a_control_role_that_ends_at_the_reload_is_an_alarm_that_the_next_run_mends);
+	tcase_add_test(tc, who_forces_a_renewal_gets_the_way_back_and_then_the_renewal);
 	tcase_add_loop_test(tc, a_run_that_is_stopped_ends_before_the_switch_or_goes_all_the_way, 1,
 	    MESSAGES - 2);
 	tcase_add_test(tc, a_run_whose_net_says_nothing_ends_when_it_is_stopped);

@@ -32,8 +32,8 @@ static struct {
 	pid_t		 pid;
 } run;
 
-/* What the server has loaded: a digest of a leaf for each part of each certificate, none at first. */
-static struct blob loaded[FAKE_CERTS][PART_MAX];
+/* What each server has loaded: a digest of a leaf for each part of each certificate, none at first. */
+static struct blob loaded[FAKE_SERVERS][FAKE_CERTS][PART_MAX];
 
 const char *const fake_certs[FAKE_CERTS] = { "a.example.com", "b.example.com", "c.example.com" };
 
@@ -220,18 +220,22 @@ fake_is_served(size_t cert)
 	bool same = true;
 
 	for (size_t i = 0; i < PART_MAX; i++) {
-		same = same && (read_leaf(cert, i, &now) ?
-		    span_eq(blob_span(&now), blob_span(&loaded[cert][i])) : i > 0);
+		bool there = read_leaf(cert, i, &now);
+
+		for (size_t k = 0; k < (script.servers > 1 ? script.servers : 1); k++)
+			same = same && (there ? span_eq(blob_span(&now),
+			    blob_span(&loaded[k][cert][i])) : i > 0);
 		blob_clear(&now);
 	}
 	return same;
 }
 
 static void
-load_all(void)
+load_all(size_t server)
 {
 	for (size_t i = 0; i < FAKE_CERTS * PART_MAX; i++) {
-		struct blob now = { NULL, 0 }, *has = &loaded[i / PART_MAX][i % PART_MAX];
+		struct blob now = { NULL, 0 }, 
+		    *has = &loaded[server][i / PART_MAX][i % PART_MAX];
 
 		if (!read_leaf(i / PART_MAX, i % PART_MAX, &now))
 			continue;
@@ -239,6 +243,36 @@ load_all(void)
 		blob_clear(has);
 		*has = now;
 	}
+}
+
+/* The digit in "unix:/run/kamailio/1" or "sips:1.example.com:5061". */
+static size_t
+server_of(const char *text)
+{
+	size_t n = (size_t)(text[strcspn(text, "0123456789")] - '0');
+
+	ck_assert_uint_lt(n, FAKE_SERVERS);
+	return n;
+}
+
+static const char *
+word_of(const char *word, size_t server, char text[32])
+{
+	if (script.servers < 2)
+		return word;
+	snprintf(text, 32, "%s:%zu", word, server);
+	return text;
+}
+
+static void
+fake_say_facts(struct hook_facts *facts)
+{
+	facts->version = fake_text("kamailio 5.8.4");
+	facts->tcp_children = 4;
+	facts->pid = 1000 + script.started;
+	facts->uptime = 100;
+	facts->tls_open = 200;
+	facts->shm_free = (int64_t)64 * 1024 * 1024;
 }
 
 static void
@@ -253,9 +287,9 @@ on_preflight(void *arg UNUSED, struct message *m)
 		return;
 	}
 	hook_facts_init(&facts);
-	facts.version = fake_text("kamailio 5.8.4");
-	facts.tcp_children = 4;
-	facts.tls_open = script.tls_open;
+	fake_say_facts(&facts);
+	if (script.tls_open != 0)
+		facts.tls_open = script.tls_open;
 	facts.tls_config = tree_path("tls.cfg");
 	fake_send(ROLE_CONTROL, MSG_FACTS, m->id, &facts);
 }
@@ -267,21 +301,41 @@ on_reload(void *arg UNUSED, struct message *m)
 	const struct msg_reload *body = m->body;
 	unsigned n = seen.reloads++;
 	enum fake_reload how = n < NITEMS(script.reload) ? script.reload[n] : RELOAD_OK;
+	size_t server = server_of(body->hook.rpc);
+	char word[32];
 
-	if (fake_comes(strcmp(body->event.event, "deploy") == 0 ? "reload" : "back-reload") ||
-	    (script.liar != NULL && script.liar(m)))
+	if (fake_comes(word_of(strcmp(body->event.event, "deploy") == 0 ? "reload" :
+	    "back-reload", server, word)) || (script.liar != NULL && script.liar(m)))
 		return;
 	if (how == RELOAD_DIES) {
 		fake_die(ROLE_CONTROL);
 		return;
 	}
 	if (how == RELOAD_OK || how == RELOAD_LOST)
-		load_all();
+		load_all(server);
 	out.result = how == RELOAD_REFUSED ? HOOK_REFUSED : how == RELOAD_FAILED ? HOOK_FAILED :
 	    how == RELOAD_LOST || how == RELOAD_LOST_OLD ? HOOK_UNKNOWN : HOOK_OK;
 	hook_facts_init(&out.before);
 	hook_facts_init(&out.after);
+	fake_say_facts(&out.before);
+	fake_say_facts(&out.after);
 	fake_send(ROLE_CONTROL, MSG_RELOADED, m->id, &out);
+}
+
+static void
+on_watch(void *arg UNUSED, struct message *m)
+{
+	struct msg_watched out = { .log = { 0 } };
+	unsigned n = seen.watches++;
+
+	if (fake_comes(NULL) || (script.liar != NULL && script.liar(m)))
+		return;
+	hook_facts_init(&out.facts);
+	fake_say_facts(&out.facts);
+	if (script.watched != NULL && !script.watched(&out, n))
+		fake_refuse(ROLE_CONTROL, m->id, OUT_RETRY, "nobody answers");
+	else
+		fake_send(ROLE_CONTROL, MSG_WATCHED, m->id, &out);
 }
 
 static int64_t
@@ -304,7 +358,8 @@ judge(const struct verify_in *in)
 	int64_t worst = VERIFY_NEW, one;
 
 	for (size_t i = 0; i < in->leaves.n; i++)
-		if ((one = judge_leaf(&l[i], &loaded[cert_of(in->names.v[0])][i])) > worst)
+		if ((one = judge_leaf(&l[i], &loaded[server_of(in->listeners.v[0])]
+		    [cert_of(in->names.v[0])][i])) > worst)
 			worst = one;
 	return worst;
 }
@@ -317,13 +372,15 @@ on_verify(void *arg UNUSED, struct message *m)
 	struct verify_seen rows[PART_MAX] = { { NULL } };
 	struct verify_out out = { .rounds = 1, .ms = 1, .seen = { rows, in->leaves.n } };
 	unsigned n = seen.verifies++;
+	char word[32];
 
-	if (fake_comes("verify") || (script.liar != NULL && script.liar(m)))
+	if (fake_comes(word_of("verify", server_of(in->listeners.v[0]), word)) ||
+	    (script.liar != NULL && script.liar(m)))
 		return;
 	out.verdict = n < NITEMS(script.verdict) && script.verdict[n] != 0 ? script.verdict[n] :
 	    judge(in);
 	for (size_t i = 0; i < in->leaves.n; i++)
-		rows[i] = (struct verify_seen){ .listener = fake_text("sips:sip.example.com:5061"),
+		rows[i] = (struct verify_seen){ .listener = in->listeners.v[0],
 			.name = in->names.v[0], .family = l[i].family, .handshakes = 16,
 			.verdict = out.verdict };
 	fake_send(ROLE_CONTROL, MSG_VERIFIED, m->id, &out);
@@ -342,6 +399,7 @@ handlers_of(enum role r)
 	static const struct handler control[] = {
 		{ MSG_PREFLIGHT, on_preflight },
 		{ MSG_RELOAD, on_reload },
+		{ MSG_WATCH, on_watch },
 		{ MSG_VERIFY, on_verify },
 	};
 	static const struct handler net[] = {
@@ -416,6 +474,7 @@ on_report(void *arg UNUSED, struct message *m)
 		seen.findings++;
 		seen.bad_findings += r->outcome != OUT_OK;
 	}
+	seen.notes += r->kind == REPORT_NOTE;
 	if (r->kind == REPORT_RESULT && (r->outcome != OUT_OK || seen.last[0] == '\0'))
 		snprintf(seen.last, sizeof seen.last, "%s", r->text != NULL ? r->text : "");
 }
@@ -478,22 +537,37 @@ starter_handlers(void)
 struct settings {
 	struct ca_conf		 cas[FAKE_CAS];
 	struct challenge_conf	 challenge;
-	struct hook_conf	 hooks[2];
+	struct hook_conf	 hooks[FAKE_SERVERS + 1];
 	struct cert_conf	 certs[FAKE_CERTS];
 	char			*names[FAKE_CERTS];
-	char			*key[PART_MAX], *ca_names[FAKE_CAS], *hosts[1], *listen, *verify, *command;
+	char			*key[PART_MAX], *ca_names[FAKE_CAS], *hosts[1], *listen, *command;
+	char			 rpc[FAKE_SERVERS][32], verify[FAKE_SERVERS][32];
+	char			*verifies[FAKE_SERVERS], *rollback_on[2];
 };
 
-static void
+/* Returns how many there are. */
+static size_t
 configure_hooks(struct settings *s)
 {
-	s->verify = fake_text("sips:sip.example.com:5061");
+	size_t i, n = script.servers > 1 ? script.servers : 1;
+
+	for (i = 0; i < n; i++) {
+		snprintf(s->rpc[i], sizeof s->rpc[i], "unix:/run/kamailio/%zu", i);
+		snprintf(s->verify[i], sizeof s->verify[i], "sips:%zu.example.com:5061", i);
+		s->verifies[i] = s->verify[i];
+		s->hooks[i] = (struct hook_conf){ .type = fake_text("kamailio"), .rpc = s->rpc[i],
+			.timeout = 10, .settle = 10, .verify = { &s->verifies[i], 1 },
+			.max_connections = script.max_connections, .watch = script.watch,
+			.rollback_on = script.rollback_on };
+		if (script.rollback_on.n == 0)
+			s->hooks[i].rollback_on = (struct strs){ s->rollback_on, 2 };
+	}
+	s->rollback_on[0] = fake_text(CHECK_CHAIN);
+	s->rollback_on[1] = fake_text(CHECK_SILENT);
 	s->command = fake_text("/bin/true");
-	s->hooks[0] = (struct hook_conf){ .type = fake_text("kamailio"),
-		.rpc = fake_text("unix:/run/kamailio/kamailio_ctl"), .timeout = 10, .settle = 10,
-		.verify = { &s->verify, 1 }, .max_connections = script.max_connections };
-	s->hooks[1] = (struct hook_conf){ .type = fake_text("program"), .timeout = 10,
+	s->hooks[n] = (struct hook_conf){ .type = fake_text("program"), .timeout = 10,
 		.command = { &s->command, 1 } };
+	return script.bare ? 0 : script.program ? n + 1 : n;
 }
 
 static void
@@ -517,6 +591,7 @@ static void
 configure(struct settings *s, struct config *c)
 {
 	size_t n = script.certs != 0 ? script.certs : 1, cas = script.cas != 0 ? script.cas : 1;
+	size_t hooks = configure_hooks(s);
 
 	s->key[0] = fake_text(script.key != NULL ? script.key : "ecdsa-p256");
 	s->key[1] = fake_text("rsa-2048");
@@ -524,14 +599,14 @@ configure(struct settings *s, struct config *c)
 	configure_cas(s);
 	s->challenge = (struct challenge_conf){ .type = fake_text("http-01"),
 		.listen = { &s->listen, 1 } };
-	configure_hooks(s);
 	for (size_t i = 0; i < n; i++) {
 		s->names[i] = fake_text(fake_certs[i]);
 		s->certs[i] = (struct cert_conf){ .name = s->names[i], 
 			.names = { &s->names[script.twins ? 0 : i], 1 },
 			.key = { s->key, script.pair ? 2 : 1 }, .ca = { s->ca_names, cas },
 			.renew_before = CONFIG_DEFAULT_RENEW, .challenges = { &s->challenge, 1 },
-			.hooks = { s->hooks, script.bare ? 0 : script.program ? 2 : 1 } };
+			.hooks = { s->hooks, hooks }, .hooks_at_once = script.at_once,
+			.hooks_partial = script.partial };
 	}
 	*c = (struct config){ .path = fake_text("/etc/kamcert.conf"), .jobs = 8,
 		.state_dir = tree_path("state"), .log = fake_text("stderr"),
@@ -675,9 +750,8 @@ fake_start(void)
 void
 fake_finish(void)
 {
-	for (size_t i = 0; i < FAKE_CERTS; i++)
-		for (size_t k = 0; k < PART_MAX; k++)
-			blob_clear(&loaded[i][k]);
+	for (size_t i = 0; i < FAKE_SERVERS * FAKE_CERTS * PART_MAX; i++)
+		blob_clear(&loaded[i / PART_MAX / FAKE_CERTS][i / PART_MAX % FAKE_CERTS][i % PART_MAX]);
 	blob_clear(&seen.public_key);
 	blob_clear(&seen.new_key);
 	memset(&seen, 0, sizeof seen);

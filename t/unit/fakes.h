@@ -21,6 +21,7 @@
 #define FAKE_TOKEN	"abcdefghijklmnopqrstuvwxyz012345"
 #define FAKE_CAS	2
 #define FAKE_CERTS	3			/* a.example.com, b.example.com, ... */
+#define FAKE_SERVERS	4
 
 enum fake_chain {
 	CHAIN_GOOD,
@@ -79,14 +80,22 @@ struct script {
 	bool			 pair;		/* rsa-2048 besides */
 	bool			 bare;		/* no hook at all */
 	bool			 program;	/* an operator's program besides the server */
+	size_t			 servers;	/* 0: one; with more, words of the trace have its number */
+	int64_t			 at_once;	/* hooks-at-once */
+	bool			 partial;	/* hooks-partial */
+	int64_t			 started;	/* of the servers: another one is another process */
 
 	enum role		 missing;	/* the starter cannot start it; 0: all are there */
 	enum outcome		 preflight;
 	int64_t			 max_connections;	/* of the server's hook */
 	int64_t			 tls_open;
-	enum fake_reload	 reload[4];	/* one after the other */
+	enum fake_reload	 reload[8];	/* one after the other */
 	int			 verdict[8];	/* 0: what the server has loaded; else enum verify_verdict */
 	enum outcome		 program_result;
+	/* Changes what the server says of itself behind a proof, the n-th time; false: it says nothing. */
+	bool			(*watched)(struct msg_watched *, unsigned n);
+	struct strs		 rollback_on;
+	int64_t			 watch;		/* seconds */
 	enum fake_chain		 chain[4];
 	size_t			 chains;	/* 0: one */
 	bool			 swaps;		/* what an order brings is the one before's */
@@ -120,7 +129,8 @@ struct script {
 struct seen {
 	char		 trace[4096];	/* the keeper's messages in their order, see fakes.c */
 	unsigned	 messages;
-	unsigned	 drops, reloads, verifies;
+	unsigned	 drops, reloads, verifies, watches;
+	unsigned	 notes;
 	unsigned	 rows;
 	struct status	 row;		/* the last one, but for its texts: numbers only */
 	unsigned	 findings, bad_findings;

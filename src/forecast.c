@@ -1,0 +1,49 @@
+#include "forecast.h"
+
+/* A generation more or less is not lost: contexts that old connections hold come back. */
+#define NOISE	((int64_t)16 * 1024)
+
+#define MEMORY	16	/* reloads that make the average */
+
+void
+forecast_add(struct forecast *f, int64_t free_before, int64_t free_after)
+{
+	if (free_before < 0 || free_after < 0)
+		return;
+	f->last = free_before - free_after;
+	if (f->reloads > 0)
+		f->sum += f->last;
+	/* The older ones fade: with other profiles a reload costs something else. */
+	if (f->reloads > MEMORY)
+		f->sum -= f->sum / (MEMORY + 1);
+	else
+		f->reloads++;
+}
+
+int64_t
+forecast_cost(const struct forecast *f, int64_t expected)
+{
+	int64_t mean = f->reloads > 1 ? f->sum / (f->reloads - 1) : expected;
+
+	return mean > NOISE ? mean : 0;
+}
+
+int64_t
+forecast_floor(const struct forecast *f, int64_t least)
+{
+	int64_t floor = f->last > 0 ? 4 * f->last : 0;
+
+	if (floor < FORECAST_FREE_MIN)
+		floor = FORECAST_FREE_MIN;
+	return floor < least ? least : floor;
+}
+
+int64_t
+forecast_left(const struct forecast *f, int64_t expected, int64_t free_now, int64_t least)
+{
+	int64_t cost = forecast_cost(f, expected), floor = forecast_floor(f, least);
+
+	if (free_now < floor)
+		return 0;
+	return cost == 0 ? FORECAST_ENDLESS : 1 + (free_now - floor) / cost;
+}
