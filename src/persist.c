@@ -22,29 +22,45 @@ is_issuer(struct span domain, const struct strs *issuers)
 	return found;
 }
 
-/* Unknown parameters are passed over, as the draft has it. */
+static bool
+ends_with_semicolon(struct span text)
+{
+	const uint8_t *last = text.n > 0 ? memrchr(text.p, ';', text.n) : NULL;
+	struct span tail;
+
+	if (last == NULL)
+		return false;
+	tail = span_of(last + 1, text.n - (size_t)(last + 1 - text.p));
+	return caa_part(&tail, ';').n == 0;
+}
+
+/* Unknown parameters are passed over, as the draft has it; what CAs call malformed does not fit. */
 bool
 persist_fits(struct span text, const struct persist_in *in)
 {
 	struct span rest = text, domain = caa_part(&rest, ';'), value, tag;
 	bool account = false, wildcard = !in->wildcard;
+	unsigned accounts = 0;
 	int64_t until;
 
-	if (!is_issuer(domain, in->issuers))
+	if (!is_issuer(domain, in->issuers) || ends_with_semicolon(text))
 		return false;
 	while (rest.n > 0) {
 		value = caa_part(&rest, ';');
 		tag = caa_part(&value, '=');
 		value = caa_part(&value, ';');	/* without blanks */
-		if (is_word(tag, "accounturi"))
+		if (tag.n == 0)
+			return false;
+		if (is_word(tag, "accounturi")) {
 			account = in->account == NULL || span_is(value, in->account);
-		else if (is_word(tag, "policy"))
+			accounts++;
+		} else if (is_word(tag, "policy"))
 			wildcard = wildcard || is_word(value, "wildcard");
 		else if (is_word(tag, "persistUntil") &&
 		    (text_number(value, &until) == -1 || until <= in->now))
 			return false;
 	}
-	return account && wildcard;
+	return account && accounts == 1 && wildcard;
 }
 
 void

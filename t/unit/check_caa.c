@@ -131,8 +131,11 @@ static const struct {
 } texts[] = {
 	{ "issuer and account", OURS, true, false },
 	{ "for wildcards as well", OURS "; policy=wildcard", true, true },
-	{ "in other letters and blanks", "CA.example;AccountURI = " ACCOUNT " ;POLICY=Wildcard;", true,
+	{ "in other letters and blanks", "CA.example;AccountURI = " ACCOUNT " ;POLICY=Wildcard ", true,
 	  true },
+	{ "an empty parameter", OURS "; ; policy=wildcard", false, false },
+	{ "a semicolon at the end", OURS "; policy=wildcard ; ", false, false },
+	{ "two accounts", OURS "; accounturi=" ACCOUNT, false, false },
 	{ "a policy of the future", OURS "; policy=other; colour=blue", true, false },
 	{ "not yet over", OURS "; persistUntil=1001", true, false },
 	{ "over", OURS "; persistUntil=1000", false, false },

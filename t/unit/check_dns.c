@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "dns.h"
+#include "dns_look.h"
 #include "dns_message.h"
 
 #define NAME	"_acme-challenge.sip.example.org"
@@ -70,6 +71,14 @@ put_record(struct buf *b, const struct row *row)
 	if (row->type == DNS_TXT) {
 		buf_u8(b, (uint8_t)strlen(row->data));
 		buf_str(b, row->data);
+	} else if (row->type == DNS_CAA) {	/* "tag value"; without a blank it is cut */
+		buf_u8(b, 128);
+		buf_u8(b, (uint8_t)strcspn(row->data, " "));
+		buf_put(b, span_of(row->data, strcspn(row->data, " ")));
+		if (strchr(row->data, ' ') != NULL)
+			buf_str(b, strchr(row->data, ' ') + 1);
+		else
+			b->p[b->n - strlen(row->data) - 1]++;
 	} else if (row->type == DNS_A) {
 		ck_assert_int_eq(sscanf(row->data, "%u.%u.%u.%u", &o[0], &o[1], &o[2], &o[3]), 4);
 		for (size_t i = 0; i < 4; i++)
@@ -345,6 +354,101 @@ START_TEST(a_question_that_is_dropped_is_told_so)
 }
 END_TEST
 
+/* --- what a CA will find --- */
+
+static struct {
+	unsigned	 answers;
+	bool		 missing, trouble, caa_trouble;
+	char		 addresses[128];
+	char		 caa[256];	/* "owner flags tag value;..." */
+} looked;
+
+static void
+on_looked(void *arg UNUSED, const struct msg_looked *out)
+{
+	const struct caa_record *r = out->caa.v;
+
+	looked.answers++;
+	looked.missing = out->missing;
+	looked.trouble = out->trouble != NULL;
+	looked.caa_trouble = out->caa_trouble != NULL;
+	for (size_t i = 0; i < out->addresses.n; i++)
+		(void)snprintf(looked.addresses + strlen(looked.addresses), 64, "%s ",
+		    out->addresses.v[i]);
+	for (size_t i = 0; i < out->caa.n; i++)
+		(void)snprintf(looked.caa + strlen(looked.caa), 128, "%s %lld %s %s;", r[i].owner,
+		    (long long)r[i].flags, r[i].tag, r[i].value);
+}
+
+#define HOST	"sip.example.org"
+
+static const struct row there[] = { { HOST, DNS_A, "192.0.2.1" }, END };
+static const struct row above[] = { { HOST, DNS_A, "192.0.2.1" }, { "org", DNS_CAA, "issue top.example" },
+	{ "example.org", DNS_CAA, "ISSUE ca.example; x=y" },
+	{ "example.org", DNS_CAA, "iodef mailto:a" }, END };
+static const struct row nearest[] = { { HOST, DNS_CAA, "issue near.example" },
+	{ "example.org", DNS_CAA, "issue ca.example" }, END };
+static const struct row odd[] = { { HOST, DNS_CAA, "issue a\033[0m\tb" }, END };
+static const struct row cut_short[] = { { HOST, DNS_CAA, "issue" }, END };
+
+static const struct look_row {
+	const char		*what;
+	const struct row	*rows;
+	unsigned		 rcode;
+	bool			 missing, trouble, caa_trouble;
+	const char		*addresses, *caa;
+} looks[] = {
+	{ "an address, no CAA up to the top", there, 0, false, false, false, "192.0.2.1 ", "" },
+	{ "no such name", there, 3, true, false, false, "", "" },
+	{ "a resolver that fails", there, 2, false, true, true, "", "" },
+	{ "CAA of the name above, and none from further up", above, 0, false, false, false,
+	  "192.0.2.1 ", "example.org 128 issue ca.example; x=y;example.org 128 iodef mailto:a;" },
+	{ "CAA of the name itself goes first", nearest, 0, false, false, false, "",
+	  HOST " 128 issue near.example;" },
+	{ "octets that are none of a text", odd, 0, false, false, false, "",
+	  HOST " 128 issue a?[0m\tb;" },
+	{ "a record that is cut", cut_short, 0, false, false, true, "", "" },
+};
+
+static void
+look(struct dns_looks *all)
+{
+	const struct dns_look_in in = { HOST, resolver, on_looked, NULL };
+
+	memset(&looked, 0, sizeof(looked));
+	ck_assert_int_eq(dns_look(all, &in, &e), 0);
+}
+
+START_TEST(what_a_ca_will_find_is_found)
+{
+	const struct look_row *row = &looks[_i];
+	struct dns_looks *all = dns_looks_new(l, &e);
+
+	servers[0].rows = row->rows;
+	servers[0].rcode = row->rcode;
+	look(all);
+	while (looked.answers == 0)
+		ck_assert_int_eq(loop_turn(l, 20000, &e), 0);
+	ck_assert_msg(looked.missing == row->missing && looked.trouble == row->trouble &&
+	    looked.caa_trouble == row->caa_trouble, "%s: %d %d %d", row->what, looked.missing,
+	    looked.trouble, looked.caa_trouble);
+	ck_assert_str_eq(looked.addresses, row->addresses);
+	ck_assert_str_eq(looked.caa, row->caa);
+	dns_looks_free(all);
+}
+END_TEST
+
+START_TEST(a_look_that_is_dropped_is_told_so)
+{
+	struct dns_looks *all = dns_looks_new(l, &e);
+
+	look(all);
+	dns_looks_free(all);
+	ck_assert_uint_eq(looked.answers, 1);
+	ck_assert(looked.trouble && looked.caa_trouble && !looked.missing);
+}
+END_TEST
+
 /* --- messages --- */
 
 START_TEST(a_message_that_is_cut_anywhere_is_read_as_far_as_it_goes)
@@ -410,6 +514,8 @@ main(void)
 	tcase_add_test(tc, a_server_that_is_late_is_waited_for);
 	tcase_add_test(tc, what_is_no_name_is_not_asked_for);
 	tcase_add_test(tc, a_question_that_is_dropped_is_told_so);
+	tcase_add_loop_test(tc, what_a_ca_will_find_is_found, 0, NITEMS(looks));
+	tcase_add_test(tc, a_look_that_is_dropped_is_told_so);
 	tcase_add_test(tc, a_message_that_is_cut_anywhere_is_read_as_far_as_it_goes);
 	tcase_add_loop_test(tc, a_text_is_all_its_strings, 0, NITEMS(texts));
 	suite_add_tcase(s, tc);
