@@ -15,6 +15,7 @@
 #define SKEW_MAX	HOUR	/* CAs begin certificates an hour ago */
 #define SKEW_WORTH	(2 * MINUTE)
 #define HTTP_PORT	80	/* RFC 8555 section 8.3 */
+#define TLS_PORT	443	/* RFC 8737 section 3 */
 
 /* --- what was found --- */
 
@@ -77,10 +78,11 @@ bool
 preflight_port(const struct preflight *p, const struct challenge_conf *c, uint16_t *port)
 {
 	const char *colon = c->listen.n > 0 ? strrchr(c->listen.v[0], ':') : NULL;
+	bool tls = strcmp(c->type, CHALLENGE_ALPN) == 0;
 	int64_t n;
 
-	*port = HTTP_PORT;
-	if (strcmp(c->type, "http-01") != 0 || !p->up)
+	*port = tls ? TLS_PORT : HTTP_PORT;
+	if (!tls && (strcmp(c->type, "http-01") != 0 || !p->up))
 		return false;
 	if (!p->local)
 		return true;

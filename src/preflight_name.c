@@ -82,12 +82,24 @@ is_sure(const struct inquiry *q, const struct msg_fetched *f)
 	return f->own ? ours == q->port : f->open;
 }
 
+/* Somebody must listen there; what is said to a CA is said to nobody else. */
+static bool
+is_tls(const struct inquiry *q)
+{
+	return strcmp(q->challenge->type, CHALLENGE_ALPN) == 0;
+}
+
 static void
 judge_answer(struct inquiry *q, const struct msg_fetched *f)
 {
 	bool sure = is_sure(q, f), v6 = strchr(q->address, ':') != NULL;
 	struct err e = ERR_NONE;
 
+	if (is_tls(q) && f->sys != ECONNREFUSED) {
+		preflight_fine(q->p, "names", "%s: %s, port %u, is not closed", q->name, q->address,
+		    q->port);
+		return;
+	}
 	if (is_our_answer(q->p, f)) {
 		preflight_fine(q->p, "names", "%s: %s, port %u, answers for this host", q->name,
 		    q->address, q->port);
@@ -140,8 +152,9 @@ ask_address(const struct inquiry *about, const char *address)
 	if (q == NULL)
 		return;
 	(void)snprintf(q->address, sizeof q->address, "%s", address);
-	(void)snprintf(url, sizeof url, "http://%s%s%s:%u" SOLVE_PREFIX "%s", v6 ? "[" : "", address,
-	    v6 ? "]" : "", q->port, q->p->token);
+	(void)snprintf(url, sizeof url, "%s://%s%s%s:%u%s%s", is_tls(q) ? "https" : "http",
+	    v6 ? "[" : "", address, v6 ? "]" : "", q->port, is_tls(q) ? "/" : SOLVE_PREFIX,
+	    is_tls(q) ? "" : q->p->token);
 	if (!text_is_address(q->name))
 		fetch.host = (char *)(uintptr_t)q->name;
 	if (keeper_role(q->p->job->keeper, ROLE_NET, &net, &e) == 0 &&

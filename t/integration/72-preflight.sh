@@ -84,6 +84,19 @@ write_conf both.example.org
 run 0 renew --force
 ok "both families answer"
 
+# tls FAMILY...: by tls-alpn-01, on these addresses.
+tls() {
+	challenge="listen = { \"${1}:$http_port\"${2:+, \"$2:$http_port\"} } resolver = \"$addr:$dns_port\""
+	write_conf both.example.org
+	sed -i 's/challenge "http-01"/challenge "tls-alpn-01"/' "$conf"
+}
+tls "$addr"
+run 11 renew --force
+says "both.example.org: ::1, port $http_port: the connection is refused"
+tls "$addr" "[::1]"
+run 0 renew --force
+ok "tls-alpn-01: a family on which nobody listens, and both"
+
 challenge="listen = \"$addr:$http_port\" resolver = \"$addr:$dns_port\""
 write_conf good.example.org
 sed -i "s/^certificate .*/&\n    user = \"nosuchuser\"/" "$conf"
