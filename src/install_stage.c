@@ -2,6 +2,8 @@
  * install_stage: a new version, from nothing to its final name. The steps are
  * those of FAULTS section 8, 3 to 6.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,7 +52,12 @@ discard(int at, const char *name)
 static int
 try_rights(int fd, const struct install_rights *r, struct err *e)
 {
-	if (r == NULL || fchown(fd, (uid_t)r->uid, (gid_t)r->gid) == 0)
+	struct stat st;
+
+	if (r == NULL || fstat(fd, &st) == -1 ||
+	    ((r->uid == -1 || st.st_uid == (uid_t)r->uid) &&
+	    (r->gid == -1 || st.st_gid == (gid_t)r->gid)) ||
+	    fchown(fd, (uid_t)r->uid, (gid_t)r->gid) == 0)
 		return 0;
 	(void)err_sys(e, OUT_HOLD, "cannot give files to user %jd, group %jd", (intmax_t)r->uid,
 	    (intmax_t)r->gid);
