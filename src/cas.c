@@ -135,7 +135,8 @@ free_at(const struct job *j, const struct due_facts *facts)
 		f.elsewhere = 0;
 	f.work = DUE_RENEW;
 	f.changed = true;
-	f.nwindows = 0;
+	f.scheduled = false;
+	f.nwindows = f.nothers = 0;
 	return due_of(&f);
 }
 
