@@ -54,11 +54,25 @@ time_or_none(int64_t t, char out[TIME_TEXT])
 }
 
 static void
+print_keys(const struct status_leaf *l, size_t n)
+{
+	size_t i;
+
+	if (n > 1)
+		printf("    keys: %s, %s\n", l[0].key_type, l[1].key_type);
+	for (i = 0; i < n; i++) {
+		if (l[i].tlsa != NULL)
+			printf("    TLSA %s\n", l[i].tlsa);
+		if (l[i].next_tlsa != NULL)
+			printf("    TLSA %s (next key)\n", l[i].next_tlsa);
+	}
+}
+
+static void
 print_table(const struct view *v, const struct status *s)
 {
 	char days[SPAN_TEXT], due[TIME_TEXT], last[TIME_TEXT];
 	const char *f = finding(s, v->now);
-	const struct status_leaf *leaf;
 
 	if (v->rows == 0)
 		printf("%-28s %7s %-22s %-10s %-20s %-8s %s\n", "CERTIFICATE", "VERSION", "ISSUER",
@@ -77,10 +91,7 @@ print_table(const struct view *v, const struct status *s)
 	    s->held != NULL ? s->held : "");
 	if (s->ca_why != NULL)
 		printf("    ca: %s is asked next: %s\n", s->ca, s->ca_why);
-	if (s->leaves.n > 1) {
-		leaf = s->leaves.v;
-		printf("    keys: %s, %s\n", leaf[0].key_type, leaf[1].key_type);
-	}
+	print_keys(s->leaves.v, s->leaves.n);
 	if (f != NULL)
 		printf("    ! %s\n", f);
 }
@@ -107,6 +118,8 @@ put_leaves(struct json_out *o, const struct list *leaves)
 		json_put_str(o, "issuer", l[i].issuer);
 		put_time(o, "not_before", l[i].not_before);
 		put_time(o, "not_after", l[i].not_after);
+		json_put_str(o, "tlsa", l[i].tlsa);
+		json_put_str(o, "next_tlsa", l[i].next_tlsa);
 		json_object_end(o);
 	}
 	json_array_end(o);

@@ -58,7 +58,11 @@ extern const char *const config_checks[];	/* all of them, "none", and NULL */
 struct cert_conf {
 	char		*name;		/* also the folder's name: [a-z0-9._-], no leading dot */
 	struct strs	 names;		/* canonical host names, at least one, no doubles */
-	struct strs	 key;		/* "ecdsa-p256", ...: one, or an RSA and an ECDSA one */
+	struct strs	 key;		/* "ecdsa-p256", ...: one, or an RSA and an ECDSA one; none with a csr */
+	bool		 reuse_key;	/* a renewal keeps the keys */
+	bool		 next_key;	/* the keys of the next renewal are made ahead */
+	char		*csr;		/* an operator's request in place of keys; NULL: none */
+	char		*private_key;	/* of that request; NULL: only the operator has it */
 	struct strs	 ca;		/* names of ca sections in order of preference */
 	char		*profile;	/* that the CA is asked for; NULL: its default */
 	bool		 profile_required;	/* else left out where the CA lacks it */
@@ -108,6 +112,9 @@ MUST_CHECK int	config_read(const char *path, struct config *cfg, config_complain
 #define CONFIG_DIGEST_LEN	64
 MUST_CHECK int	config_cert_digest(const struct cert_conf *, char hex[CONFIG_DIGEST_LEN + 1],
 		    struct err *e);
+
+/* Parts of a certificate, see part.h. */
+size_t		config_parts(const struct cert_conf *);
 
 /* Is there a listener in whose handshakes a deployment is seen? */
 bool		config_is_seen(const struct cert_conf *);

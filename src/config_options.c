@@ -551,6 +551,10 @@ static const struct section challenge_section = {
 static const struct option certificate_options[] = {
 	{ "names", OPTION_MANY, ROW(cert_conf, names), take_name, NULL },
 	{ "key", OPTION_MANY, ROW(cert_conf, key), take_key, NULL },
+	{ "reuse-key", OPTION_ONE, ROW(cert_conf, reuse_key), take_bool, NULL },
+	{ "next-key", OPTION_ONE, ROW(cert_conf, next_key), take_bool, NULL },
+	{ "csr", OPTION_ONE, ROW(cert_conf, csr), take_path, NULL },
+	{ "private-key", OPTION_ONE, ROW(cert_conf, private_key), take_path, NULL },
 	{ "ca", OPTION_MANY, ROW(cert_conf, ca), take_ca, NULL },
 	{ "profile", OPTION_ONE, ROW(cert_conf, profile), take_word, NULL },
 	{ "profile-required", OPTION_ONE, ROW(cert_conf, profile_required), take_bool, NULL },

@@ -353,6 +353,16 @@ check_keys(struct reader *r, const struct cert_conf *c, struct place at)
 		    "one ECDSA, as servers hold one of each; have %s%s%s%s", c->name, c->key.v[0],
 		    c->key.n > PART_MAX ? ", " : " and ", c->key.v[1],
 		    c->key.n > PART_MAX ? ", ..." : "");
+	if (c->csr != NULL && (c->key.n > 0 || c->reuse_key || c->next_key))
+		config_tell(r, at, "certificate \"%s\": csr: want no %s beside it, as the request "
+		    "has the key", c->name, c->key.n > 0 ? "key" :
+		    c->reuse_key ? "reuse-key" : "next-key");
+	if (c->private_key != NULL && c->csr == NULL)
+		config_tell(r, at, "certificate \"%s\": private-key: want the csr that it is for",
+		    c->name);
+	if (c->reuse_key && c->next_key)
+		config_tell(r, at, "certificate \"%s\": want reuse-key or next-key, have both",
+		    c->name);
 }
 
 /* A wildcard is proven in the DNS alone; an address never is: RFC 8738 section 7. */
@@ -394,7 +404,8 @@ fill_certificate(struct reader *r, struct cert_conf *c)
 	struct challenge_conf challenge = { .type = NULL };
 	struct hook_conf hook = { .type = NULL };
 
-	default_list(r, &c->key, DEFAULT_KEY);
+	if (c->csr == NULL)
+		default_list(r, &c->key, DEFAULT_KEY);
 	default_number(&c->renew_before, CONFIG_DEFAULT_RENEW);
 	default_number(&c->hooks_at_once, 1);
 	if (c->challenges.n == 0) {

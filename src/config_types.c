@@ -38,6 +38,10 @@ const struct pack cert_conf_pack = PACK(cert_conf,
 	{ PACK_STR, offsetof(struct cert_conf, name), NULL },
 	{ PACK_STRS, offsetof(struct cert_conf, names), NULL },
 	{ PACK_STRS, offsetof(struct cert_conf, key), NULL },
+	{ PACK_BOOL, offsetof(struct cert_conf, reuse_key), NULL },
+	{ PACK_BOOL, offsetof(struct cert_conf, next_key), NULL },
+	{ PACK_STR, offsetof(struct cert_conf, csr), NULL },
+	{ PACK_STR, offsetof(struct cert_conf, private_key), NULL },
 	{ PACK_STRS, offsetof(struct cert_conf, ca), NULL },
 	{ PACK_STR, offsetof(struct cert_conf, profile), NULL },
 	{ PACK_BOOL, offsetof(struct cert_conf, profile_required), NULL },
@@ -93,6 +97,12 @@ config_cert_digest(const struct cert_conf *conf, char hex[CONFIG_DIGEST_LEN + 1]
 	buf_clear(&all);
 	buf_clear(&text);
 	return rc;
+}
+
+size_t
+config_parts(const struct cert_conf *conf)
+{
+	return conf->csr != NULL ? 1 : conf->key.n;
 }
 
 bool

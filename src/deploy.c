@@ -12,6 +12,7 @@
 #include "deploy.h"
 #include "instance.h"
 #include "keeper.h"
+#include "keys.h"
 #include "ledger.h"
 #include "managed.h"
 #include "proof.h"
@@ -393,13 +394,11 @@ report_result(struct job *j)
 static int
 drop_order(struct job *j, struct err *e)
 {
-	const struct strs *keys = &j->conf->key;
-
 	if (j->kind != JOB_ISSUE || j->err.class == OUT_OK || j->err.class == OUT_RETRY)
 		return 0;
-	if (j->nparts == keys->n)
+	if (j->nparts == config_parts(j->conf))
 		return store_orders_drop(j->folder, e);
-	return store_order_drop(j->folder, part_suffix(j->nparts, keys->v[j->nparts]), e);
+	return store_order_drop(j->folder, part_suffix(j->nparts, keys_type(j)), e);
 }
 
 /*
@@ -491,6 +490,8 @@ deploy_record(struct job *j, struct err *e)
 	install_unreserve(j->folder);
 	record_now(&now);
 	if (deploy_note(j, &now, e) == -1 || drop_order(j, e) == -1)
+		return JOB_FAILED;
+	if (j->err.class == OUT_OK && keys_stage(j, e) == -1)
 		return JOB_FAILED;
 	return j->served == 0 || install_prune(j->folder, e) == 0 ? JOB_DONE : JOB_FAILED;
 }

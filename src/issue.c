@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "cas.h"
 #include "keeper.h"
+#include "keys.h"
 #include "rehearse.h"
 #include "revocation.h"
 #include "standing.h"
@@ -29,7 +30,7 @@ prepare_folder(struct job *j, struct err *e)
 	int rc = -1;
 
 	if (install_rights(j->conf, &rights, e) == 0)
-		rc = install_reserve(j->folder, j->conf->key.n, &rights, e);
+		rc = install_reserve(j->folder, config_parts(j->conf), &rights, e);
 	pack_clear(&install_rights_pack, &rights);
 	return rc;
 }
@@ -71,17 +72,10 @@ issue_account(struct job *j, struct err *e)
 
 /* --- order --- */
 
-/* The type of the key whose order is next. */
-static const char *
-wanted_type(const struct job *j)
-{
-	return j->conf->key.v[j->nparts];
-}
-
 static const char *
 suffix(const struct job *j)
 {
-	return part_suffix(j->nparts, wanted_type(j));
+	return part_suffix(j->nparts, keys_type(j));
 }
 
 /* Goes on with the order of a run that was cut off, if it was for the same (FAULTS L08). */
@@ -95,12 +89,14 @@ continue_order(struct job *j, struct err *e)
 	if (install_order(j->folder, suffix(j), &order, e) == -1)
 		return e->sys == ENOENT ? 0 : -1;
 	if (strcmp(order.ca, j->ca->name) == 0 && order.names.n == j->conf->names.n &&
-	    strcmp(order.key_type, wanted_type(j)) == 0) {
+	    keys_fit(j, &order)) {
 		same = true;
 		for (i = 0; i < order.names.n; i++)
 			same = same && strs_has(&j->conf->names, order.names.v[i]);
 	}
-	if (same && (j->key = key_from_pem(blob_span(&order.key_pem), e)) != NULL) {
+	/* an operator's key is at hand already */
+	if (same && (j->key != NULL ||
+	    (j->key = key_from_pem(blob_span(&order.key_pem), e)) != NULL)) {
 		j->order_url = order.url;
 		order.url = NULL;
 	}
@@ -195,9 +191,9 @@ replaced(const struct job *j)
 	if (j->state.version == 0 || m->ca == NULL || strcmp(m->ca, j->ca->name) != 0)
 		return NULL;
 	for (size_t i = 0; i < m->leaves.n; i++)
-		if ((m->leaves.n == 1 && j->conf->key.n == 1) ||
+		if ((m->leaves.n == 1 && config_parts(j->conf) == 1) ||
 		    strcmp(part_family(manifest_leaf(m, i)->key_type),
-		    part_family(wanted_type(j))) == 0)
+		    part_family(key_type(j->key))) == 0)
 			return manifest_leaf(m, i)->ari_id;
 	return NULL;
 }
@@ -262,9 +258,11 @@ issue_order(struct job *j, struct err *e)
 		return j->chain_asked != 0 ? JOB_DONE : JOB_WAIT;
 	if (j->keeper->orders >= (size_t)j->keeper->setup.config.jobs)
 		return JOB_WAIT;
+	if (j->conf->csr != NULL && keys_take(j, e) == -1)
+		return JOB_FAILED;
 	if (j->kind == JOB_ISSUE && continue_order(j, e) == -1)
 		return JOB_FAILED;
-	if (j->key == NULL && (j->key = key_new(wanted_type(j), e)) == NULL)
+	if (j->key == NULL && keys_take(j, e) == -1)
 		return JOB_FAILED;
 	if ((j->kind == JOB_ISSUE && spend(j, e) == -1) || ask_for_order(j, e) == -1)
 		return JOB_FAILED;
@@ -335,8 +333,11 @@ make_request(struct job *j, const char *url, struct buf *der, struct err *e)
 	int rc = -1;
 
 	buf_init(&pem, KEY_PEM_MAX);
-	if (key_csr(j->key, &j->conf->names, true, der, e) == -1 ||
-	    key_to_pem(j->key, &pem, e) == -1)
+	if (j->conf->csr != NULL)
+		buf_put(der, blob_span(&j->csr.der));
+	else if (key_csr(j->key, &j->conf->names, true, der, e) == -1)
+		goto out;
+	if (key_is_private(j->key) && key_to_pem(j->key, &pem, e) == -1)
 		goto out;
 	order.url = (char *)(uintptr_t)url;
 	order.ca = j->ca->name;
@@ -486,7 +487,7 @@ finish_part(struct job *j)
 	j->chain = NULL;
 	j->order_url = NULL;
 	j->spent = false;
-	j->again = j->nparts < j->conf->key.n;
+	j->again = j->nparts < config_parts(j->conf);
 }
 
 enum job_progress
@@ -495,7 +496,8 @@ issue_rehearse(struct job *j, struct err *e)
 	struct chain_in in = { .pem = blob_span(&j->pem) };
 
 	describe_chain(j, &in);
-	if (rehearse(&in, j->chain, e) == -1) {
+	/* a handshake needs the key, which may be the operator's alone */
+	if (key_is_private(j->key) && rehearse(&in, j->chain, e) == -1) {
 		if (e->class == OUT_REFUSE)
 			cas_refused(j);
 		return JOB_FAILED;

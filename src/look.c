@@ -13,6 +13,7 @@
 #include "cas.h"
 #include "instance.h"
 #include "keeper.h"
+#include "keys.h"
 #include "look.h"
 #include "preflight.h"
 #include "verify.h"
@@ -55,10 +56,21 @@ read_key(struct job *j, const char *suffix, struct err *e)
 {
 	char name[PART_NAME_MAX];
 	struct key *key = NULL;
+	struct csr csr;
 	struct buf pem;
 
+	part_name(PART_KEY, suffix, name);
+	if (j->conf->csr != NULL && j->state.active.files.n > 0 &&
+	    !manifest_names(&j->state.active, name)) {
+		if (csr_load(j->conf->csr, &csr, e) == -1)
+			return NULL;
+		key = csr.key;
+		csr.key = NULL;
+		csr_clear(&csr);
+		return key;
+	}
 	buf_init(&pem, KEY_PEM_MAX);
-	if (install_read(j->folder, j->state.version, part_name(PART_KEY, suffix, name), &pem, e) == 0)
+	if (install_read(j->folder, j->state.version, name, &pem, e) == 0)
 		key = key_from_pem(buf_span(&pem), e);
 	buf_clear(&pem);
 	return key;
@@ -81,7 +93,8 @@ look_at_chain(struct job *j, const char *suffix)
 		look_tell(j, "key", &e);
 		goto out;
 	}
-	look_fine(j, "key", "%s", key_type(key));
+	look_fine(j, "key", "%s%s", key_type(key), key_is_private(key) ? "" :
+	    ", which only the operator has");
 	in.key = key;
 	if (install_read(j->folder, j->state.version, part_name(PART_FULL, suffix, name), &pem,
 	    &e) == 0) {
@@ -108,6 +121,27 @@ look_at_parts(struct job *j)
 
 	for (size_t i = 0; i < m->leaves.n; i++)
 		look_at_chain(j, part_suffix(i, manifest_leaf(m, i)->key_type));
+}
+
+/* For DANE: both records are to be in the DNS before the next renewal. */
+static void
+look_at_next_keys(struct job *j)
+{
+	const struct manifest *m = &j->state.active;
+	char active[KEYS_TLSA_MAX], next[KEYS_TLSA_MAX];
+	struct err found = ERR_NONE;
+
+	for (size_t i = 0; i < m->leaves.n && j->conf->next_key; i++) {
+		keys_tlsa(j, i, active, next);
+		look_fine(j, "TLSA", "%s (%s)", active, manifest_leaf(m, i)->key_type);
+		if (next[0] != '\0') {
+			look_fine(j, "TLSA", "%s (next key)", next);
+			continue;
+		}
+		err_set(&found, OUT_FINDING, "no next key is staged");
+		err_hint(&found, "kamcert renew stages it");
+		look_tell(j, "TLSA", &found);
+	}
 }
 
 static void
@@ -172,6 +206,7 @@ look_files(struct job *j, struct err *e UNUSED)
 	}
 	if (j->state.version != 0) {
 		look_at_parts(j);
+		look_at_next_keys(j);
 		look_at_rights(j);
 	}
 	look_at_time(j);

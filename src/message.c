@@ -44,7 +44,8 @@ static const struct pack end_pack = PACK(msg_end, I64(msg_end, outcome), I64(msg
 
 static const struct pack status_leaf_pack = PACK(status_leaf,
 	STR(status_leaf, key_type), STR(status_leaf, serial), STR(status_leaf, issuer),
-	I64(status_leaf, not_before), I64(status_leaf, not_after));
+	I64(status_leaf, not_before), I64(status_leaf, not_after),
+	STR(status_leaf, tlsa), STR(status_leaf, next_tlsa));
 
 const struct pack status_pack = PACK(status, STR(status, name), STRS(status, names),
 	STR(status, ca), STR(status, ca_why), STR(status, issued_by), I64(status, version),

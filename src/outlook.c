@@ -110,7 +110,8 @@ add_certificate(const struct outlook *in, int64_t skew, struct due_facts *f)
 		f->unfit = in->state->health == INSTALL_BROKEN || is_revoked(in->state, r);
 		f->changed = in->state->health == INSTALL_GOOD &&
 		    (!is_same_set(&active->names, &in->conf->names) ||
-		    !manifest_has_keys(active, &in->conf->key));
+		    (in->conf->csr == NULL ? !manifest_has_keys(active, &in->conf->key) :
+		    active->leaves.n != 1));
 	}
 	add_window(active, r, skew, f);
 }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cas.h"
 #include "keeper.h"
+#include "keys.h"
 #include "status.h"
 
 #define ASK_TOGETHER	(15 * MINUTE)
@@ -268,6 +269,18 @@ next_wake(const struct job *j, const struct due_facts *facts)
 	return due.point > facts->now && ask < due.at ? ask : due.at;
 }
 
+/* Where nothing else is to be done: wanted since today, or a run was killed before it came to it. */
+static void
+stage_keys(struct job *j, struct index_due *row)
+{
+	struct err e = ERR_NONE;
+
+	if (j->keeper->setup.command != CMD_RENEW || j->keeper->setup.dry_run || keys_stage(j, &e) == 0)
+		return;
+	log_error(KV_S("cert", j->conf->name), KV_S("event", "no next key"), KV_S("error", e.text));
+	row->next = 0;
+}
+
 static int
 plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row, struct err *e)
 {
@@ -294,10 +307,12 @@ plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row,
 	}
 	if (k->store != NULL && store_is_work(k->store) && k->setup.command != CMD_WATCH)
 		report_health(j);
-	if (choose(j, &facts) == BEGIN)
+	if (choose(j, &facts) == BEGIN) {
 		k->jobs[k->njobs++] = j;
-	else
-		job_free(j);
+		return 0;
+	}
+	stage_keys(j, row);
+	job_free(j);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "due.h"
 #include "keeper.h"
+#include "keys.h"
 
 /* A row that lends everything it shows. */
 static void
@@ -40,14 +41,27 @@ fill(struct status *row, const struct job *j, const struct due *due)
 	row->last_text = last->text;
 }
 
+/* For DANE: of the key in service, and of the next one. */
+struct tlsa {
+	char	active[KEYS_TLSA_MAX];
+	char	next[KEYS_TLSA_MAX];
+};
+
 static void
-fill_leaves(struct status_leaf *rows, const struct manifest *m)
+fill_leaves(struct status_leaf *rows, struct tlsa *texts, const struct job *j)
 {
+	const struct manifest *m = &j->state.active;
+
 	for (size_t i = 0; i < m->leaves.n; i++) {
 		const struct manifest_leaf *l = manifest_leaf(m, i);
 
 		rows[i] = (struct status_leaf){ .key_type = l->key_type, .serial = l->serial,
 			.issuer = l->issuer, .not_before = l->not_before, .not_after = l->not_after };
+		if (!j->conf->next_key)
+			continue;
+		keys_tlsa(j, i, texts[i].active, texts[i].next);
+		rows[i].tlsa = texts[i].active[0] != '\0' ? texts[i].active : NULL;
+		rows[i].next_tlsa = texts[i].next[0] != '\0' ? texts[i].next : NULL;
 	}
 }
 
@@ -55,13 +69,14 @@ void
 status_send(const struct job *j, const struct due_facts *facts)
 {
 	struct status_leaf leaves[PART_MAX];
+	struct tlsa tlsa[PART_MAX];
 	struct status row = { .name = j->conf->name, .names = j->conf->names, .ca = j->ca->name,
 		.ca_why = j->ca_why, .leaves = { leaves, j->state.active.leaves.n } };
 	struct due due = due_of(facts);
 	struct err e = ERR_NONE;
 
 	fill(&row, j, &due);
-	fill_leaves(leaves, &j->state.active);
+	fill_leaves(leaves, tlsa, j);
 	if (channel_send(j->keeper->starter, MSG_STATUS, 0, &row, -1, &e) == -1)
 		log_warn(KV_S("cert", j->conf->name), KV_S("event", "row lost"),
 		    KV_S("error", e.text));

@@ -15,6 +15,8 @@ struct status_leaf {
 	char		*issuer;
 	int64_t		 not_before;
 	int64_t		 not_after;
+	char		*tlsa;		/* keys_tlsa(), where next-key is set; NULL: not known */
+	char		*next_tlsa;
 };
 
 struct status {

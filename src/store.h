@@ -13,6 +13,7 @@
  *		<name>/				0711	see install.h for what is in it
  *		    order/			0700	privkey.pem order.json; of a pair, for the
  *							second also privkey-rsa.pem order-rsa.json
+ *		    next/			0700	see keys.h
  *
  * Folders on the way to a certificate let everybody pass and nobody list;
  * only the version's own folder and files carry the configured owner and

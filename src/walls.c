@@ -272,7 +272,9 @@ for_keeper(const struct msg_setup *setup, struct walls *w, struct err *e)
 		    add_path(&w->reads, ca[i].trust_bundle, e) == -1)
 			return -1;
 	for (i = 0; i < c->certs.n; i++)
-		if (add_managed(&cert[i], w, e) == -1)
+		if (add_managed(&cert[i], w, e) == -1 ||
+		    add_path(&w->secrets, cert[i].csr, e) == -1 ||
+		    add_path(&w->secrets, cert[i].private_key, e) == -1)
 			return -1;
 	if (w->uid == SANDBOX_STAY)
 		return 0;
