@@ -180,11 +180,10 @@ int
 tls_extensions_frozen(struct span block, uint8_t out[SHA256_LEN], struct err *e)
 {
 	struct rd r = rd_of(block);
-	uint8_t one[SHA256_LEN];
+	uint8_t one[2 * SHA256_LEN] = { 0 };	/* digest of what came before, and of this one */
 	uint16_t type;
 	struct span whole, content;
 
-	memset(out, 0, SHA256_LEN);
 	while (r.n > 0) {
 		whole.p = r.p;
 		type = rd_u16(&r);
@@ -196,11 +195,10 @@ tls_extensions_frozen(struct span block, uint8_t out[SHA256_LEN], struct err *e)
 		    type == extensions[TLS_EXT_EARLY_DATA].type ||
 		    type == extensions[TLS_EXT_PSK].type)
 			continue;
-		if (sha256(whole, one) == -1)
+		if (sha256(whole, one + SHA256_LEN) == -1 || sha256(span_of(one, sizeof(one)), one) == -1)
 			return tls_crypto_failed(e, "extensions");
-		for (size_t i = 0; i < SHA256_LEN; i++)
-			out[i] ^= one[i];
 	}
+	memcpy(out, one, SHA256_LEN);
 	return 0;
 }
 

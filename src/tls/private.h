@@ -354,7 +354,7 @@ MUST_CHECK int	tls_extensions_write(struct tls_conn *, enum tls_where, struct bu
 
 /*
  * A digest of the extensions that a second ClientHello must repeat (RFC 8446 section
- * 4.1.2), in any order.
+ * 4.1.2), in their order.
  */
 MUST_CHECK int	tls_extensions_frozen(struct span block, uint8_t out[SHA256_LEN], struct err *e);
 

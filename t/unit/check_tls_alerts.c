@@ -511,7 +511,7 @@ static const struct row client_messages[] = {
 	{ "another extension", ALERT(ILLEGAL_PARAMETER), F_RETRY, CH2, { { EXT_SET, X_NAME,
 	    "0004000001" "61" } } },
 	{ "padding more", NO_ALERT, F_RETRY, CH2, { { EXT_SET, 21, "0000" } } },
-	{ "extensions in another order", NO_ALERT, F_RETRY, CH2, { { EXT_LAST, X_GROUPS, NULL } } },
+	{ "extensions in another order", ALERT(ILLEGAL_PARAMETER), F_RETRY, CH2, { { EXT_LAST, X_GROUPS, NULL } } },
 	{ "a cookie from nowhere", ALERT(ILLEGAL_PARAMETER), F_RETRY, CH2, { { EXT_SET, X_COOKIE, "000100" } } },
 	{ "no share still", ALERT(ILLEGAL_PARAMETER), F_RETRY, CH2, { { EXT_SET, X_SHARE, "0000" } } },
 	{ "the first share still", ALERT(ILLEGAL_PARAMETER), F_RETRY, CH2, { { EXT_SET, X_SHARE,
