@@ -5,7 +5,7 @@
  *   GET  /roots           the roots of certificates, PEM
  *   GET  /certs/N         what is known of the N-th certificate, counted from 0
  *   POST /faults          fault rules, one a line, in place of those that were there
- *   POST /txt /hosts      NAME=VALUE, one a line; a TXT record with an empty value is removed
+ *   POST /txt /caa /hosts NAME=VALUE, one a line; TXT and CAA records with an empty value are removed
  *   POST /renewal         FROM TO in Unix seconds: the window for every certificate; empty: the usual one
  *   POST /revoke/N        the CA revokes the N-th certificate
  */
@@ -92,6 +92,12 @@ set_txt(struct responder *r, const char *line, struct err *e)
 }
 
 static int
+set_caa(struct responder *r, const char *line, struct err *e)
+{
+	return options_add_caa(&r->o, line, e);
+}
+
+static int
 set_host(struct responder *r, const char *line, struct err *e)
 {
 	return options_add_host(&r->o, line, e);
@@ -141,6 +147,8 @@ post(struct responder *r, const struct http_request *req, struct reply *reply)
 		each_line(r, req->body, set_faults, reply);
 	} else if (strcmp(req->path, "/txt") == 0) {
 		each_line(r, req->body, set_txt, reply);
+	} else if (strcmp(req->path, "/caa") == 0) {
+		each_line(r, req->body, set_caa, reply);
 	} else if (strcmp(req->path, "/hosts") == 0) {
 		each_line(r, req->body, set_host, reply);
 	} else if (strcmp(req->path, "/renewal") == 0) {

@@ -97,6 +97,20 @@ head_size(struct span in)
 	return at == NULL ? 0 : (size_t)(at - in.p) + 4;
 }
 
+/* A line that no CRLF can end any more: whoever sends it waits for an answer. */
+static bool
+has_bare_lf(struct span in)
+{
+	const uint8_t *at = in.p, *end = in.p + in.n;
+
+	while (at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		if (at == in.p || at[-1] != '\r')
+			return true;
+		at++;
+	}
+	return false;
+}
+
 static bool
 split_field(struct span line, struct span *name, struct span *value)
 {
@@ -192,7 +206,7 @@ http_read_request(struct span in, struct http_request *req, int *status)
 	memset(req, 0, sizeof(*req));
 	*status = 400;
 	if (head == 0 && in.n <= HTTP_HEAD_MAX)
-		return HTTP_MORE;
+		return in.n != 0 && has_bare_lf(in) ? HTTP_BAD : HTTP_MORE;
 	if (head == 0 || head > HTTP_HEAD_MAX) {
 		*status = 431;
 		return HTTP_BAD;

@@ -16,7 +16,7 @@
 
 
 enum option_id {
-	OPT_LISTEN = 256, OPT_CONTROL, OPT_HTTP_PORT, OPT_TLS_PORT, OPT_DNS, OPT_RESOLVE, OPT_TXT,
+	OPT_LISTEN = 256, OPT_CONTROL, OPT_HTTP_PORT, OPT_TLS_PORT, OPT_DNS, OPT_RESOLVE, OPT_TXT, OPT_CAA,
 	OPT_PROFILE, OPT_LIFETIME, OPT_EAB, OPT_EAB_REQUIRED, OPT_CHAIN_LENGTH, OPT_ALTERNATES,
 	OPT_KEY_TYPE, OPT_TLS_KEY_TYPE, OPT_NONCE_REJECT, OPT_AUTHZ_REUSE, OPT_VALIDATION_DELAY,
 	OPT_PROCESSING_DELAY, OPT_RETRY_AFTER, OPT_PAGE, OPT_AUTHZ_LIFETIME, OPT_ORDER_LIFETIME,
@@ -35,6 +35,7 @@ static const struct {
 	{ { "tls-port", 1, NULL, OPT_TLS_PORT }, "PORT", "where tls-alpn-01 connects (443)" },
 	{ { "resolve", 1, NULL, OPT_RESOLVE }, "NAME=ADDR", "address of a name; * is every other name" },
 	{ { "txt", 1, NULL, OPT_TXT }, "NAME=TEXT", "a TXT record" },
+	{ { "caa", 1, NULL, OPT_CAA }, "NAME=RECORD", "a CAA record: FLAGS TAG VALUE" },
 	{ { "dns", 1, NULL, OPT_DNS }, "ADDR:PORT", "DNS server for names without such a row" },
 	{ { "any-target", 0, NULL, OPT_ANY_TARGET }, NULL, "validate beyond loopback" },
 	{ { "profile", 1, NULL, OPT_PROFILE }, "NAME=SECONDS", "a profile; also durations such as 90d" },
@@ -108,6 +109,7 @@ options_clear(struct options *o)
 {
 	map_clear(&o->hosts, free);
 	map_clear(&o->texts, free_texts);
+	map_clear(&o->caa, free_texts);
 	map_clear(&o->eab, free_blob);
 	for (size_t i = 0; i < o->nprofiles; i++)
 		free(o->profiles[i].name);
@@ -219,8 +221,9 @@ options_add_host(struct options *o, const char *text, struct err *e)
 	return 0;
 }
 
-int
-options_add_text(struct options *o, const char *text, struct err *e)
+/* Texts of a name add up; an empty one removes them. */
+static int
+add_record(struct map *map, const char *text, struct err *e)
 {
 	char name[HOST_MAX + 1];
 	const char *value = split_name(text, name, sizeof(name));
@@ -229,19 +232,31 @@ options_add_text(struct options *o, const char *text, struct err *e)
 	if (value == NULL)
 		return err_set(e, OUT_USAGE, "want NAME=TEXT, have %s", text);
 	if (*value == '\0') {
-		if ((list = map_take(&o->texts, span_str(name))) != NULL)
+		if ((list = map_take(map, span_str(name))) != NULL)
 			free_texts(list);
 		return 0;
 	}
-	if ((list = map_get(&o->texts, span_str(name))) == NULL) {
+	if ((list = map_get(map, span_str(name))) == NULL) {
 		if ((list = calloc(1, sizeof(*list))) == NULL)
 			return err_nomem(e);
-		if (map_put(&o->texts, span_str(name), list) == -1) {
+		if (map_put(map, span_str(name), list) == -1) {
 			free(list);
 			return err_nomem(e);
 		}
 	}
 	return strs_add(list, value) == 0 ? 0 : err_nomem(e);
+}
+
+int
+options_add_text(struct options *o, const char *text, struct err *e)
+{
+	return add_record(&o->texts, text, e);
+}
+
+int
+options_add_caa(struct options *o, const char *text, struct err *e)
+{
+	return add_record(&o->caa, text, e);
 }
 
 static int
@@ -386,6 +401,8 @@ set_option(struct options *o, int opt, const char *arg, struct err *e)
 		return options_add_host(o, arg, e);
 	case OPT_TXT:
 		return options_add_text(o, arg, e);
+	case OPT_CAA:
+		return options_add_caa(o, arg, e);
 	case OPT_READY_FD:
 		if (read_unsigned(arg, 1000000, &fd, e) == -1)
 			return -1;

@@ -77,6 +77,7 @@ struct options {
 	const char		*dns;		/* NULL: names come from the table only */
 	struct map		 hosts;		/* canonical name -> char *, addresses between commas */
 	struct map		 texts;		/* canonical name -> struct strs * of TXT records */
+	struct map		 caa;		/* the same of CAA records: FLAGS TAG VALUE */
 	struct profile		 profiles[PROFILES_MAX];
 	size_t			 nprofiles;
 	int64_t			 lifetime;	/* without a profile */
@@ -119,9 +120,10 @@ MUST_CHECK int	options_read(struct options *, int argc, char **argv, enum option
 /* "127.0.0.1:0", "[::1]:80". USAGE unless it is a loopback address. */
 MUST_CHECK int	options_address(const char *, struct sockaddr_storage *, struct err *e);
 
-/* "NAME=ADDR,ADDR" and "NAME=TEXT"; * names every host that has no row. Texts add up, an empty one removes them all. */
+/* "NAME=ADDR,ADDR", "NAME=TEXT" and "NAME=FLAGS TAG VALUE"; * names every host that has no row. Texts add up, an empty one removes them all. */
 MUST_CHECK int	options_add_host(struct options *, const char *, struct err *e);
 MUST_CHECK int	options_add_text(struct options *, const char *, struct err *e);
+MUST_CHECK int	options_add_caa(struct options *, const char *, struct err *e);
 
 /* --- http.c: a small strict reader of HTTP/1.1, RFC 9112 --- */
 
@@ -581,6 +583,7 @@ struct va_answer {
 	size_t			 naddr;
 	char			*text[VA_TEXTS_MAX];	/* TXT records, each put together */
 	size_t			 ntext;
+	bool			 failed;	/* by the server's fault: not that there is nothing */
 };
 
 typedef void va_resolved(void *arg, const struct va_answer *, const char *error);
@@ -592,6 +595,20 @@ void		va_dns_free(struct va_dns *);
 /* Calls back once, never before it returned; table first, then the server that was given. IPv6 addresses go first. */
 MUST_CHECK int	va_dns_addresses(struct va_dns *, const char *name, va_resolved *, void *arg);
 MUST_CHECK int	va_dns_texts(struct va_dns *, const char *name, va_resolved *, void *arg);
+MUST_CHECK int	va_dns_caa(struct va_dns *, const char *name, va_resolved *, void *arg);
+bool		va_dns_has_caa(const struct va_dns *);	/* there may be records */
+
+/* A walk upwards through the names above an identifier. */
+struct va_climb {
+	struct va_dns		*dns;
+	const struct va_ask	*ask;
+	const char		*at;		/* within the identifier */
+	va_done			*done;
+	void			*arg;
+};
+
+/* May the CA issue? The climb is the caller's until done is called, which may be before this returns. */
+void		va_caa(struct va_climb *, const struct va_climb *how);
 
 /* One fetch: connects, does TLS if tls says so, sends, collects until the end. */
 struct va_fetch;
@@ -620,6 +637,8 @@ MUST_CHECK int	va_judge_alpn(const struct va_ask *, const struct tls_info *, str
 MUST_CHECK int	va_judge_dns(const struct va_ask *, const struct va_answer *, struct problem *);
 MUST_CHECK int	va_judge_persist(const struct va_ask *, const struct va_answer *, int64_t now,
 		    struct problem *);
+MUST_CHECK int	va_judge_caa(const struct va_ask *, const struct va_answer *, struct problem *);
+struct span	va_next_part(struct span *rest);	/* up to the next semicolon, without spaces around */
 #define VA_ISSUER "ca.kamcert.test"
 
 /* --- limits.c: rate limits like Let's Encrypt's --- */

@@ -5,6 +5,7 @@
  *   http-01      addresses -> fetch, next address if none answered -> redirects -> judge
  *   tls-alpn-01  addresses -> handshake -> judge
  *   dns-01, dns-persist-01  texts -> judge
+ *   then, each of them      CAA
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,7 @@ struct check {
 	char			 path[PATH_MAX_01];
 	unsigned		 redirects;
 	struct va_fetch		*fetch;
+	struct va_climb		 climb;
 	va_done			*done;
 	void			*arg;
 };
@@ -77,6 +79,25 @@ check_done(struct check *k, const struct problem *p)
 		copy = *p;
 	check_free(k);
 	done(arg, p != NULL ? &copy : NULL);
+}
+
+static void
+on_caa(void *arg, const struct problem *p)
+{
+	check_done(arg, p);
+}
+
+/* When the challenge was fulfilled, what is left is whether the CA may issue. */
+static void
+check_judged(struct check *k, int verdict, const struct problem *p)
+{
+	if (verdict == -1) {
+		check_done(k, p);
+		return;
+	}
+	va_fetch_free(k->fetch);
+	k->fetch = NULL;
+	va_caa(&k->climb, &(struct va_climb){ .dns = k->va->dns, .ask = &k->ask, .done = on_caa, .arg = k });
 }
 
 static void
@@ -142,7 +163,7 @@ http_answered(struct check *k, const struct http_answer *a)
 			look_up(k);
 		return;
 	}
-	check_done(k, va_judge_http(&k->ask, a, &p) == -1 ? &p : NULL);
+	check_judged(k, va_judge_http(&k->ask, a, &p), &p);
 }
 
 static bool
@@ -185,7 +206,7 @@ on_alpn(void *arg, const struct va_fetched *got)
 	}
 	if (got->info == NULL || got->info->peer_certs == NULL || got->info->version == 0)
 		return false;
-	check_done(k, va_judge_alpn(&k->ask, got->info, &p) == -1 ? &p : NULL);
+	check_judged(k, va_judge_alpn(&k->ask, got->info, &p), &p);
 	return true;
 }
 
@@ -306,7 +327,7 @@ on_texts(void *arg, const struct va_answer *answer, const char *error)
 	}
 	rc = k->ask.type == CHAL_PERSIST ? va_judge_persist(&k->ask, answer, clock_wall(), &p) :
 	    va_judge_dns(&k->ask, answer, &p);
-	check_done(k, rc == -1 ? &p : NULL);
+	check_judged(k, rc, &p);
 }
 
 /* --- the face --- */

@@ -17,6 +17,7 @@
 #include "responder/responder.h"
 
 #define SOCKETS_MAX 16
+#define TYPE_CAA 257	/* RFC 8659 section 4.1 */
 
 struct va_dns {
 	struct loop		*loop;
@@ -229,6 +230,8 @@ watch_timeout(struct va_dns *dns)
 static void
 answered(struct query *q, int status)
 {
+	q->answer.failed = q->answer.failed || (status != ARES_SUCCESS && status != ARES_ENODATA &&
+	    status != ARES_ENOTFOUND);
 	if (status != ARES_SUCCESS && q->error[0] == '\0')
 		snprintf(q->error, sizeof(q->error), "DNS: %s", ares_strerror(status));
 	if (--q->left == 0 && status != ARES_EDESTRUCTION)
@@ -299,6 +302,30 @@ on_txt(void *arg, int status, int timeouts, unsigned char *octets, int n)
 	answered(q, status);
 }
 
+/* As zone files have them. */
+static void
+on_caa(void *arg, int status, int timeouts, unsigned char *octets, int n)
+{
+	struct ares_caa_reply *rows = NULL;
+	struct query *q = arg;
+	struct buf b;
+
+	(void)timeouts;
+	if (status == ARES_SUCCESS)
+		status = ares_parse_caa_reply(octets, n, &rows);
+	buf_init(&b, 4096);
+	for (struct ares_caa_reply *r = rows; r != NULL && q->answer.ntext < VA_TEXTS_MAX; r = r->next) {
+		buf_reset(&b);
+		buf_printf(&b, "%d %.*s ", r->critical, (int)r->plength, (const char *)r->property);
+		buf_put(&b, span_of(r->value, r->length));
+		if ((q->answer.text[q->answer.ntext] = span_dup(buf_span(&b))) != NULL)
+			q->answer.ntext++;
+	}
+	buf_clear(&b);
+	ares_free_data(rows);
+	answered(q, status);
+}
+
 /* --- asking --- */
 
 int
@@ -327,26 +354,46 @@ va_dns_addresses(struct va_dns *dns, const char *name, va_resolved *done, void *
 	return 0;
 }
 
-int
-va_dns_texts(struct va_dns *dns, const char *name, va_resolved *done, void *arg)
+/* Records that are texts here: out of a table, or else by the server. */
+static int
+ask_texts(struct query *q, const char *name, const struct map *table, int type)
 {
-	struct query *q = query_new(dns, done, arg);
-	struct strs *row;
+	struct va_dns *dns = q->dns;
+	struct strs *row = map_get(table, span_str(name));
 
-	if (q == NULL)
-		return -1;
-	row = map_get(&dns->o->texts, span_str(name));
 	if (row != NULL || !dns->has_channel) {
-		snprintf(q->error, sizeof(q->error), "no TXT record is known for %.100s", name);
+		snprintf(q->error, sizeof(q->error), "no such record is known for %.100s", name);
 		for (size_t i = 0; row != NULL && i < row->n && i < VA_TEXTS_MAX; i++)
 			if ((q->answer.text[q->answer.ntext] = strdup(row->v[i])) != NULL)
 				q->answer.ntext++;
 		return answer_soon(q);
 	}
 	q->left = 1;
-	ares_query(dns->channel, name, ns_c_in, ns_t_txt, on_txt, q);
+	ares_query(dns->channel, name, ns_c_in, type, type == ns_t_txt ? on_txt : on_caa, q);
 	watch_timeout(dns);
 	return 0;
+}
+
+int
+va_dns_texts(struct va_dns *dns, const char *name, va_resolved *done, void *arg)
+{
+	struct query *q = query_new(dns, done, arg);
+
+	return q != NULL ? ask_texts(q, name, &dns->o->texts, ns_t_txt) : -1;
+}
+
+int
+va_dns_caa(struct va_dns *dns, const char *name, va_resolved *done, void *arg)
+{
+	struct query *q = query_new(dns, done, arg);
+
+	return q != NULL ? ask_texts(q, name, &dns->o->caa, TYPE_CAA) : -1;
+}
+
+bool
+va_dns_has_caa(const struct va_dns *dns)
+{
+	return dns->has_channel || dns->o->caa.n != 0;
 }
 
 int

@@ -159,8 +159,8 @@ struct persist {
 	int64_t		until;
 };
 
-static struct span
-next_part(struct span *rest)
+struct span
+va_next_part(struct span *rest)
 {
 	const uint8_t *at = rest->n != 0 ? memchr(rest->p, ';', rest->n) : NULL;
 	struct span part = *rest;
@@ -182,9 +182,9 @@ read_persist(const struct va_ask *ask, const char *text, struct persist *out)
 
 	memset(out, 0, sizeof(*out));
 	out->until = INT64_MAX;
-	out->is_ours = span_is(next_part(&rest), VA_ISSUER);
+	out->is_ours = span_is(va_next_part(&rest), VA_ISSUER);
 	while (rest.n != 0) {
-		part = next_part(&rest);
+		part = va_next_part(&rest);
 		if (span_starts(part, "accounturi="))
 			out->account = span_is(span_of(part.p + 11, part.n - 11), ask->account);
 		else if (span_starts(part, "policy="))

@@ -47,6 +47,19 @@ EXEC_SEQUENCE_INTERVAL=1 EXEC_PATH=$work/dns-hook lego_run --domains '*.wild.exa
 good _.wild.example.org
 ok "dns-01: a wildcard and its parent"
 
+# add_caa NAME ISSUER: a record in the DNS.
+add_caa() {
+	curl -fsS -d "{\"host\":\"$1.\",\"policies\":[{\"tag\":\"issue\",\"value\":\"$2\"}]}" \
+	    "http://$addr:$dns_control/add-caa"
+}
+add_caa caa.example.org other.example
+! lego --server "$directory" --email a@example.org --accept-tos --path "$work/lego" \
+    --domains sub.caa.example.org "${http[@]}" run >"$out" 2>&1 || fail "issued in spite of CAA"
+grep -q 'error:caa' "$out" || fail "not refused by CAA"
+add_caa ours.example.org ca.kamcert.test
+lego_run --domains sub.ours.example.org "${http[@]}" run
+ok "CAA out of the DNS: of another CA, and of this one"
+
 for type in rsa2048 rsa4096 ec384; do
 	lego_run --key-type "$type" --domains "$type.example.org" "${http[@]}" run
 	good "$type.example.org"

@@ -1,6 +1,7 @@
 """RFC 8555 beyond what clients use, against the responder, by python3-acme."""
 import http.server
 import json
+import socket
 import sys
 import threading
 import time
@@ -30,6 +31,18 @@ class Answer(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Six(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.asked = []
+
+    def process_request(self, request, client_address):
+        self.asked.append(client_address)
+        super().process_request(request, client_address)
+
+
 class Raw:
     """A payload as it is; None is the empty payload of POST-as-GET."""
 
@@ -38,6 +51,10 @@ class Raw:
 
     def json_dumps(self, **_):
         return json.dumps(self.value)
+
+
+def is_address(name):
+    return name[0].isdigit() or ":" in name
 
 
 class Account:
@@ -58,7 +75,7 @@ class Account:
         return self.post(url).json()
 
     def order(self, *names, **more):
-        idents = [{"type": "ip" if n[0].isdigit() else "dns", "value": n} for n in names]
+        idents = [{"type": "ip" if is_address(n) else "dns", "value": n} for n in names]
         reply = self.post(self.dir["newOrder"], dict(more, identifiers=idents))
         return reply.headers["Location"], reply.json()
 
@@ -94,7 +111,7 @@ class Account:
 
 def make_csr(names):
     import ipaddress
-    sans = [x509.IPAddress(ipaddress.ip_address(n)) if n[0].isdigit() else x509.DNSName(n)
+    sans = [x509.IPAddress(ipaddress.ip_address(n)) if is_address(n) else x509.DNSName(n)
             for n in names]
     csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).add_extension(
         x509.SubjectAlternativeName(sans), False).sign(
@@ -123,6 +140,24 @@ def refused(want, call, *args, **kwargs):
         assert want == "alreadyReplaced"
         return
     raise AssertionError("want %s, but it was accepted" % want)
+
+
+def caa_rows(account):
+    """Records of caa.example.org, and whether http-01 for a name below it is good enough."""
+    ours = '0 issue "ca.kamcert.test'
+    return (
+        ([ours + '"'], True),
+        (['0 issue "other.example"'], False),
+        (['0 issue ";"'], False),
+        (['0 issue "other.example"', ours + '"'], True),
+        (['0 issuewild "other.example"'], True),
+        (['0 iodef "mailto:a@example.org"'], True),
+        (['128 tbs "x"'], False),
+        ([ours + '; accounturi=%s"' % account], True),
+        ([ours + '; accounturi=https://other.example/1"'], False),
+        ([ours + '; validationmethods=dns-01,http-01"'], True),
+        ([ours + '; validationmethods=dns-01"'], False),
+    )
 
 
 def steer(path, text):
@@ -157,6 +192,33 @@ def main():
     sans = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert str(sans.get_values_for_type(x509.IPAddress)[0]) == address
     print("ok: a certificate for an address, RFC 8738")
+
+    if socket.has_ipv6:
+        six = Six(("::1", int(http_port)), Answer)
+        threading.Thread(target=six.serve_forever, daemon=True).start()
+        for name, where in ("six", "::1"), ("dead", "::1,%s" % address), ("only4", address):
+            steer("/hosts", "%s.example.org=%s" % (name, where))
+        one.certificate("six.example.org")
+        one.certificate("::1")
+        assert len(six.asked) == 2, six.asked
+        one.certificate("only4.example.org")
+        assert len(six.asked) == 2, six.asked
+        six.shutdown()
+        six.server_close()
+        one.certificate("dead.example.org")
+        print("ok: validation over IPv6, and over IPv4 where IPv6 is dead")
+
+    for i, (record, ok) in enumerate(caa_rows(one.regr.uri)):
+        steer("/caa", "caa.example.org=")
+        steer("/caa", "\n".join("caa.example.org=" + r for r in record))
+        _, order = one.order("x%d.y.caa.example.org" % i)
+        status = one.validate(order["authorizations"][0], "http-01")
+        assert status == ("valid" if ok else "invalid"), (record, status)
+        if not ok:
+            c = one.challenge(order["authorizations"][0], "http-01")
+            assert c["error"]["type"] == PREFIX + "caa", c
+    steer("/caa", "caa.example.org=")
+    print("ok: CAA of the names above, RFC 8659 and RFC 8657")
 
     url, order = one.order("*.persist.example.org")
     assert len(order["authorizations"]) == 1

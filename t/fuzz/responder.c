@@ -70,6 +70,8 @@ try_texts(struct span in)
 	answer.text[0] = text;
 	if (va_judge_persist(&ask, &answer, 0, &p) == 0)
 		p.status = 0;
+	if (va_judge_caa(&ask, &answer, &p) == 0)
+		p.status = 0;
 	if (ident_read("dns", text, &ident, &p) == 0)
 		free(ident.value);
 	if (ident_read("ip", text, &ident, &p) == 0)

@@ -28,6 +28,7 @@ static const struct {
 	{ "the head is not all there", "GET / HTTP/1.1\r\nHost: a\r\n", HTTP_MORE, 0 },
 	{ "nothing", "", HTTP_MORE, 0 },
 	{ "a bare LF", "GET / HTTP/1.1\nHost: a\r\n\r\n", HTTP_BAD, 400 },
+	{ "nothing but bare LFs", "GET / HTTP/1.1\n\n", HTTP_BAD, 400 },
 	{ "HTTP/1.0", "GET / HTTP/1.0\r\nHost: a\r\n\r\n", HTTP_BAD, 505 },
 	{ "HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP_BAD, 505 },
 	{ "no Host", "GET / HTTP/1.1\r\n\r\n", HTTP_BAD, 400 },
@@ -456,6 +457,45 @@ static const struct {
 	{ "an empty record", "", false, false },
 };
 
+static const struct {
+	const char	*what;
+	bool		 wildcard;
+	bool		 ok;
+	const char	*records[3];
+} caas[] = {
+	{ "this CA", false, true, { "0 issue \"" VA_ISSUER "\"" } },
+	{ "this CA without quotes", false, true, { "0 issue " VA_ISSUER } },
+	{ "another", false, false, { "0 issue \"ca.example\"" } },
+	{ "nobody", false, false, { "0 issue \";\"" } },
+	{ "nothing is said", false, true, { NULL } },
+	{ "this one among others", false, true, { "0 issue ca.example", "0 ISSUE " VA_ISSUER } },
+	{ "only about wildcards", false, true, { "0 issuewild ca.example" } },
+	{ "a wildcard of another CA", true, false, { "0 issue " VA_ISSUER, "0 issuewild ca.example" } },
+	{ "a wildcard of this CA only", true, true, { "0 issue ca.example", "0 issuewild " VA_ISSUER } },
+	{ "a wildcard by issue", true, true, { "0 issue " VA_ISSUER } },
+	{ "an unknown tag", false, true, { "0 tbs x" } },
+	{ "a critical unknown tag", false, false, { "128 tbs x", "0 issue " VA_ISSUER } },
+	{ "a critical report address", false, true, { "128 iodef mailto:a@example.org" } },
+	{ "this account", false, true, { "0 issue \"" VA_ISSUER "; accounturi=https://ca/1\"" } },
+	{ "another account", false, false, { "0 issue \"" VA_ISSUER "; accounturi=https://ca/2\"" } },
+	{ "this challenge", false, true, { "0 issue \"" VA_ISSUER ";validationmethods=http-01,dns-01\"" } },
+	{ "another challenge", false, false, { "0 issue \"" VA_ISSUER ";validationmethods=http-01\"" } },
+	{ "a name that only begins like this CA", false, false, { "0 issue " VA_ISSUER ".example" } },
+	{ "no flags", false, true, { "issue ca.example" } },
+};
+
+START_TEST(caa_lets_or_forbids)
+{
+	struct va_ask ask = { CHAL_DNS, caas[_i].wildcard ? &star : &host, "", "", "https://ca/1" };
+	struct va_answer a = { .ntext = 0 };
+	struct problem p;
+
+	for (size_t i = 0; i < NITEMS(caas[_i].records) && caas[_i].records[i] != NULL; i++)
+		a.text[a.ntext++] = (char *)(uintptr_t)caas[_i].records[i];
+	ck_assert_msg((va_judge_caa(&ask, &a, &p) == 0) == caas[_i].ok, "%s", caas[_i].what);
+}
+END_TEST
+
 START_TEST(dns_persist_01_wants_issuer_account_and_time)
 {
 	struct va_ask ask = { CHAL_PERSIST, persists[_i].wildcard ? &star : &host, "", "", "https://ca/1" };
@@ -623,6 +663,7 @@ main(void)
 	tcase_add_loop_test(c, identifiers_are_canonical, 0, NITEMS(idents));
 	tcase_add_loop_test(c, requests_for_certificates_fit_their_order, 0, NITEMS(csrs));
 	tcase_add_loop_test(c, http_01_wants_the_key_authorization, 0, NITEMS(webs));
+	tcase_add_loop_test(c, caa_lets_or_forbids, 0, NITEMS(caas));
 	tcase_add_loop_test(c, dns_persist_01_wants_issuer_account_and_time, 0, NITEMS(persists));
 	tcase_add_loop_test(c, fault_rules_strike_when_they_say, 0, NITEMS(rules));
 	tcase_add_loop_test(c, only_loopback_is_listened_on, 0, NITEMS(addresses));
