@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "responder/responder.h"
+#include "responder/api.h"
 
 #define JOSE	"application/jose+json"
 

@@ -8,7 +8,7 @@
 
 #include <arpa/inet.h>
 
-#include "responder/responder.h"
+#include "responder/api.h"
 
 #define CONTACTS_MAX 16
 

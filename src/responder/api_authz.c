@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "responder/responder.h"
+#include "responder/api.h"
 
 /* RFC 8555 section 8.4: a wildcard by DNS only. RFC 8738 section 7: an address never by DNS. */
 static bool

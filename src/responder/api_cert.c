@@ -8,7 +8,7 @@
 
 #include <openssl/x509.h>
 
-#include "responder/responder.h"
+#include "responder/api.h"
 
 #define LINKS_MANY	1000
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "responder/api.h"
 
 
 

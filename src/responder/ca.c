@@ -23,7 +23,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
-#include "responder/responder.h"
+#include "responder/ca.h"
 
 #define PEM_MAX	(64 * 1024)
 

@@ -9,7 +9,8 @@
 #include <openssl/x509v3.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "base/text.h"
+#include "responder/ca.h"
 
 #define NAMES_MAX	(64 * 1024)
 #define CRL_LIFETIME	DAY

@@ -14,7 +14,9 @@
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
-#include "responder/responder.h"
+#include "base/text.h"
+#include "responder/check.h"
+#include "responder/http.h"
 
 static const struct jws_alg {
 	const char	*name;

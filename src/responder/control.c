@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "responder/api.h"
 
 static void
 put_error(struct reply *reply, int status, const char *text)

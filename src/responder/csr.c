@@ -9,7 +9,8 @@
 
 #include <openssl/x509v3.h>
 
-#include "responder/responder.h"
+#include "base/text.h"
+#include "responder/check.h"
 
 #define CSR_MAX	(32 * 1024)
 

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/fs.h"
-#include "responder/responder.h"
+#include "base/text.h"
+#include "responder/ca.h"
+#include "responder/faults.h"
 
 #define RULES_MAX	64
 #define SCRIPT_MAX	(64 * 1024)

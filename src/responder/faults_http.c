@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "responder/api.h"
 
 enum request_kind {
 	REQ_PROBLEM,	/* number: status; text: type */

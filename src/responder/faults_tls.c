@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "responder/responder.h"
+#include "responder/faults.h"
 
 /* What the fault of the table's n-th row does, in the same order. */
 enum action {

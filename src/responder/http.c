@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "responder/http.h"
 
 /* One line that ends with CRLF. */
 static bool

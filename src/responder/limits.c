@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "base/text.h"
+#include "responder/limits.h"
+#include "responder/map.h"
 
 static const struct {
 	const char	*name;

@@ -12,7 +12,7 @@
 #include <arpa/inet.h>
 
 #include "base/log.h"
-#include "responder/responder.h"
+#include "responder/api.h"
 
 static const char *const protocols[] = { "http/1.1", NULL };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "responder/responder.h"
+#include "responder/map.h"
 
 struct map_node {
 	struct map_node	*next;

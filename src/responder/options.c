@@ -8,7 +8,10 @@
 #include <arpa/inet.h>
 #include <getopt.h>
 
-#include "responder/responder.h"
+#include "base/text.h"
+#include "responder/ca.h"
+#include "responder/faults.h"
+#include "responder/options.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"

@@ -15,10 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "responder/ca.h"
+#include "responder/faults.h"
+#include "responder/server.h"
 
 #define IDLE_MS		60000
 #define DRIP_MS		1000

@@ -10,7 +10,9 @@
 #include <openssl/hmac.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "base/text.h"
+#include "responder/options.h"
+#include "responder/state.h"
 
 #define NONCES_OUT 65536	/* older ones are refused, as a CA refuses them after a while */
 

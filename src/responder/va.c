@@ -14,7 +14,7 @@
 #include <arpa/inet.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "responder/va.h"
 
 #define REDIRECTS_MAX	10
 #define PATH_MAX_01	1024

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "responder/responder.h"
+#include "responder/va.h"
 
 /* --- judging --- */
 

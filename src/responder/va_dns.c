@@ -14,7 +14,7 @@
 #include <ares.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "responder/va.h"
 
 #define SOCKETS_MAX 16
 #define TYPE_CAA 257	/* RFC 8659 section 4.1 */

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <netinet/in.h>
+
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "responder/va.h"
 
 #define FETCH_MS	10000
 #define FETCH_MAX	(128 * 1024)

@@ -11,7 +11,7 @@
 
 #include <openssl/x509v3.h>
 
-#include "responder/responder.h"
+#include "responder/va.h"
 
 /* token "." thumbprint, RFC 8555 section 8.1. */
 static void

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "responder/responder.h"
+#include <netinet/in.h>
+
+#include "responder/api.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -10,7 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/clock.h"
-#include "responder/responder.h"
+#include "responder/api.h"
 
 /* --- HTTP --- */
 
