@@ -39,6 +39,11 @@ struct fault {
 	const char		*what;
 };
 
+/* Rows of a table: with nothing but a kind, with a number, with a text. */
+#define FAULT(name, row, stage, kind, what)		{ name, row, stage, kind, 0, NULL, what }
+#define FAULT_N(name, row, stage, kind, number, what)	{ name, row, stage, kind, number, NULL, what }
+#define FAULT_T(name, row, stage, kind, text, what)	{ name, row, stage, kind, 0, text, what }
+
 enum accept_fault {
 	ACCEPT_RESET, ACCEPT_CLOSE, ACCEPT_STALL, ACCEPT_DRIP,
 	ACCEPT_RESET_AT,	/* number: octets of the handshake that go out before */
