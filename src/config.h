@@ -33,6 +33,7 @@ struct ca_conf {
 
 #define CHALLENGE_ALPN	"tls-alpn-01"
 #define CHALLENGE_PERSIST "dns-persist-01"
+#define CHALLENGE_ACCOUNT "dns-account-01"
 
 struct challenge_conf {
 	char		*type;		/* "http-01", ... */

@@ -156,6 +156,7 @@ static const struct challenge_type {
 	{ "dns-01", HAS_PROGRAM, NULL },
 	{ CHALLENGE_ALPN, HAS_LISTENER, "[::]:443" },
 	{ CHALLENGE_PERSIST, 0, NULL },
+	{ CHALLENGE_ACCOUNT, HAS_PROGRAM, NULL },
 };
 
 static const struct challenge_type *
@@ -369,7 +370,8 @@ check_keys(struct reader *r, const struct cert_conf *c, struct place at)
 static void
 check_proofs(struct reader *r, const struct cert_conf *c, struct place at)
 {
-	size_t by_dns = has_challenge(c, "dns-01") + has_challenge(c, CHALLENGE_PERSIST);
+	size_t by_dns = has_challenge(c, "dns-01") + has_challenge(c, CHALLENGE_PERSIST) +
+	    has_challenge(c, CHALLENGE_ACCOUNT);
 
 	for (size_t i = 0; i < c->names.n; i++) {
 		const char *name = c->names.v[i];

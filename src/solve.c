@@ -17,7 +17,7 @@
 #include "solve_token.h"
 
 #define DNS_PREFIX	"_acme-challenge."	/* RFC 8555 section 8.4 */
-#define FULL_NAME_MAX	(sizeof(DNS_PREFIX) + 256)
+#define FULL_NAME_MAX	(SOLVE_LABEL + sizeof(DNS_PREFIX) + 256)
 
 /* Challenges that are being put up for one question of net's. */
 struct solving {
@@ -293,11 +293,15 @@ on_found(void *arg, struct message *m)
 static int
 find_name(struct solving *s, const struct challenge_conf *conf, const char *domain, struct err *e)
 {
-	char name[FULL_NAME_MAX];
+	const struct job *j = keeper_job(s->keeper, s->job);
+	char name[FULL_NAME_MAX], label[SOLVE_LABEL] = "";
 	struct msg_dns body = { .name = name, .resolver = conf->resolver };
 	struct channel *ch;
 
-	snprintf(name, sizeof name, DNS_PREFIX "%s", domain);
+	if (strcmp(conf->type, CHALLENGE_ACCOUNT) == 0 &&
+	    solve_account_label(account_url(j->account), label) == -1)
+		return err_set(e, OUT_RETRY, "no SHA-256");
+	snprintf(name, sizeof name, "%s%s" DNS_PREFIX "%s", label, label[0] != '\0' ? "." : "", domain);
 	return keeper_role(s->keeper, ROLE_ANSWER, &ch, e) == -1 ? -1 :
 	    channel_call(ch, MSG_FIND, &body, -1, on_found, s, e);
 }

@@ -40,3 +40,24 @@ solve_token_check(const char *token, const char *key_auth, struct err *e)
 		    "and a thumbprint, have something else");
 	return 0;
 }
+
+/* The first ten octets of a digest, as base32 (RFC 4648 section 6) in lower case. */
+int
+solve_account_label(const char *account, char out[SOLVE_LABEL])
+{
+	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint8_t digest[SHA256_LEN];
+	unsigned bit, two;
+	size_t i;
+
+	if (account == NULL || sha256(span_str(account), digest) == -1)
+		return -1;
+	out[0] = '_';
+	for (i = 0; i + 2 < SOLVE_LABEL; i++) {
+		bit = 5 * (unsigned)i;
+		two = (unsigned)digest[bit / 8] << 8 | digest[bit / 8 + 1];
+		out[i + 1] = alphabet[two >> (11 - bit % 8) & 31];
+	}
+	out[SOLVE_LABEL - 1] = '\0';
+	return 0;
+}

@@ -22,4 +22,11 @@ bool	solve_token_fits(struct span token);
  */
 MUST_CHECK int	solve_token_check(const char *token, const char *key_auth, struct err *e);
 
+/*
+ * "_" and sixteen letters or digits that stand for an account in the names of
+ * its own records (draft-ietf-acme-dns-account-label). -1: no SHA-256.
+ */
+#define SOLVE_LABEL 18
+MUST_CHECK int	solve_account_label(const char *account, char out[SOLVE_LABEL]);
+
 #endif

@@ -858,6 +858,17 @@ START_TEST(not_more_than_1024_challenges_are_kept)
 }
 END_TEST
 
+/* The example of draft-ietf-acme-dns-account-label. */
+START_TEST(an_account_has_a_label_of_its_own)
+{
+	char label[SOLVE_LABEL];
+
+	ck_assert_int_eq(solve_account_label("https://example.com/acme/acct/ExampleAccount", label), 0);
+	ck_assert_str_eq(label, "_ujmmovf2vn55tgye");
+	ck_assert_int_eq(solve_account_label(NULL, label), -1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -887,6 +898,7 @@ main(void)
 	tcase_add_test(tc, ipv6_and_further_sockets_are_served_too);
 	tcase_add_test(tc, what_is_no_listening_socket_is_not_adopted);
 	tcase_add_test(tc, not_more_than_1024_challenges_are_kept);
+	tcase_add_test(tc, an_account_has_a_label_of_its_own);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_set_fork_status(sr, CK_FORK);
