@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 
-#define BACKLOG	128	/* a genuine client has room beside a flood */
+#define BACKLOG	1024	/* a CA that checks hundreds of names at once has room, also beside a flood */
 
 /* Splits off the port; IPv6 stands in brackets. */
 static int

@@ -37,6 +37,7 @@
 
 #define DRAIN_OCTETS		(16 * 1024)	/* read before a refusal, so that it is not lost */
 #define PEER_MAX		64		/* of an address in digits */
+#define PATIENCE_MS		50		/* for a connection that is silent while others wait */
 #define PAUSE_MS		1000		/* when there is no descriptor for a connection */
 #define MHD_MEMORY		(32 * 1024)	/* of one connection */
 #define CONTENT_TYPE		"application/octet-stream"
@@ -142,6 +143,8 @@ solve_listen_drop(struct solve_listen *sl, const char *token)
 
 /* --- the end of a connection --- */
 
+static void	on_pause_over(void *);
+
 static void
 forget(struct conn *c)
 {
@@ -151,6 +154,10 @@ forget(struct conn *c)
 	TAILQ_REMOVE(&sl->conns, c, link);
 	sl->nconns--;
 	free(c);
+	if (sl->pause == NULL)
+		return;
+	loop_timer_del(sl->pause);
+	on_pause_over(sl);
 }
 
 /* libmicrohttpd has no call for this: the end of both directions makes it close. */
@@ -447,6 +454,37 @@ on_pause_over(void *arg)
 	set_listening(sl, LOOP_READ);
 }
 
+static void
+pause_for(struct solve_listen *sl, int64_t ms)
+{
+	struct err e = ERR_NONE;
+
+	if (sl->pause != NULL)
+		return;
+	sl->pause = loop_timer_add(sl->loop, time_add(clock_boot_ms(), ms), on_pause_over, sl, &e);
+	if (sl->pause != NULL)
+		set_listening(sl, 0);
+}
+
+/*
+ * A CA that checks many names at once connects faster than it asks: until the
+ * oldest connection has had time to be heard, the next one waits in the
+ * kernel's queue. True if it does.
+ */
+static bool
+has_no_room(struct solve_listen *sl)
+{
+	int64_t heard;
+
+	if (sl->nconns < SOLVE_CONNECTIONS_MAX)
+		return false;
+	heard = time_add(TAILQ_FIRST(&sl->conns)->until_ms, PATIENCE_MS - SOLVE_CONNECTION_MS) -
+	    clock_boot_ms();
+	if (heard > 0)
+		pause_for(sl, heard);
+	return sl->pause != NULL;
+}
+
 /*
  * No descriptor or memory: the oldest connection's may do; without one, the
  * waiting client must not wake us for a while.
@@ -454,19 +492,12 @@ on_pause_over(void *arg)
 static void
 make_room(struct solve_listen *sl)
 {
-	struct err e = ERR_NONE;
-
 	if (!TAILQ_EMPTY(&sl->conns)) {
 		cut(TAILQ_FIRST(&sl->conns));
 		return;
 	}
-	if (sl->pause != NULL)
-		return;
 	log_warn(KV_S("listener", "cannot accept"), KV_S("error", strerror(errno)));
-	sl->pause = loop_timer_add(sl->loop, time_add(clock_boot_ms(), PAUSE_MS), on_pause_over,
-	    sl, &e);
-	if (sl->pause != NULL)
-		set_listening(sl, 0);
+	pause_for(sl, PAUSE_MS);
 }
 
 static void
@@ -477,7 +508,7 @@ on_listener(void *arg, unsigned events UNUSED)
 	socklen_t len;
 	int i, fd;
 
-	for (i = 0; i < ACCEPTS_PER_TURN; i++) {
+	for (i = 0; i < ACCEPTS_PER_TURN && !has_no_room(ls->sl); i++) {
 		len = sizeof(from);
 		fd = accept4(ls->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1) {

@@ -23,6 +23,7 @@
 #define PATIENCE_S	20	/* of the test, real time */
 
 static struct err e;
+static int64_t tick_ms;	/* that a turn takes, on the false clock */
 static int64_t false_now;
 static struct loop *l;
 static struct solve_listen *sl;
@@ -61,11 +62,12 @@ start(void)
 {
 	err_clear(&e);
 	false_now = 1000;
+	tick_ms = 0;
 	clock_use(&false_clock);
 	log_open(LOG_TO_STDERR, "check", LOG_AT_ERROR);
 	ck_assert_ptr_nonnull(l = loop_new(&e));
 	ck_assert_ptr_nonnull(sl = solve_listen_new(l, &e));
-	add_listener(128);
+	add_listener(1024);
 	ck_assert_int_eq(solve_listen_put(sl, TOKEN, TOKEN PRINT, &e), 0);
 }
 
@@ -109,6 +111,7 @@ hang_up(struct client *c)
 static void
 turn(void)
 {
+	false_now += tick_ms;
 	ck_assert_int_eq(loop_turn(l, 0, &e), 0);
 }
 
@@ -634,12 +637,41 @@ START_TEST(of_sixty_five_connections_the_oldest_is_dropped)
 	settle_down(&c[0]);
 	ck_assert(!c[0].over);
 	ask(&c[i], "GET ", 4);
+	settle_down(&c[0]);
+	ck_assert(!c[0].over);		/* it has not had time to speak */
+	false_now += PATIENCE_MS;
+	settle_down(&c[i]);
 	ck_assert_uint_eq(sl->nconns, SOLVE_CONNECTIONS_MAX);
 	hear_out(&c[0]);
 	settle_down(&c[1]);
 	ck_assert(c[0].over && !c[1].over && !c[i].over);
 	for (; i >= 0; i--)
 		hang_up(&c[i]);
+}
+END_TEST
+
+/* A CA that checks a hundred names connects for all of them before it asks for the first. */
+START_TEST(two_hundred_genuine_requests_at_once_are_all_answered)
+{
+	static struct client c[200];
+	int64_t began = false_now;
+	size_t i;
+
+	tick_ms = 1;
+	for (i = 0; i < NITEMS(c); i++)
+		dial(&c[i]);
+	for (i = 0; i < 10; i++)
+		turn();
+	for (i = 0; i < NITEMS(c); i++)
+		ck_assert_int_eq(send(c[i].fd, GET HOST "\r\n", sizeof(GET HOST "\r\n") - 1,
+		    MSG_NOSIGNAL), (ssize_t)sizeof(GET HOST "\r\n") - 1);
+	tick_ms = 20;
+	for (i = 0; i < NITEMS(c); i++) {
+		hear_out(&c[i]);
+		ck_assert_msg(is_good(&c[i]), "%zu: got %s", i, c[i].reply);
+		hang_up(&c[i]);
+	}
+	ck_assert_int_lt(false_now - began, 10000);
 }
 END_TEST
 
@@ -655,6 +687,7 @@ START_TEST(a_genuine_request_is_answered_among_a_thousand_idle_connections)
 	limit.rlim_cur = limit.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_msg(limit.rlim_cur >= 1200, "1200 descriptors are needed");
+	tick_ms = 5;
 	for (i = 0; i < 900; i++) {
 		dial(&idle[i]);
 		if (i % 10 == 0)
@@ -666,11 +699,12 @@ START_TEST(a_genuine_request_is_answered_among_a_thousand_idle_connections)
 		dial(&idle[i]);
 	ck_assert_int_eq(send(c.fd, GET HOST "\r\n", sizeof(GET HOST "\r\n") - 1, MSG_NOSIGNAL),
 	    (ssize_t)sizeof(GET HOST "\r\n") - 1);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 400; i++) {		/* two seconds */
 		turn();
 		if (sl->nconns > most)
 			most = sl->nconns;
 	}
+	tick_ms = 20;
 	hear_out(&c);
 	ck_assert_msg(is_good(&c), "got %s", c.reply);
 	ck_assert_uint_eq(most, SOLVE_CONNECTIONS_MAX);
@@ -679,6 +713,7 @@ START_TEST(a_genuine_request_is_answered_among_a_thousand_idle_connections)
 	request(&c, GET HOST "\r\n", sizeof(GET HOST "\r\n") - 1);
 	ck_assert_msg(is_good(&c), "got %s", c.reply);
 	hang_up(&c);
+	tick_ms = 0;
 	false_now += SOLVE_CONNECTION_MS;
 	turn();
 	turn();
@@ -890,6 +925,7 @@ main(void)
 	tcase_add_test(tc, a_token_dropped_before_the_last_octet_is_not_answered);
 	tcase_add_test(tc, octets_that_trickle_in_do_not_prolong_the_ten_seconds);
 	tcase_add_test(tc, each_connection_has_its_own_deadline);
+	tcase_add_test(tc, two_hundred_genuine_requests_at_once_are_all_answered);
 	tcase_add_test(tc, of_sixty_five_connections_the_oldest_is_dropped);
 	tcase_add_test(tc, a_genuine_request_is_answered_among_a_thousand_idle_connections);
 	tcase_add_test(tc, a_storm_of_resets_leaves_nothing_open);
