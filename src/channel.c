@@ -355,13 +355,8 @@ class_of(int64_t class)
 }
 
 int
-message_error(const struct message *m, struct err *e)
+message_to_err(const struct msg_error *body, struct err *e)
 {
-	const struct msg_error *body = m->body;
-
-	if (m->type != MSG_FAILED)
-		return err_set(e, OUT_RETRY, "message %s: not an answer to what was asked",
-		    message_info(m->type)->name);
 	err_set(e, class_of(body->class), "%s",
 	    body->text != NULL ? body->text : "no reason was given");
 	if (body->hint != NULL && body->hint[0] != '\0')
@@ -369,6 +364,15 @@ message_error(const struct message *m, struct err *e)
 	e->sys = (int)body->sys;
 	e->retry_at = body->retry_at;
 	return -1;
+}
+
+int
+message_error(const struct message *m, struct err *e)
+{
+	if (m->type != MSG_FAILED)
+		return err_set(e, OUT_RETRY, "message %s: not an answer to what was asked",
+		    message_info(m->type)->name);
+	return message_to_err(m->body, e);
 }
 
 /* The descriptor goes with the first octets of its frame. */

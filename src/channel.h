@@ -63,6 +63,7 @@ void		channel_fail(struct channel *, uint64_t id, const struct err *why);
 
 /* The error in a MSG_FAILED; an answer of a type that was not wanted is an error of its own. Always -1. */
 int		message_error(const struct message *, struct err *e);
+int		message_to_err(const struct msg_error *, struct err *e);
 
 /* Writes what is queued, waiting at most timeout_ms: before a descriptor is given away, or at the end. */
 MUST_CHECK int	channel_flush(struct channel *, int64_t timeout_ms, struct err *e);

@@ -112,16 +112,32 @@ tell_of(const struct job *j, bool stuck, struct err *e)
 
 /* --- forward --- */
 
+/* Challenges are met by the answer role, which may lack what this certificate needs. */
+static int
+can_answer(const struct job *j, struct err *e)
+{
+	const struct msg_lost *l = j->keeper->answer.lost.v;
+	size_t i;
+
+	if (j->kind != JOB_ISSUE && j->kind != JOB_REHEARSE)
+		return 0;
+	if (j->keeper->no_answer.class != OUT_OK) {
+		*e = j->keeper->no_answer;
+		return -1;
+	}
+	for (i = 0; i < j->keeper->answer.lost.n; i++)
+		if (strcmp(l[i].cert, j->conf->name) == 0)
+			return message_to_err(&l[i].why, e);
+	return 0;
+}
+
 enum job_progress
 deploy_preflight(struct job *j, struct err *e)
 {
 	enum job_progress p;
 
-	if (j->keeper->no_answer.class != OUT_OK &&
-	    (j->kind == JOB_ISSUE || j->kind == JOB_REHEARSE)) {
-		*e = j->keeper->no_answer;
+	if (can_answer(j, e) == -1)
 		return JOB_FAILED;
-	}
 	if (rollout_assign(j, e) == -1)
 		return JOB_FAILED;
 	p = each_hook(j, skips_none, instance_preflight, e);
@@ -483,6 +499,7 @@ deploy_record(struct job *j, struct err *e)
 		install_state_clear(&j->state);
 		if (install_look(j->folder, clock_wall(), &j->state, e) == -1)
 			return JOB_FAILED;
+		j->looked = true;
 	}
 	report_result(j);
 	if (j->kind == JOB_REHEARSE)

@@ -128,6 +128,7 @@ struct job {
 	/* deploying */
 	int64_t			 version;	/* that shall be served */
 	int64_t			 served;	/* that was proven to be, in this run; 0: none */
+	bool			 looked;	/* state is as it is at the end */
 	struct strs		 seen;		/* families of a pair's keys that a listener serves */
 	bool			 crowded;	/* a server has too many connections */
 	char			*unserved;	/* JOB_WATCH: what is served in its place; NULL: nothing is */

@@ -166,6 +166,27 @@ note_missing(struct keeper *k, enum role r, struct err *why)
 	}
 }
 
+/* check tells at once which certificates could not be ordered; a run when their time comes. */
+static void
+take_lost(struct keeper *k, struct msg_started *body)
+{
+	const struct msg_lost *l = body->lost.v;
+	struct report r = { .kind = REPORT_FINDING, .outcome = OUT_FINDING, .ms = -1 };
+	size_t i;
+
+	r.step = (char *)(uintptr_t)"challenge";
+	for (i = 0; k->setup.command == CMD_CHECK && i < body->lost.n; i++) {
+		r.cert = l[i].cert;
+		r.text = l[i].why.text;
+		r.hint = l[i].why.hint;
+		keeper_report(k, &r);
+		if (k->worst < OUT_FINDING)
+			k->worst = OUT_FINDING;
+	}
+	k->answer = *body;
+	memset(body, 0, sizeof *body);
+}
+
 static void
 on_started(void *arg, struct message *m)
 {
@@ -178,8 +199,11 @@ on_started(void *arg, struct message *m)
 	k->starting--;
 	if (m->type != MSG_STARTED)
 		(void)message_error(m, &e);
-	else if (channel_new(k->loop, m->fd, handlers_of(r), k, &k->roles[r], &e) == 0)
+	else if (channel_new(k->loop, m->fd, handlers_of(r), k, &k->roles[r], &e) == 0) {
 		m->fd = -1;
+		if (r == ROLE_ANSWER)
+			take_lost(k, m->body);
+	}
 	if (e.class != OUT_OK)
 		note_missing(k, r, &e);
 	if (k->starting == 0 && !k->finished)
@@ -458,6 +482,7 @@ stop(void *arg)
 	accounts_free(k);
 	revocation_free(k);
 	cas_free(k);
+	pack_clear(&msg_started_pack, &k->answer);
 	trust_free(k->trust);
 	store_free(k->store);
 	pack_clear(message_info(MSG_SETUP)->pack, &k->setup);

@@ -46,6 +46,7 @@ struct keeper {
 	bool			 stopping;		/* no new steps before the switch */
 	bool			 finished;		/* the starter was told the outcome */
 	struct err		 no_answer;		/* class OK: challenges can be met */
+	struct msg_started	 answer;		/* but for those of these */
 	enum outcome		 worst;
 };
 

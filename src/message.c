@@ -17,6 +17,11 @@ static const struct pack error_pack = PACK(msg_error, I64(msg_error, class),
 	I64(msg_error, sys), I64(msg_error, retry_at), STR(msg_error, text), STR(msg_error, hint),
 	I64(msg_error, trouble));
 
+static const struct pack lost_pack = PACK(msg_lost, STR(msg_lost, cert),
+	IN(msg_lost, why, error_pack));
+
+const struct pack msg_started_pack = PACK(msg_started, LIST(msg_started, lost, lost_pack));
+
 static const struct pack wall_group_pack = PACK(wall_group, I64(wall_group, gid));
 
 const struct pack walls_pack = PACK(walls, I64(walls, uid), I64(walls, gid),
@@ -131,7 +136,7 @@ static const struct message_info infos[MSG_TYPES] = {
 	[MSG_SETUP]	= { "setup", &setup_pack, false, false },
 	[MSG_STOP]	= { "stop", NULL, false, false },
 	[MSG_START]	= { "start", &start_pack, false, false },
-	[MSG_STARTED]	= { "started", NULL, true, true },
+	[MSG_STARTED]	= { "started", &msg_started_pack, true, true },
 	[MSG_RUN]	= { "run", &run_pack, false, false },
 	[MSG_RECORD]	= { "record", &record_msg_pack, false, false },
 	[MSG_REPORT]	= { "report", &report_pack, false, false },

@@ -30,7 +30,7 @@ enum message_type {
 
 	/* keeper -> starter */
 	MSG_START,		/* struct msg_start; answered by MSG_STARTED with the role's channel */
-	MSG_STARTED,
+	MSG_STARTED,		/* struct msg_started */
 	MSG_RUN,		/* struct msg_run: an operator's program of the configuration */
 	MSG_RECORD,		/* struct msg_record: the same for a challenge in the DNS */
 	MSG_REPORT,		/* struct report */
@@ -134,6 +134,18 @@ struct msg_start {
 	int64_t		 role;
 	struct strs	 certs;		/* those whose challenges the answer role is for */
 };
+
+/* What a certificate's challenges need and cannot have: a port that is taken, ... */
+struct msg_lost {
+	char			*cert;
+	struct msg_error	 why;
+};
+
+struct msg_started {
+	struct list	 lost;		/* struct msg_lost, of the answer role */
+};
+
+extern const struct pack msg_started_pack;
 
 struct msg_run {
 	char			*cert;

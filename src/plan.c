@@ -369,8 +369,9 @@ plan_next(struct keeper *k, struct job *j)
 
 	row->next = 0;
 	*wake_of(k, row) = time_add(clock_wall(), LOOK_AGAIN);
-	install_state_clear(&j->state);
-	if (install_look(j->folder, clock_wall(), &j->state, &e) == -1 ||
+	if (!j->looked)
+		install_state_clear(&j->state);
+	if ((!j->looked && install_look(j->folder, clock_wall(), &j->state, &e) == -1) ||
 	    cas_choose(j, &facts, &e) == -1) {
 		log_warn(KV_S("cert", j->conf->name), KV_S("event", "next run unknown"),
 		    KV_S("error", e.text));

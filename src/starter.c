@@ -31,6 +31,7 @@ struct child {
 	int			 fd;		/* our end of its channel until then, else -1 */
 	uint64_t		 asked;		/* by the keeper with this identity */
 	struct strs		 certs;
+	struct msg_started	 started;	/* what the keeper is told of it */
 };
 
 struct starter {
@@ -185,39 +186,66 @@ on_silence(void *arg UNUSED, const struct err *why UNUSED)
 {
 }
 
+/* All that a certificate's challenges need of the answer role. */
+static int
+equip_for(const struct cert_conf *cert, struct channel *answer, struct strs *open, struct err *e)
+{
+	const struct challenge_conf *conf = cert->challenges.v;
+	size_t i;
+
+	for (i = 0; i < cert->challenges.n; i++)
+		if ((conf[i].program.n > 0 && program_check(&conf[i].program, e) == -1) ||
+		    send_listeners(answer, &conf[i], open, e) == -1 ||
+		    send_webroot(answer, &conf[i], open, e) == -1)
+			return -1;
+	return 0;
+}
+
+/* One that cannot have what it needs does not keep the others. */
+static int
+note_lost(struct list *lost, const struct cert_conf *cert, const struct err *why, struct err *e)
+{
+	struct msg_lost *l = list_add(lost, sizeof *l);
+
+	if (l == NULL)
+		return err_nomem(e);
+	l->why.class = why->class;
+	l->why.sys = why->sys;
+	l->cert = strdup(cert->name);
+	l->why.text = strdup(why->text);
+	l->why.hint = strdup(why->hint);
+	return l->cert == NULL || l->why.text == NULL || l->why.hint == NULL ? err_nomem(e) : 0;
+}
+
 /* What the answer role may hold is put into its channel before the keeper gets it. */
 static int
-equip_answer(struct starter *s, const struct strs *certs, int *fd, struct err *e)
+equip_answer(struct child *c, struct err *e)
 {
 	static const struct handlers none = { NULL, 0, on_silence };
+	struct starter *s = c->starter;
 	const struct cert_conf *cert;
-	const struct challenge_conf *conf;
 	struct strs open = { 0 };
 	struct channel *answer;
-	size_t i, j;
+	struct err why;
+	size_t i;
 	int rc = 0;
 
-	if (channel_new(s->loop, *fd, &none, NULL, &answer, e) == -1)
+	if (channel_new(s->loop, c->fd, &none, NULL, &answer, e) == -1)
 		return -1;
-	for (i = 0; i < certs->n && rc == 0; i++) {
-		cert = config_cert(&s->in->setup->config, certs->v[i]);
-		for (j = 0; cert != NULL && j < cert->challenges.n && rc == 0; j++) {
-			conf = (const struct challenge_conf *)cert->challenges.v + j;
-			rc = conf->program.n > 0 ? program_check(&conf->program, e) : 0;
-			if (rc == 0)
-				rc = send_listeners(answer, conf, &open, e);
-			if (rc == 0)
-				rc = send_webroot(answer, conf, &open, e);
-		}
+	for (i = 0; i < c->certs.n && rc == 0; i++) {
+		err_clear(&why);
+		cert = config_cert(&s->in->setup->config, c->certs.v[i]);
+		if (cert != NULL && equip_for(cert, answer, &open, &why) == -1)
+			rc = note_lost(&c->started.lost, cert, &why, e);
 	}
 	strs_clear(&open);
 	if (rc == -1) {
 		channel_free(answer);
-		*fd = -1;
+		c->fd = -1;
 		return -1;
 	}
-	*fd = channel_release(answer, e);
-	return *fd == -1 ? -1 : 0;
+	c->fd = channel_release(answer, e);
+	return c->fd == -1 ? -1 : 0;
 }
 
 /* After this the keeper can ask for what the configuration has, and for nothing else. */
@@ -256,7 +284,7 @@ equip(struct child *c, struct err *e)
 {
 	switch (c->role) {
 	case ROLE_ANSWER:
-		return equip_answer(c->starter, &c->certs, &c->fd, e);
+		return equip_answer(c, e);
 	case ROLE_COURIER:
 		return equip_courier(c->starter, &c->fd, e);
 	default:
@@ -271,6 +299,7 @@ forget_start(struct child *c)
 	c->ready = NULL;
 	fs_close(&c->fd);
 	strs_clear(&c->certs);
+	pack_clear(&msg_started_pack, &c->started);
 }
 
 /* What a role has given up, to be shown; or why it does not start. */
@@ -314,7 +343,8 @@ on_ready(void *arg, unsigned events UNUSED)
 		rc = equip(c, &e);
 	if (s->keeper == NULL)
 		;	/* nobody is left who would want it */
-	else if (rc == -1 || channel_send(s->keeper, MSG_STARTED, c->asked, NULL, c->fd, &e) == -1)
+	else if (rc == -1 || channel_send(s->keeper, MSG_STARTED, c->asked, &c->started, c->fd,
+	    &e) == -1)
 		channel_fail(s->keeper, c->asked, &e);
 	forget_start(c);
 }

@@ -5,7 +5,7 @@
 
 name=sip.example.org
 moments=24
-start_pebble PEBBLE_WFE_NONCEREJECT=0
+start_pebble
 prepare_kamailio
 write_conf "$name"
 run 0 renew --no-hooks

@@ -263,6 +263,26 @@ START_TEST(a_port_that_is_taken_ends_the_run_before_anything_is_asked)
 }
 END_TEST
 
+START_TEST(a_port_that_is_taken_ends_only_what_needs_it)
+{
+	script.certs = 3;
+	script.lost = "b.example.com";
+	fake_run_to(CMD_RENEW, OUT_HOLD);
+	ck_assert_ptr_nonnull(strstr(seen.last, "192.0.2.1:80: in use"));
+	fake_check_active(0);
+	fake_check_active(2);
+	ck_assert_int_eq(fake_look(1).health, INSTALL_EMPTY);
+	ck_assert_int_eq(fake_look(1).failures, 0);
+	script.lost = NULL;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	fake_check_active(1);
+	/* check tells it before its time has come */
+	script.lost = "b.example.com";
+	fake_run_to(CMD_CHECK, OUT_FINDING);
+	ck_assert_uint_eq(seen.bad_findings, 1);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -285,6 +305,7 @@ make_suite(void)
 	tcase_add_test(tc, a_way_back_without_hooks_waits_for_a_run_with_them);
 	tcase_add_test(tc, a_server_that_is_not_ready_costs_no_order_and_no_back_off);
 	tcase_add_test(tc, a_port_that_is_taken_ends_the_run_before_anything_is_asked);
+	tcase_add_test(tc, a_port_that_is_taken_ends_only_what_needs_it);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -419,6 +419,9 @@ static void
 on_start(void *arg UNUSED, struct message *m)
 {
 	const struct msg_start *body = m->body;
+	struct msg_lost lost = { .cert = fake_text(script.lost != NULL ? script.lost : ""),
+		.why = { .class = OUT_HOLD, .text = fake_text("listen 192.0.2.1:80: in use") } };
+	struct msg_started started = { { &lost, body->role == ROLE_ANSWER && script.lost != NULL } };
 	struct err why = ERR_NONE;
 	char word[32];
 	int pair[2];
@@ -435,7 +438,7 @@ on_start(void *arg UNUSED, struct message *m)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	ck_assert_int_eq(channel_new(run.loop, pair[0], handlers_of((enum role)body->role), NULL,
 	    &run.channels[body->role], &why), 0);
-	ck_assert_int_eq(channel_send(run.channels[ROLE_KEEPER], MSG_STARTED, m->id, NULL, pair[1],
+	ck_assert_int_eq(channel_send(run.channels[ROLE_KEEPER], MSG_STARTED, m->id, &started, pair[1],
 	    &why), 0);
 	close(pair[1]);
 }

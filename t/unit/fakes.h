@@ -85,6 +85,7 @@ struct script {
 	bool			 partial;	/* hooks-partial */
 	int64_t			 started;	/* of the servers: another one is another process */
 
+	const char		*lost;		/* certificate whose port is taken; NULL: none */
 	enum role		 missing;	/* the starter cannot start it; 0: all are there */
 	enum outcome		 preflight;
 	int64_t			 max_connections;	/* of the server's hook */
