@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "base/text.h"
 
 #define BACKLOG	1024	/* a CA that checks hundreds of names at once has room, also beside a flood */
+#define DEFER_S	10	/* in which a client has to speak first: as long as the listener would give it */
 
 /* Splits off the port; IPv6 stands in brackets. */
 static int
@@ -36,7 +38,7 @@ split_address(const char *address, char *host, size_t size, const char **port, s
 static int
 open_socket(const struct addrinfo *ai, int *fd)
 {
-	int on = 1, off = 0;
+	int on = 1, off = 0, defer = DEFER_S;
 
 	*fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*fd == -1)
@@ -44,6 +46,8 @@ open_socket(const struct addrinfo *ai, int *fd)
 	if (setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
 	    (ai->ai_family == AF_INET6 &&
 	    setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == -1) ||
+	    /* who says nothing waits in the kernel, and takes no place of who asks */
+	    setsockopt(*fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer) == -1 ||
 	    bind(*fd, ai->ai_addr, ai->ai_addrlen) == -1 || listen(*fd, BACKLOG) == -1) {
 		on = errno;
 		close(*fd);

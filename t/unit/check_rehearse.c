@@ -134,7 +134,7 @@ static const struct {
 	  "does not accept the certificate: hostname mismatch" },
 	{ "another address", SWAP_ADDRESS, "rehearsal: 192.0.2.1 by TLS 1.2: the client does "
 	  "not accept the certificate: IP address mismatch" },
-	{ "one more name", SWAP_SECOND_NAME, "rehearsal: other.example.org by TLS 1.2: " },
+	{ "one more name", SWAP_SECOND_NAME, "rehearsal: other.example.org by TLS 1.3: " },
 	{ "a name two labels under the wildcard", SWAP_DEEP_NAME, "rehearsal: "
 	  "a.b.example.com by TLS 1.2: the client does not accept" },
 	{ "another key", SWAP_KEY, "rehearsal: privkey.pem does not load: key values mismatch" },
