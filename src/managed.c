@@ -150,18 +150,54 @@ check_values(const struct managed_in *in, const struct copy *c, struct err *e)
 	return rc;
 }
 
+static bool
+is_our_path(void *arg, const char *path)
+{
+	const struct managed_in *in = arg;
+
+	return profiles_home(path, in->state_dir, in->cert) != HOME_FOREIGN;
+}
+
+/* A version without the files that a profile names would not load; version 0 is still to come. */
+static int
+check_files(const struct managed_in *in, const struct tlscfg *cfg, const struct copy *c,
+    struct err *e)
+{
+	const struct tlscfg_profile *p = cfg->profiles.v;
+	char label[TLSCFG_LABEL];
+
+	for (size_t i = 0; i < cfg->profiles.n && access(in->dir, F_OK) == 0; i++) {
+		const struct tlscfg_file *f[] = { &p[i].certificate, &p[i].private_key,
+		    &p[i].certificate2, &p[i].private_key2 };
+
+		for (size_t k = 0; k < NITEMS(f); k++)
+			if (f[k]->line != 0 && f[k]->path != NULL && tlscfg_is_among(&p[i], in->profiles) &&
+			    strncmp(f[k]->path, in->dir, strlen(in->dir)) == 0 &&
+			    access(f[k]->path, F_OK) == -1 && errno == ENOENT)
+				return err_set(e, OUT_HOLD, "%s:%jd: %s: the version has no file %s", c->path,
+				    (intmax_t)f[k]->line, tlscfg_label(&p[i], label), f[k]->path);
+	}
+	return 0;
+}
+
 static int
 make_text(const struct managed_in *in, const struct copy *c, struct buf *out, struct err *e)
 {
-	const struct tlscfg_in parse = parse_of(c);
-	char certificate[PATH_MAX], key[PATH_MAX];
-	const struct tlscfg_values values = { in->profiles, certificate, key };
+	struct tlscfg_in parse = parse_of(c);
+	const struct tlscfg_values values = { in->profiles, in->dir, is_our_path,
+	    (void *)(uintptr_t)in };
+	struct tlscfg cfg;
+	int rc;
 
-	if (snprintf(certificate, sizeof certificate, "%s/fullchain.pem", in->dir) >= PATH_MAX ||
-	    snprintf(key, sizeof key, "%s/privkey.pem", in->dir) >= PATH_MAX)
-		return err_set(e, OUT_HOLD, "%s: the path is too long", in->dir);
 	buf_reset(out);
-	return check_values(in, c, e) == -1 ? -1 : tlscfg_edit(&parse, &values, out, e);
+	if (check_values(in, c, e) == -1 || tlscfg_edit(&parse, &values, out, e) == -1)
+		return -1;
+	parse.text = buf_span(out);
+	if (tlscfg_read(&parse, &cfg, e) == -1)
+		return -1;
+	rc = check_files(in, &cfg, c, e);
+	pack_clear(&tlscfg_pack, &cfg);
+	return rc;
 }
 
 /* --- replacing --- */

@@ -7,7 +7,7 @@
 struct edit {
 	size_t		 at, len;	/* what goes */
 	const char	*option;	/* NULL: only a value comes; else a line with it */
-	const char	*value;
+	char		*value;		/* owned */
 };
 
 struct editing {
@@ -70,6 +70,37 @@ check_all_found(const struct tlscfg *cfg, const struct strs *profiles, const cha
 
 /* --- what is to be changed --- */
 
+static const struct {
+	const char	*option;
+	size_t		 offset;	/* in struct tlscfg_profile */
+	const char	*fallback;	/* NULL: never put where there is none */
+} kept[] = {
+	{ "certificate", offsetof(struct tlscfg_profile, certificate), "fullchain.pem" },
+	{ "private_key", offsetof(struct tlscfg_profile, private_key), "privkey.pem" },
+	{ "certificate2", offsetof(struct tlscfg_profile, certificate2), NULL },
+	{ "private_key2", offsetof(struct tlscfg_profile, private_key2), NULL },
+};
+
+static const struct tlscfg_file *
+file_at(const struct tlscfg_profile *p, size_t i)
+{
+	return (const struct tlscfg_file *)(const void *)((const char *)p + kept[i].offset);
+}
+
+bool
+tlscfg_value(const struct tlscfg_values *values, const struct tlscfg_file *f, const char *fallback,
+    char out[TLSCFG_PATH_MAX])
+{
+	const char *slash = f->line != 0 && f->path != NULL && values->is_ours(values->arg, f->path) ?
+	    strrchr(f->path, '/') : NULL;
+
+	if (slash == NULL && fallback == NULL)
+		return false;
+	(void)snprintf(out, TLSCFG_PATH_MAX, "%s/%s", values->dir,
+	    slash != NULL ? slash + 1 : fallback);
+	return true;
+}
+
 /* Keeps the order of the text, and that of calls for one place. */
 static int
 add_edit(struct editing *ed, const struct edit *new, struct err *e)
@@ -86,18 +117,34 @@ add_edit(struct editing *ed, const struct edit *new, struct err *e)
 }
 
 static int
-add_value(struct editing *ed, const struct tlscfg_profile *p, const struct tlscfg_file *f,
-    const struct edit *line, struct err *e)
+add_value(struct editing *ed, const struct tlscfg_profile *p, size_t i, const char *path,
+    struct err *e)
 {
-	struct edit new = *line;
+	const struct tlscfg_file *f = file_at(p, i);
+	struct edit new = { .at = (size_t)p->body, .option = kept[i].option, .value = strdup(path) };
 
-	new.at = (size_t)p->body;
 	if (f->line != 0 && f->len > 0) {
 		new.at = (size_t)f->at;
 		new.len = (size_t)f->len;
 		new.option = NULL;
 	}
-	return add_edit(ed, &new, e);
+	if (new.value != NULL && add_edit(ed, &new, e) == 0)
+		return 0;
+	free(new.value);
+	return err_nomem(e);
+}
+
+static int
+add_profile(struct editing *ed, const struct tlscfg_profile *p, const struct tlscfg_values *values,
+    struct err *e)
+{
+	char path[TLSCFG_PATH_MAX];
+
+	for (size_t i = 0; i < NITEMS(kept); i++)
+		if (tlscfg_value(values, file_at(p, i), kept[i].fallback, path) &&
+		    add_value(ed, p, i, path, e) == -1)
+			return -1;
+	return 0;
 }
 
 /* --- writing --- */
@@ -181,12 +228,18 @@ is_as_meant(const struct tlscfg_profile *was, const struct tlscfg_profile *is,
     const struct tlscfg_values *values)
 {
 	bool ours = was->line != 0 && tlscfg_is_among(was, values->profiles);
+	char path[TLSCFG_PATH_MAX];
+	const char *want;
 
+	for (size_t i = 0; i < NITEMS(kept); i++) {
+		want = ours && tlscfg_value(values, file_at(was, i), kept[i].fallback, path) ? path :
+		    file_at(was, i)->path;
+		if (!is_same(want, file_at(is, i)->path))
+			return false;
+	}
 	return was->kind == is->kind && strcmp(was->where, is->where) == 0 &&
 	    is_same(was->server_name, is->server_name) &&
-	    is_same(was->ca_list.path, is->ca_list.path) && is_same(was->crl.path, is->crl.path) &&
-	    is_same(ours ? values->certificate : was->certificate.path, is->certificate.path) &&
-	    is_same(ours ? values->private_key : was->private_key.path, is->private_key.path);
+	    is_same(was->ca_list.path, is->ca_list.path) && is_same(was->crl.path, is->crl.path);
 }
 
 static int
@@ -217,8 +270,6 @@ int
 tlscfg_edit(const struct tlscfg_in *in, const struct tlscfg_values *values, struct buf *out,
     struct err *e)
 {
-	const struct edit certificate = { .option = "certificate", .value = values->certificate };
-	const struct edit private_key = { .option = "private_key", .value = values->private_key };
 	struct editing ed = { .text = in->text, .out = out };
 	const struct tlscfg_profile *p;
 	struct tlscfg cfg;
@@ -232,13 +283,14 @@ tlscfg_edit(const struct tlscfg_in *in, const struct tlscfg_values *values, stru
 		p = profile_at(&cfg, i);
 		if (p->line == 0 || !tlscfg_is_among(p, values->profiles))
 			continue;
-		if (add_value(&ed, p, &p->certificate, &certificate, e) == -1 ||
-		    add_value(&ed, p, &p->private_key, &private_key, e) == -1)
+		if (add_profile(&ed, p, values, e) == -1)
 			goto out;
 	}
 	put_all(&ed);
 	rc = !buf_ok(out) ? err_nomem(e) : read_again(in, &cfg, values, buf_span(out), e);
 out:
+	for (size_t i = 0; i < ed.edits.n; i++)
+		free(((struct edit *)ed.edits.v)[i].value);
 	free(ed.edits.v);
 	pack_clear(&tlscfg_pack, &cfg);
 	return rc;

@@ -9,9 +9,21 @@
 
 struct tlscfg_values {
 	const struct strs *profiles;	/* "server:default", as tlscfg_label() without its brackets or with them */
-	const char	*certificate;	/* absolute paths */
-	const char	*private_key;
+	const char	*dir;		/* absolute */
+
+	/*
+	 * Is this path one whose folder alone is to change? Its last part then
+	 * stays (combined.pem, fullchain-rsa.pem). Others become fullchain.pem and
+	 * privkey.pem; those of certificate2 and private_key2 are left alone.
+	 */
+	bool		(*is_ours)(void *arg, const char *path);
+	void		*arg;
 };
+
+/* The path that a file of a profile among them should have; false where it is left alone. */
+#define TLSCFG_PATH_MAX	4096
+bool	tlscfg_value(const struct tlscfg_values *, const struct tlscfg_file *, const char *fallback,
+	    char out[TLSCFG_PATH_MAX]);
 
 /*
  * Is this one of them? Names are compared without regard to case.

@@ -160,6 +160,23 @@ START_TEST(values_of_the_operator_are_not_written_over)
 }
 END_TEST
 
+START_TEST(a_version_without_the_files_is_not_named)
+{
+	tree_dir("certs", 0755);
+	tree_dir("certs/a", 0755);
+	tree_dir("certs/a/versions", 0755);
+	tree_dir("certs/a/versions/1", 0755);
+	tree_file("certs/a/versions/1/fullchain.pem", "x");
+	ck_assert_int_eq(managed_write(&in, &e), -1);
+	ck_assert_int_eq(e.class, OUT_HOLD);
+	ck_assert_ptr_nonnull(strstr(e.text, "the version has no file"));
+	ck_assert(is_now(0));
+	tree_file("certs/a/versions/1/privkey.pem", "x");
+	ck_assert_int_eq(managed_write(&in, &e), 0);
+	ck_assert(is_now(1));
+}
+END_TEST
+
 /* --- kills --- */
 
 static void
@@ -251,6 +268,7 @@ main(void)
 	tcase_add_test(tc, a_link_stays_a_link);
 	tcase_add_loop_test(tc, what_cannot_be_kept_is_not_begun, 0, 4);
 	tcase_add_test(tc, values_of_the_operator_are_not_written_over);
+	tcase_add_test(tc, a_version_without_the_files_is_not_named);
 	tcase_add_test(tc, a_kill_leaves_one_file_or_the_other);
 	tcase_add_test(tc, a_line_that_is_added_at_the_last_moment_is_not_lost);
 	tcase_add_test(tc, a_file_that_is_replaced_meanwhile_is_read_again);

@@ -59,6 +59,15 @@ static const struct {
 	{ "nothing to be done", "server:default", NULL,
 	  "[server:default]\ncertificate = " C "\nprivate_key = " K "\n",
 	  "[server:default]\ncertificate = " C "\nprivate_key = " K "\n", NULL },
+	{ "the name of a file of ours stays, and so does a second pair", "server:default", NULL,
+	  "[server:default]\ncertificate=/old/1/combined.pem\nprivate_key=/old/1/combined.pem\n"
+	  "certificate2=/old/1/fullchain-rsa.pem\nprivate_key2=\"/old/1/privkey-rsa.pem\"\n",
+	  "[server:default]\ncertificate=/s/combined.pem\nprivate_key=/s/combined.pem\n"
+	  "certificate2=/s/fullchain-rsa.pem\nprivate_key2=\"/s/privkey-rsa.pem\"\n", NULL },
+	{ "a second pair that is another's is left alone", "server:default", NULL,
+	  "[server:default]\ncertificate=/a\nprivate_key=/b\ncertificate2=/c\nprivate_key2=/d\n",
+	  "[server:default]\ncertificate=" C "\nprivate_key=" K "\ncertificate2=/c\nprivate_key2=/d\n",
+	  NULL },
 	{ "a default that is not written", "server:default", NULL, "[client:default]\n", NULL,
 	  "no profile \"server:default\"" },
 	{ "a name that is none", "server:any b.example.org", NULL,
@@ -71,11 +80,17 @@ static const struct {
 	  NULL },
 };
 
+static bool
+is_ours(void *arg UNUSED, const char *path)
+{
+	return strncmp(path, "/old/", 5) == 0 || strncmp(path, "/s/", 3) == 0;
+}
+
 START_TEST(edits_keep_their_table)
 {
 	char *names[] = { (char *)(uintptr_t)rows[_i].profile, (char *)(uintptr_t)rows[_i].profile2 };
 	const struct strs profiles = { names, names[1] != NULL ? 2 : 1 };
-	const struct tlscfg_values values = { &profiles, C, K };
+	const struct tlscfg_values values = { &profiles, "/s", is_ours, NULL };
 	struct tlscfg_in in = { .text = span_str(rows[_i].in), .name = "tls.cfg", .release = -1 };
 	struct err e = ERR_NONE;
 	struct buf out, again;
@@ -104,7 +119,7 @@ START_TEST(a_path_with_blanks_is_quoted)
 	static char name[] = "server:default";
 	char *names[] = { name };
 	const struct strs profiles = { names, 1 };
-	const struct tlscfg_values values = { &profiles, "/a b/\"c\\d", "/e#f" };
+	const struct tlscfg_values values = { &profiles, "/a b/\"c\\d#", is_ours, NULL };
 	struct tlscfg_in in = { .text = span_str("[server:default]\ncertificate=/a\nprivate_key=/b\n"),
 		.name = "tls.cfg", .release = -1 };
 	struct err e = ERR_NONE;
@@ -113,7 +128,8 @@ START_TEST(a_path_with_blanks_is_quoted)
 	buf_init(&out, TLSCFG_MAX);
 	ck_assert_msg(tlscfg_edit(&in, &values, &out, &e) == 0, "%s", e.text);
 	ck_assert_str_eq(buf_cstr(&out),
-	    "[server:default]\ncertificate=\"/a b/\\\"c\\\\d\"\nprivate_key=\"/e#f\"\n");
+	    "[server:default]\ncertificate=\"/a b/\\\"c\\\\d#/fullchain.pem\"\n"
+	    "private_key=\"/a b/\\\"c\\\\d#/privkey.pem\"\n");
 	buf_clear(&out);
 }
 END_TEST
