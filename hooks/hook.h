@@ -19,6 +19,7 @@ struct hook_conf {
 	char		*type;		/* title of the section: "kamailio", "program", ... */
 	char		*rpc;		/* where the server is told, in one of the forms of wire.h */
 	char		*user;		/* whose rights the server (or the program) has; NULL: not looked at / kamcert's own */
+	char		*kamailio_cfg;	/* kamailio: its main file, for when it cannot be asked */
 	char		*tls_cfg;	/* kamailio: the file that is managed */
 	struct strs	 profiles;	/* kamailio: those in it; empty: it is left alone */
 	bool		 trusted_network;	/* kamailio: rpc may be no loopback address */

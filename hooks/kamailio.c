@@ -561,14 +561,14 @@ check(const struct hook_conf *conf, struct err *e)
 }
 
 static char default_rpc[] = CTL_DEFAULT, default_user[] = "kamailio",
-    default_tls_cfg[] = "/etc/kamailio/tls.cfg";
+    default_cfg[] = "/etc/kamailio/kamailio.cfg", default_tls_cfg[] = "/etc/kamailio/tls.cfg";
 
 const struct hook_type hook_kamailio = {
 	.name = "kamailio",
 	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_FACTS | HOOK_HAS_TRUSTED | HOOK_HAS_PROFILES |
 	    HOOK_HAS_MAX,
 	.check = check,
-	.defaults = { .rpc = default_rpc, .tls_cfg = default_tls_cfg, .user = default_user, .timeout = 10 },
+	.defaults = { .rpc = default_rpc, .kamailio_cfg = default_cfg, .tls_cfg = default_tls_cfg, .user = default_user, .timeout = 10 },
 	.verify = "sips:127.0.0.1:5061",
 	.preflight = preflight,
 	.reload = reload,

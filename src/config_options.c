@@ -510,6 +510,7 @@ take_count(struct reader *r UNUSED, void *field, const char *value, struct err *
 static const struct option hook_options[] = {
 	{ "rpc", OPTION_ONE, ROW(hook_conf, rpc), take_rpc, NULL },
 	{ "user", OPTION_ONE, ROW(hook_conf, user), take_user, NULL },
+	{ "kamailio-cfg", OPTION_ONE, ROW(hook_conf, kamailio_cfg), take_path, NULL },
 	{ "tls-cfg", OPTION_ONE, ROW(hook_conf, tls_cfg), take_path, NULL },
 	{ "profiles", OPTION_MANY, ROW(hook_conf, profiles), take_profile, NULL },
 	{ "trusted-network", OPTION_ONE, ROW(hook_conf, trusted_network), take_bool, NULL },

@@ -279,6 +279,7 @@ check_hook_options(struct reader *r, const struct hook_conf *h, const struct hoo
 	} rows[] = {
 		{ "rpc", h->rpc != NULL, HOOK_HAS_RPC, "" },
 		{ "user", h->user != NULL, HOOK_HAS_USER, "" },
+		{ "kamailio-cfg", h->kamailio_cfg != NULL, HOOK_HAS_PROFILES, "" },
 		{ "tls-cfg", h->tls_cfg != NULL, HOOK_HAS_PROFILES, "" },
 		{ "profiles", h->profiles.n > 0, HOOK_HAS_PROFILES, "" },
 		{ "trusted-network", h->trusted_network, HOOK_HAS_TRUSTED, "" },
@@ -312,6 +313,7 @@ fill_hook(struct reader *r, struct hook_conf *h, const struct hook_type *type)
 	default_text(r, &h->type, type->name);
 	default_text(r, &h->rpc, d->rpc);
 	default_text(r, &h->user, d->user);
+	default_text(r, &h->kamailio_cfg, d->kamailio_cfg);
 	default_text(r, &h->tls_cfg, d->tls_cfg);
 	default_text(r, &h->action, d->action);
 	default_text(r, &h->signal, d->signal);

@@ -251,6 +251,7 @@ look_servers(struct job *j, struct err *e UNUSED)
 			return JOB_WAIT;
 		case JOB_FAILED:
 			look_tell(j, "server", &found);
+			look_unasked(j, &h[j->hook], in);
 			break;
 		case JOB_DONE:
 		case JOB_MORE:

@@ -23,6 +23,18 @@ void	look_fine(struct job *, const char *what, const char *fmt, ...) PRINTF(3, 4
  */
 void	look_profiles(struct job *, const struct hook_conf *, struct instance *);
 
+/*
+ * The same of facts from wherever they are: tls.cfg, and where there is a
+ * version, its release. Not the first time: only what concerns this certificate.
+ */
+void	look_tls_cfg(struct job *, const struct hook_conf *, const struct hook_facts *, bool first);
+
+/*
+ * A Kamailio that could not be asked: its tls.cfg as kamailio.cfg names it, if
+ * that is the configuration of the server that the hook means.
+ */
+void	look_unasked(struct job *, const struct hook_conf *, struct instance *);
+
 /* Does this tls.cfg serve the job's certificate for each of its names, and does SIP accept them? */
 void	look_names(struct job *, const struct hook_conf *, const struct hook_facts *,
 	    const struct tlscfg *);

@@ -239,6 +239,7 @@ look_at_profile(struct look *l, const struct install_reader *reader)
 		l->is_bad = true;
 	} else {
 		look_at_chain(l, loaded.certs);
+		look_at_chain(l, loaded.certs2);
 		look_at_role(l, &loaded);
 		if (loaded.crl_until != 0 && loaded.crl_until < clock_wall())
 			find(l, "fetch a new one, and reload", "its revocation list has expired at %s: "
@@ -308,29 +309,36 @@ look_at_all(struct look *l)
 }
 
 void
-look_profiles(struct job *j, const struct hook_conf *hook, struct instance *in)
+look_tls_cfg(struct job *j, const struct hook_conf *hook, const struct hook_facts *facts, bool first)
 {
-	struct look l = { .job = j, .hook = hook, .facts = instance_facts(in) };
-	bool first = instance_look_once(in);
+	struct look l = { .job = j, .hook = hook, .facts = facts };
 	struct err e = ERR_NONE;
 	struct tlscfg cfg;
 	int rc;
 
-	if (l.facts->version == NULL || l.facts->release == -1)
-		return;
 	l.cfg = &cfg;
-	rc = profiles_read(l.facts, &cfg, &e);
-	if (first) {
-		look_at_safety(j, l.facts);
-		look_at_memory(j, l.facts, rc == 0 ? profiles_count(&cfg) : 2);
-		if (l.facts->remote)
-			look_fine(j, what, "on another host: run kamcert check there");
-		else if (rc == -1)
-			look_tell(j, what, &e);
-		else
-			look_at_all(&l);
+	rc = profiles_read(facts, &cfg, &e);
+	if (first && facts->version != NULL) {
+		look_at_safety(j, facts);
+		look_at_memory(j, facts, rc == 0 ? profiles_count(&cfg) : 2);
 	}
+	if (first && facts->remote)
+		look_fine(j, what, "on another host: run kamcert check there");
+	else if (first && rc == -1)
+		look_tell(j, what, &e);
+	else if (first)
+		look_at_all(&l);
 	if (rc == 0)
-		look_names(j, hook, l.facts, &cfg);
+		look_names(j, hook, facts, &cfg);
 	pack_clear(&tlscfg_pack, &cfg);
+}
+
+void
+look_profiles(struct job *j, const struct hook_conf *hook, struct instance *in)
+{
+	const struct hook_facts *facts = instance_facts(in);
+	bool first = instance_look_once(in);
+
+	if (facts->version != NULL && facts->release != -1)
+		look_tls_cfg(j, hook, facts, first);
 }

@@ -26,6 +26,7 @@ MUST_CHECK int	profiles_read(const struct hook_facts *, struct tlscfg *, struct 
 
 struct profiles_loaded {
 	struct stack_st_X509	*certs;		/* as in its file, leaf first; empty: none */
+	struct stack_st_X509	*certs2;	/* of certificate2, likewise */
 	struct stack_st_X509	*roots;		/* of its ca_list */
 	int64_t			 crl_until;	/* the earliest nextUpdate; 0: no crl, or it does not say */
 	bool			 judged;	/* all files could be looked at */

@@ -29,6 +29,8 @@ struct loading {
 	const struct install_reader	*reader;
 	struct profiles_loaded		*out;
 	SSL_CTX				*ctx;
+	STACK_OF(X509)			*certs;	/* of the pair that is being loaded, */
+	const char			*words[2];	/* and what tls.cfg calls its files */
 };
 
 /* "/etc/kamailio/tls.cfg:12: [server:any] sip.example.org: certificate: " before what is wrong. */
@@ -130,14 +132,14 @@ use_chain(struct loading *l, BIO *bio, struct err *e)
 	bool leaf = true;
 
 	for (; x != NULL; x = PEM_read_bio_X509(bio, NULL, no_password, NULL)) {
-		if (sk_X509_push(l->out->certs, x) == 0) {
+		if (sk_X509_push(l->certs, x) == 0) {
 			X509_free(x);
 			return err_nomem(e);
 		}
 		if ((leaf ? SSL_CTX_use_certificate(l->ctx, x) :
 		    SSL_CTX_add1_chain_cert(l->ctx, x)) != 1)
 			return ossl_err(e, OUT_HOLD, "certificate %d of the file",
-			    sk_X509_num(l->out->certs));
+			    sk_X509_num(l->certs));
 		leaf = false;
 	}
 	if (leaf || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
@@ -176,11 +178,11 @@ load_pair(struct loading *l, const struct tlscfg_file *cert, const struct tlscfg
 	int rc = 0;
 
 	buf_init(&pem, PEM_FILE_MAX);
-	if (cert->path != NULL && (got = read_file(l, cert, "certificate", &pem, e)) == GOT) {
+	if (cert->path != NULL && (got = read_file(l, cert, l->words[0], &pem, e)) == GOT) {
 		if ((bio = memory(&pem)) == NULL)
 			rc = err_nomem(e);
 		else if (use_chain(l, bio, e) == -1)
-			rc = blame_content(l, cert, "certificate", e);
+			rc = blame_content(l, cert, l->words[0], e);
 	}
 	BIO_free(bio);
 	bio = NULL;
@@ -188,15 +190,36 @@ load_pair(struct loading *l, const struct tlscfg_file *cert, const struct tlscfg
 	if (got != GOT || rc == -1 || key->path == NULL || l->profile->has_password ||
 	    tlscfg_is_elsewhere(key->path)) {
 		rc = got == BAD ? -1 : rc;
-	} else if ((got = read_file(l, key, "private_key", &pem, e)) == GOT) {
+	} else if ((got = read_file(l, key, l->words[1], &pem, e)) == GOT) {
 		if ((bio = memory(&pem)) == NULL)
 			rc = err_nomem(e);
 		else if (use_key(l, bio, cert->path != NULL, e) == -1)
-			rc = blame_content(l, key, "private_key", e);
+			rc = blame_content(l, key, l->words[1], e);
 	} else
 		rc = got == BAD ? -1 : 0;
 	BIO_free(bio);
 	buf_clear(&pem);
+	return rc;
+}
+
+/* In a context of its own: the first one knows chain and key of the last type that was loaded. */
+static int
+load_second(struct loading *l, struct err *e)
+{
+	SSL_CTX *first = l->ctx;
+	int rc = -1;
+
+	if (l->profile->certificate2.path == NULL)
+		return 0;
+	l->certs = l->out->certs2;
+	l->words[0] = "certificate2";
+	l->words[1] = "private_key2";
+	if ((l->ctx = SSL_CTX_new(TLS_method())) == NULL)
+		(void)ossl_err(e, OUT_RETRY, "libssl cannot make a context");
+	else
+		rc = load_pair(l, &l->profile->certificate2, &l->profile->private_key2, e);
+	SSL_CTX_free(l->ctx);
+	l->ctx = first;
 	return rc;
 }
 
@@ -269,15 +292,18 @@ int
 profiles_load(const struct hook_facts *facts, const struct tlscfg_profile *profile,
     const struct install_reader *reader, struct profiles_loaded *out, struct err *e)
 {
-	struct loading l = { .facts = facts, .profile = profile, .reader = reader, .out = out };
+	struct loading l = { .facts = facts, .profile = profile, .reader = reader, .out = out,
+	    .words = { "certificate", "private_key" } };
 	int rc = -1;
 
 	*out = (struct profiles_loaded){ .judged = true, .certs = sk_X509_new_null(),
-	    .roots = sk_X509_new_null() };
+	    .certs2 = sk_X509_new_null(), .roots = sk_X509_new_null() };
 	l.ctx = SSL_CTX_new(TLS_method());
-	if (l.ctx == NULL || out->certs == NULL || out->roots == NULL)
+	l.certs = out->certs;
+	if (l.ctx == NULL || out->certs == NULL || out->certs2 == NULL || out->roots == NULL)
 		(void)ossl_err(e, OUT_RETRY, "libssl cannot make a context");
 	else if (load_pair(&l, &profile->certificate, &profile->private_key, e) == 0 &&
+	    load_second(&l, e) == 0 &&
 	    load_list(&l, &profile->ca_list, "ca_list", out->roots, e) == 0 &&
 	    load_list(&l, &profile->crl, "crl", NULL, e) == 0)
 		rc = 0;
@@ -290,6 +316,7 @@ void
 profiles_unload(struct profiles_loaded *out)
 {
 	sk_X509_pop_free(out->certs, X509_free);
+	sk_X509_pop_free(out->certs2, X509_free);
 	sk_X509_pop_free(out->roots, X509_free);
 	*out = (struct profiles_loaded){ 0 };
 }

@@ -163,8 +163,17 @@ run 0 renew --force
 equal "$(installed "$name")" "$(served "$name")" "certificate served"
 ok "the faults gone, one run converges"
 
+stop "$kam_pid"
+sed -i "s|user   = \"$kam_user\"|&\n        kamailio-cfg = \"$kam/kamailio.cfg\"|" "$conf"
+tls_cfg "$(profile server:any "$other.gone" 'server_name = pbx.example.org')"
+run 1 check
+says 'server: FINDING: .*(No such file|refused)'
+says "tls.cfg: $kam/tls.cfg, as $kam/kamailio.cfg names it"
+says "tls.cfg:$(at "$other.gone/fullchain"): .*: certificate: .*No such file"
+tls_cfg
+ok "a Kamailio that does not run is looked at by its kamailio.cfg"
+
 if [ "$unsafe" = 1 ]; then
-	stop "$kam_pid"
 	allocator=qm start_kamailio
 	run 1 check
 	says 'with allocator qm loses about [0-9]+ KiB of shared memory at every reload: after some [0-9]+ more'

@@ -89,6 +89,11 @@ static const struct {
 	  "private_key_password=x\n", NULL },
 	{ "an expired one", "certificate=old\nprivate_key=old\n", NULL },
 	{ "a ca_list", "certificate=leaf\nprivate_key=key\nca_list=leaf\n", NULL },
+	{ "two pairs", "certificate=leaf\nprivate_key=key\ncertificate2=rsa\nprivate_key2=rsa\n", NULL },
+	{ "a second pair that is none", "certificate=leaf\nprivate_key=key\ncertificate2=rsa\n"
+	  "private_key2=old\n", "tls.cfg:5: [server:default]: private_key2: " },
+	{ "a second certificate that is gone", "certificate=leaf\nprivate_key=key\ncertificate2=gone\n",
+	  "tls.cfg:4: [server:default]: certificate2: " },
 	{ "no file", "certificate=gone\nprivate_key=key\n",
 	  "tls.cfg:2: [server:default]: certificate: " },
 	{ "no key file", "certificate=leaf\nprivate_key=gone\n",
