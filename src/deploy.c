@@ -318,18 +318,6 @@ deploy_back_verify(struct job *j, struct err *e)
 
 /* --- record --- */
 
-bool
-deploy_is_seen(const struct cert_conf *conf)
-{
-	const struct hook_conf *h = conf->hooks.v;
-	size_t i;
-
-	for (i = 0; i < conf->hooks.n; i++)
-		if (h[i].verify.n > 0)
-			return true;
-	return false;
-}
-
 /* Only what was seen in handshakes is called proven. */
 static const char *
 how_far(const struct job *j)
@@ -344,7 +332,7 @@ how_far(const struct job *j)
 		return "installed; the hooks are still to be run";
 	if (j->conf->hooks.n == 0)
 		return "installed; no hook is configured";
-	if (deploy_is_seen(j->conf))
+	if (config_is_seen(j->conf))
 		return family == NULL ? "proven to be served" : unseen[strcmp(family, "rsa") == 0];
 	return "installed, and the hooks were run; no listener to look at is configured";
 }
@@ -360,7 +348,7 @@ describe(const struct job *j, char *text, size_t size)
 			text_clean(old, sizeof old, span_str(j->err.text));
 			snprintf(text, size, "version %lld is %s again: %.700s",
 			    (long long)j->version,
-			    deploy_is_seen(j->conf) ? "served" : "active", old);
+			    config_is_seen(j->conf) ? "served" : "active", old);
 		} else
 			snprintf(text, size, "%s", j->err.text);
 		return;

@@ -13,6 +13,7 @@
 #define RESERVE_MAX	(3 * DAY)
 #define WEEK		(7 * DAY)
 #define DAY_MINUTES	1440
+#define WRITTEN		INT64_C(1704067200)	/* 2024: no right clock says less */
 #define CHANGES_MAX	4		/* of a zone's clocks, within a day */
 #define HOPS_MAX	64		/* from one set of windows to the next, until all are open */
 #define DISTANCE_SHARE	8		/* of a lifetime, where that is less than the distance */
@@ -368,6 +369,12 @@ int64_t
 due_at(const struct due_facts *f)
 {
 	return due_of(f).at;
+}
+
+bool
+due_clock_holds(int64_t now, int64_t not_before)
+{
+	return now >= WRITTEN && now >= time_add(not_before, -DAY);
 }
 
 const char *

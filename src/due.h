@@ -139,6 +139,12 @@ struct due	due_of(const struct due_facts *);
 /* due_of().at alone. */
 int64_t		due_at(const struct due_facts *);
 
+/*
+ * Can the clock be right? Not before kamcert was written, and not a day before
+ * what is installed began: such a clock was not set yet (FAULTS T02).
+ */
+bool		due_clock_holds(int64_t now, int64_t not_before);
+
 /* "its renewal time has come", "the last attempt failed"; never NULL. */
 const char	*due_why_text(enum due_why);
 const char	*due_held_text(enum due_held);

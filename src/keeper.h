@@ -114,9 +114,6 @@ MUST_CHECK int	deploy_note(struct job *, const struct record_time *now, struct e
 /* A run that is to end does not wait for an answer that only the next one needs. */
 void	renewal_stop(struct job *);
 
-/* Is there a listener in whose handshakes a deployment is seen? */
-bool	deploy_is_seen(const struct cert_conf *);
-
 /* Notes which keys of a pair were seen by verify. */
 MUST_CHECK int		deploy_note_seen(struct job *, const struct verify_out *, struct err *e);
 

@@ -108,6 +108,21 @@ choose_scheduled(struct job *j, const struct due_facts *facts, const struct due 
 	return j->state.pending != PENDING_NONE ? choose_pending(j) : begin(j, JOB_ISSUE, 0);
 }
 
+/* True, and it is told, where nothing can be judged by the time of day. */
+static bool
+clock_is_wrong(struct job *j, const struct due_facts *facts)
+{
+	char text[128], now[TIME_TEXT];
+
+	if (due_clock_holds(facts->now, facts->not_before))
+		return false;
+	snprintf(text, sizeof text, "clock: it says %s, which is %s", text_time(facts->now, now),
+	    facts->not_before > facts->now ? "before what is installed began" :
+	    "before kamcert was written");
+	report_result(j, OUT_HOLD, text, "set the clock; what is installed stays as it is");
+	return true;
+}
+
 static enum choice
 choose_renew(struct job *j, const struct due_facts *facts)
 {
@@ -217,6 +232,8 @@ choose(struct job *j, const struct due_facts *facts)
 	case CMD_RENEW:
 		if (j->keeper->setup.dry_run)
 			return choose_rehearsal(j);
+		if (clock_is_wrong(j, facts))
+			return NOTHING;
 		return choose_renew(j, facts);
 	case CMD_RELOAD:
 		return choose_reload(j);

@@ -621,6 +621,23 @@ START_TEST(a_zone_of_the_system_changes_its_clocks)
 }
 END_TEST
 
+static const struct {
+	int64_t	 now, not_before;
+	bool	 holds;
+} set_clocks[] = {
+	{ 0, 0, false }, { -T0, 0, false }, { T0, 0, true }, { T0, T0, true },
+	{ T0, T0 + DAY, true }, { T0, T0 + DAY + 1, false }, { 1704067199, 0, false },
+	{ 1704067200, 0, true }, { INT64_MAX, T0, true }, { T0, INT64_MAX, false },
+	{ T0, INT64_MIN, true },
+};
+
+START_TEST(a_clock_that_was_not_set_is_known)
+{
+	ck_assert_msg(due_clock_holds(set_clocks[_i].now, set_clocks[_i].not_before) ==
+	    set_clocks[_i].holds, "row %d", _i);
+}
+END_TEST
+
 static const char *const no_zones[] = { "", "/etc/passwd", "../../../etc/passwd", "Europe/Berlinn",
 	"Europe", "tzdata.zi", "Europe/Berlin ", ":UTC", "UTC0", "." };
 
@@ -650,6 +667,7 @@ main(void)
 	tcase_add_loop_test(t, windows_are_read_strictly, 0, NITEMS(texts));
 	tcase_add_loop_test(t, windows_meet_or_do_not, 0, NITEMS(meetings));
 	tcase_add_test(t, a_zone_of_the_system_changes_its_clocks);
+	tcase_add_loop_test(t, a_clock_that_was_not_set_is_known, 0, NITEMS(set_clocks));
 	tcase_add_loop_test(t, what_is_no_zone_is_refused, 0, NITEMS(no_zones));
 	suite_add_tcase(s, t);
 	t = tcase_create("simulations");
