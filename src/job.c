@@ -146,7 +146,7 @@ job_free(struct job *j)
 	strs_clear(&j->seen);
 	loop_timer_del(j->pause);
 	rollout_free(j->servers, j->conf);
-	csr_clear(&j->csr);
+	csrfile_clear(&j->csr);
 	pack_clear(&record_pack, &j->record);
 	install_state_clear(&j->state);
 	store_cert_free(j->folder);

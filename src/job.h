@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "chain.h"
 #include "config.h"
-#include "csr.h"
+#include "csrfile.h"
 #include "install.h"
 #include "key.h"
 #include "part.h"
@@ -110,7 +110,7 @@ struct job {
 	struct job_part		 parts[PART_MAX];
 	size_t			 nparts;	/* of which the order is behind us */
 	bool			 again;		/* one more: from its order on once more */
-	struct csr		 csr;		/* an operator's; all zero: none */
+	struct csrfile		 csr;		/* an operator's; all zero: none */
 	struct key		*key;		/* of the order under way, as all that follows */
 	struct chain		*chain;
 	char			*order_url;	/* once it may have been finalized */

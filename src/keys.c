@@ -20,7 +20,7 @@ keys_type(const struct job *j)
 
 /* The key of a file must be that of the request. */
 static struct key *
-own_key(const char *path, const struct csr *csr, struct err *e)
+own_key(const char *path, const struct csrfile *csr, struct err *e)
 {
 	struct key *key = NULL;
 	struct buf pem;
@@ -44,8 +44,9 @@ own_key(const char *path, const struct csr *csr, struct err *e)
 static int
 take_request(struct job *j, struct err *e)
 {
-	csr_clear(&j->csr);
-	if (csr_load(j->conf->csr, &j->csr, e) == -1 || csr_fits(&j->csr, &j->conf->names, e) == -1)
+	csrfile_clear(&j->csr);
+	if (csrfile_load(j->conf->csr, &j->csr, e) == -1 ||
+	    csrfile_fits(&j->csr, &j->conf->names, e) == -1)
 		return -1;
 	key_free(j->key);
 	j->key = j->conf->private_key != NULL ? own_key(j->conf->private_key, &j->csr, e) :

@@ -56,17 +56,17 @@ read_key(struct job *j, const char *suffix, struct err *e)
 {
 	char name[PART_NAME_MAX];
 	struct key *key = NULL;
-	struct csr csr;
+	struct csrfile csr;
 	struct buf pem;
 
 	part_name(PART_KEY, suffix, name);
 	if (j->conf->csr != NULL && j->state.active.files.n > 0 &&
 	    !manifest_names(&j->state.active, name)) {
-		if (csr_load(j->conf->csr, &csr, e) == -1)
+		if (csrfile_load(j->conf->csr, &csr, e) == -1)
 			return NULL;
 		key = csr.key;
 		csr.key = NULL;
-		csr_clear(&csr);
+		csrfile_clear(&csr);
 		return key;
 	}
 	buf_init(&pem, KEY_PEM_MAX);

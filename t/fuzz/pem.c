@@ -1,5 +1,5 @@
 /*
- * pem: any octets as a CA's reply and as a key file. What begins like DER is
+ * pem: any octets as a CA's reply, as a key file and as a request. What begins like DER is
  * taken for a certificate and wrapped, with its issuer behind it, so that
  * mutations reach what is inside. What is accepted must be accepted again
  * when it was written, and be the same.
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "chain.h"
+#include "csrfile.h"
 #include "pem.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -118,6 +119,17 @@ try_key(struct span in)
 }
 
 static void
+try_csr(struct span in)
+{
+	struct err e = ERR_NONE;
+	struct csrfile csr;
+
+	if (csrfile_read(in, &csr, &e) == -1 && (e.class == OUT_OK || e.text[0] == '\0'))
+		abort();
+	csrfile_clear(&csr);
+}
+
+static void
 try_read(struct span in)
 {
 	struct err e = ERR_NONE;
@@ -135,6 +147,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (fixed.key == NULL)
 		set_up();
+	try_csr(in);
 	buf_init(&pem, CHAIN_MAX * 2);
 	if (n > 0 && data[0] == 0x30 && n < CHAIN_MAX / 2) {
 		pem_put(&pem, "CERTIFICATE", in);

@@ -606,7 +606,8 @@ configure(struct settings *s, struct config *c)
 		s->names[i] = fake_text(fake_certs[i]);
 		s->certs[i] = (struct cert_conf){ .name = s->names[i], 
 			.names = { &s->names[script.twins ? 0 : i], 1 },
-			.key = { s->key, script.pair ? 2 : 1 }, .ca = { s->ca_names, cas },
+			.key = { s->key, script.pair ? 2 : 1 },
+			.reuse_key = script.reuse_key, .next_key = script.next_key, .ca = { s->ca_names, cas },
 			.renew_before = CONFIG_DEFAULT_RENEW, .challenges = { &s->challenge, 1 },
 			.hooks = { s->hooks, hooks }, .hooks_at_once = script.at_once,
 			.hooks_partial = script.partial };

@@ -78,6 +78,7 @@ struct script {
 	const char		*host;		/* of the CA; NULL: FAKE_LOOPBACK */
 	const char		*key;		/* type; NULL: ecdsa-p256 */
 	bool			 pair;		/* rsa-2048 besides */
+	bool			 reuse_key, next_key;
 	bool			 bare;		/* no hook at all */
 	bool			 program;	/* an operator's program besides the server */
 	size_t			 servers;	/* 0: one; with more, words of the trace have its number */

@@ -1,4 +1,4 @@
-#include "csr.h"
+#include "csrfile.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -137,7 +137,7 @@ add_subject(struct strs *names, X509_REQ *req, struct err *e)
 /* --- all together --- */
 
 static int
-take_key(struct csr *out, X509_REQ *req, struct err *e)
+take_key(struct csrfile *out, X509_REQ *req, struct err *e)
 {
 	uint8_t *spki = NULL;
 	int n = i2d_X509_PUBKEY(X509_REQ_get_X509_PUBKEY(req), &spki);
@@ -151,7 +151,7 @@ take_key(struct csr *out, X509_REQ *req, struct err *e)
 }
 
 static int
-parse(struct span der, struct csr *out, struct err *e)
+parse(struct span der, struct csrfile *out, struct err *e)
 {
 	const uint8_t *p = der.p;
 	X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)der.n);
@@ -171,17 +171,17 @@ parse(struct span der, struct csr *out, struct err *e)
 }
 
 int
-csr_read(struct span file, struct csr *out, struct err *e)
+csrfile_read(struct span file, struct csrfile *out, struct err *e)
 {
 	struct buf der;
 	int rc;
 
-	*out = (struct csr){ .key = NULL };
+	*out = (struct csrfile){ .key = NULL };
 	buf_init(&der, KEY_CSR_MAX);
 	if ((rc = decode(file, &der, e)) == 0)
 		rc = parse(buf_span(&der), out, e);
 	if (rc == -1) {
-		csr_clear(out);
+		csrfile_clear(out);
 		(void)err_in(e, "certificate request");
 	}
 	buf_clear(&der);
@@ -189,15 +189,15 @@ csr_read(struct span file, struct csr *out, struct err *e)
 }
 
 int
-csr_load(const char *path, struct csr *out, struct err *e)
+csrfile_load(const char *path, struct csrfile *out, struct err *e)
 {
 	struct buf file;
 	int rc;
 
-	*out = (struct csr){ .key = NULL };
+	*out = (struct csrfile){ .key = NULL };
 	buf_init(&file, KEY_CSR_MAX);
 	if ((rc = sandbox_read(path, KEY_CSR_MAX, &file, e)) == 0)
-		rc = csr_read(buf_span(&file), out, e);
+		rc = csrfile_read(buf_span(&file), out, e);
 	buf_clear(&file);
 	if (rc == 0 || e->class == OUT_RETRY)
 		return rc;
@@ -206,7 +206,7 @@ csr_load(const char *path, struct csr *out, struct err *e)
 }
 
 int
-csr_fits(const struct csr *csr, const struct strs *names, struct err *e)
+csrfile_fits(const struct csrfile *csr, const struct strs *names, struct err *e)
 {
 	for (size_t i = 0; i < names->n; i++)
 		if (!strs_has(&csr->names, names->v[i]))
@@ -220,7 +220,7 @@ csr_fits(const struct csr *csr, const struct strs *names, struct err *e)
 }
 
 void
-csr_clear(struct csr *csr)
+csrfile_clear(struct csrfile *csr)
 {
 	blob_clear(&csr->der);
 	strs_clear(&csr->names);
