@@ -27,7 +27,6 @@
 #define FILE_MAX	(16 * 1024 * 1024)	/* octets of one file */
 #define READ_AT_ONCE	65536
 #define INCLUDE_MAX	8			/* files in files */
-#define OPTIONS_MAX	CONFIG_TOP_MAX		/* of one section */
 #define SECTIONS_MAX	8			/* kinds of them */
 #define COMPLAINTS_MAX	1000			/* that are kept; the others are counted */
 
@@ -262,7 +261,7 @@ include_file(cfg_t *cfg UNUSED, cfg_opt_t *opt UNUSED, int argc, const char **ar
 
 /* libconfuse's tables, made of ours; cfg_init() copies them. */
 struct tables {
-	cfg_opt_t	rows[SECTIONS_MAX][OPTIONS_MAX + 1];
+	cfg_opt_t	rows[SECTIONS_MAX][CONFIG_OPTIONS_MAX + 1];
 	size_t		n;
 };
 

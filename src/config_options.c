@@ -611,6 +611,11 @@ const struct section config_top = {
 	"", top_options, NITEMS(top_options), offsetof(struct reader, top), NULL,
 };
 
+_Static_assert(NITEMS(hook_options) <= CONFIG_OPTIONS_MAX &&
+    NITEMS(challenge_options) <= CONFIG_OPTIONS_MAX &&
+    NITEMS(certificate_options) <= CONFIG_OPTIONS_MAX && NITEMS(ca_options) <= CONFIG_OPTIONS_MAX &&
+    NITEMS(top_options) <= CONFIG_TOP_MAX, "a section has more options than there is room for");
+
 const struct option *
 section_option(const struct section *section, struct span name)
 {

@@ -14,6 +14,7 @@
 #include "config.h"
 
 #define CONFIG_TOP_MAX	16	/* options outside of sections */
+#define CONFIG_OPTIONS_MAX 32	/* options of one section */
 #define ROLE_USERS	5	/* of keeper, net, answer, control, courier */
 #define CONFIG_LEVELS	3	/* sections in sections, the file included */
 

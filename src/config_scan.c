@@ -19,7 +19,6 @@
 #include "base/text.h"
 #include "config_parts.h"
 
-#define OPTIONS_MAX	32	/* of one section */
 #define NAME_TEXT	96	/* a foreign word in a message */
 #define MARKS_MAX	500000	/* values and sections of one file, a million octets of it at least */
 
@@ -31,7 +30,7 @@ enum token {
 struct level {
 	const struct section	*section;
 	size_t			 mark;			/* of its opening */
-	unsigned		 lines[OPTIONS_MAX];	/* where options were given, 0: not */
+	unsigned		 lines[CONFIG_OPTIONS_MAX];	/* where options were given, 0: not */
 };
 
 struct scan {
@@ -381,7 +380,7 @@ refuse_repeated(struct scan *s, const struct name *name, bool append)
 	size_t i = (size_t)(name->option - l->section->options);
 	char text[NAME_TEXT * 2];
 
-	if (i >= OPTIONS_MAX)
+	if (i >= CONFIG_OPTIONS_MAX)
 		return;
 	if (l->lines[i] != 0 && !append) {
 		(void)snprintf(text, sizeof(text), "%s: given a second time, first in line %u",
