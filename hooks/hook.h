@@ -24,6 +24,7 @@ struct hook_conf {
 	struct strs	 profiles;	/* kamailio: those in it; empty: it is left alone */
 	bool		 trusted_network;	/* kamailio: rpc may be no loopback address */
 	struct strs	 verify;	/* sips:host:port, tls:host:port, wss:host:port: listeners to look at afterwards */
+	bool		 new_privileges;	/* program: it may gain some */
 	struct strs	 command;	/* program: argument vector, [0] an absolute path */
 	char		*unit;		/* systemd: "haproxy.service" */
 	char		*action;	/* systemd: "reload", "restart", "reload-or-restart" */
@@ -107,6 +108,7 @@ extern const struct pack hook_event_pack;
 #define HOOK_HAS_SSL_CERT	(1u << 7)
 #define HOOK_HAS_TRUSTED	(1u << 8)
 #define HOOK_HAS_PROFILES	(1u << 9)	/* and tls-cfg */
+#define HOOK_HAS_PRIVILEGES	(1u << 11)
 #define HOOK_HAS_MAX		(1u << 10)
 #define HOOK_HAS_FACTS		(1u << 11)	/* what is asked of it before and after: watch, error-log */
 

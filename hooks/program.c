@@ -100,6 +100,9 @@ become(const struct program_in *in, const struct identity *id, pid_t parent)
 		fail_child(in->user);
 	if (chdir("/") == -1)
 		fail_child("/");
+	/* What it starts in turn gets no more rights than it has (prctl(2)). */
+	if (!in->new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fail_child("no new privileges");
 	/* After the change of user, which takes it back. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent)
 		fail_child("kamcert has ended");
@@ -519,7 +522,7 @@ reload(const struct hook_conf *conf, const struct hook_event *event, struct hook
 {
 	struct program_in in = {
 		.argv = &conf->command, .user = conf->user, .event = event->event,
-		.timeout = conf->timeout,
+		.new_privileges = conf->new_privileges, .timeout = conf->timeout,
 	};
 	struct waiting w = { conf, NULL, HOOK_FAILED, e };
 	struct loop *loop = NULL;
@@ -548,7 +551,7 @@ out:
 const struct hook_type hook_program = {
 	.name = "program",
 	.in_starter = true,
-	.options = HOOK_HAS_COMMAND | HOOK_HAS_USER,
+	.options = HOOK_HAS_COMMAND | HOOK_HAS_USER | HOOK_HAS_PRIVILEGES,
 	.wants = HOOK_HAS_COMMAND,
 	.defaults = { .timeout = 60 },
 	.preflight = preflight,

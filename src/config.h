@@ -41,6 +41,7 @@ struct challenge_conf {
 	char		*webroot;	/* or a document root, or */
 	struct strs	 program;	/* dns-01: an operator's program with its arguments */
 	char		*user;		/* that it is run as; NULL: as we are */
+	bool		 new_privileges;	/* it may gain some */
 	int64_t		 propagation;	/* seconds for all name servers, or CONFIG_NO_PROPAGATION */
 	char		*resolver;	/* "address:port"; NULL: the system's, and port 53 */
 	bool		 no_self_check;	/* the CA is asked without a look at the names before */

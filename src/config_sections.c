@@ -206,6 +206,7 @@ check_challenge_options(struct reader *r, const struct challenge_conf *c,
 		{ "webroot", c->webroot != NULL, HAS_WEBROOT },
 		{ "program", c->program.n > 0, HAS_PROGRAM },
 		{ "user", c->user != NULL, HAS_PROGRAM },
+		{ "new-privileges", c->new_privileges, HAS_PROGRAM },
 		{ "propagation", c->propagation != 0, HAS_PROGRAM },
 	};
 
@@ -285,6 +286,7 @@ check_hook_options(struct reader *r, const struct hook_conf *h, const struct hoo
 		{ "trusted-network", h->trusted_network, HOOK_HAS_TRUSTED, "" },
 		{ "command", h->command.n > 0, HOOK_HAS_COMMAND,
 		    ", { \"/path/of/program\", \"argument\", ... }" },
+		{ "new-privileges", h->new_privileges, HOOK_HAS_PRIVILEGES, "" },
 		{ "unit", h->unit != NULL, HOOK_HAS_UNIT, " such as haproxy.service" },
 		{ "action", h->action != NULL, HOOK_HAS_ACTION, "" },
 		{ "pid-file", h->pid_file != NULL, HOOK_HAS_PID_FILE, ", an absolute path" },

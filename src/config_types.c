@@ -30,6 +30,7 @@ const struct pack challenge_conf_pack = PACK(challenge_conf,
 	{ PACK_STR, offsetof(struct challenge_conf, webroot), NULL },
 	{ PACK_STRS, offsetof(struct challenge_conf, program), NULL },
 	{ PACK_STR, offsetof(struct challenge_conf, user), NULL },
+	{ PACK_BOOL, offsetof(struct challenge_conf, new_privileges), NULL },
 	{ PACK_I64, offsetof(struct challenge_conf, propagation), NULL },
 	{ PACK_STR, offsetof(struct challenge_conf, resolver), NULL },
 	{ PACK_BOOL, offsetof(struct challenge_conf, no_self_check), NULL });

@@ -16,6 +16,7 @@
 #include "keys.h"
 #include "rehearse.h"
 #include "revocation.h"
+#include "signing.h"
 #include "standing.h"
 
 #define ORDER_MS	(15 * 60 * 1000)	/* for all of an order */
@@ -301,6 +302,15 @@ answer(struct keeper *k, uint64_t id, enum message_type type, const void *body, 
 		channel_fail(net, id, &e);
 }
 
+/* Bindings and inner requests have no payload of net's. */
+static int
+may_sign(struct keeper *k, const struct job *j, const struct acme_sign *what, struct err *e)
+{
+	if (what->key == ACME_KEY_EAB || what->key == ACME_KEY_NEW)
+		return 0;
+	return signing_allows(k, j, blob_span(&what->payload), e);
+}
+
 void
 issue_on_sign(void *arg, struct message *m)
 {
@@ -314,7 +324,9 @@ issue_on_sign(void *arg, struct message *m)
 	buf_init(&jws, ACME_BODY_MAX);
 	if (a == NULL)
 		err_set(&e, OUT_RETRY, "sign: no such task");
-	else if (account_sign(a, &body->sign, &jws, &e) == 0) {
+	else if (may_sign(arg, j, &body->sign, &e) == 0 &&
+	    account_sign(a, &body->sign, &jws, &e) == 0 &&
+	    (body->sign.key != ACME_KEY_NEW || signing_inner(arg, buf_span(&jws), &e) == 0)) {
 		out.jws.p = jws.p;
 		out.jws.n = jws.n;
 	}
@@ -360,6 +372,13 @@ out:
 	return rc;
 }
 
+static int
+note_request(struct job *j, struct span der, struct err *e)
+{
+	blob_clear(&j->request);
+	return blob_set(&j->request, der) == -1 ? err_nomem(e) : 0;
+}
+
 void
 issue_on_csr(void *arg, struct message *m)
 {
@@ -372,7 +391,8 @@ issue_on_csr(void *arg, struct message *m)
 	buf_init(&der, KEY_CSR_MAX);
 	if (j == NULL || j->at != STEP_ORDER || !j->task_open || j->taken)
 		err_set(&e, OUT_RETRY, "finalize: no such task");
-	else if (account_check_url(j->account, "order", body->order, &e) == 0 && make_request(j, body->order, &der, &e) == 0) {
+	else if (account_check_url(j->account, "order", body->order, &e) == 0 &&
+	    make_request(j, body->order, &der, &e) == 0 && note_request(j, buf_span(&der), &e) == 0) {
 		out.der.p = der.p;
 		out.der.n = der.n;
 	}

@@ -130,6 +130,7 @@ job_forget_orders(struct job *j)
 	free(j->order_url);
 	j->order_url = NULL;
 	blob_clear(&j->pem);
+	blob_clear(&j->request);
 }
 
 void

@@ -113,6 +113,7 @@ struct job {
 	struct csrfile		 csr;		/* an operator's; all zero: none */
 	struct key		*key;		/* of the order under way, as all that follows */
 	struct chain		*chain;
+	struct blob		 request;	/* the request that was made for it */
 	char			*order_url;	/* once it may have been finalized */
 	struct blob		 pem;		/* the chain that is to be judged */
 	int64_t			 chains_left;

@@ -479,6 +479,7 @@ stop(void *arg)
 	free(k->wake);
 	instances_free(k);
 	errands_free(k);
+	strs_clear(&k->changes);
 	accounts_free(k);
 	revocation_free(k);
 	cas_free(k);

@@ -31,6 +31,7 @@ struct keeper {
 	struct cas		*cas;
 	struct instance		*instances;
 	struct errands		*errands;
+	struct strs		 changes;		/* inner JWS of changes of keys: signing.c */
 	struct revocation	*revocation;		/* lists that chains name; NULL: none yet */
 	struct job		**jobs;
 	size_t			 njobs;

@@ -20,7 +20,7 @@
 #define VERSION_MIN	2	/* the first that lets files be renamed from folder to folder */
 #define GET_VERSION	1u
 #define PATH_BENEATH	1
-#define DEPTH_MAX	4	/* of hidden files */
+#define DEPTH_MAX	16	/* of hidden files */
 
 #define FS_WRITE_FILE	(1ull << 1)
 #define FS_READ_FILE	(1ull << 2)

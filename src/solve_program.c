@@ -96,7 +96,8 @@ static int
 start(struct loop *loop, const struct challenge_conf *conf, const struct msg_record *m,
     struct solve_program *run, struct err *e)
 {
-	struct program_in in = { .user = conf->user, .event = run->event, .timeout = LIMIT };
+	struct program_in in = { .user = conf->user, .new_privileges = conf->new_privileges,
+		.event = run->event, .timeout = LIMIT };
 	struct buf input;
 	int rc = -1;
 

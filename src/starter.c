@@ -419,6 +419,7 @@ start_program(struct run *run, const struct hook_event *event, struct err *e)
 	struct program_in in = {
 		.argv = &run->conf->command,
 		.user = run->conf->user,
+		.new_privileges = run->conf->new_privileges,
 		.event = strcmp(event->event, "rollback") == 0 ? "rollback" : "deploy",
 		.timeout = run->conf->timeout,
 	};

@@ -314,8 +314,11 @@ for_answer(const struct msg_setup *setup, struct walls *w, struct err *e)
 				return -1;
 	}
 	/* a document root belongs to whoever serves it */
-	if (w->writes.n > 0 && w->uid != SANDBOX_STAY)
+	if (w->writes.n > 0 && w->uid != SANDBOX_STAY) {
 		w->keep = CAP(CAP_DAC_OVERRIDE);
+		if (hide_accounts(w, e) == -1)
+			return -1;
+	}
 	return read_system(w, e);
 }
 
@@ -323,12 +326,18 @@ static int
 for_control(const struct msg_setup *setup, struct walls *w, struct err *e)
 {
 	const struct cert_conf *cert = setup->config.certs.v;
+	const struct ca_conf *ca = setup->config.cas.v;
 	size_t i;
 
 	for (i = 0; w->uid != SANDBOX_STAY && i < setup->config.certs.n; i++)
 		if (fit_logs(&cert[i], w, e) == -1)
 			return -1;
-	return reach_servers(setup, w, e) == -1 ? -1 : read_widely(setup, w, e);
+	/* without root, only this keeps it from what is the keeper's */
+	for (i = 0; i < setup->config.cas.n; i++)
+		if (add_path(&w->hidden, ca[i].eab_key_file, e) == -1)
+			return -1;
+	return add_path(&w->hidden, setup->config.state_dir, e) == -1 ||
+	    reach_servers(setup, w, e) == -1 ? -1 : read_widely(setup, w, e);
 }
 
 /* What a hook of this role is about, and what it needs for that: rights only where there is one. */

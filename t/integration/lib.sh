@@ -53,6 +53,33 @@ fail() {
 	exit 1
 }
 
+# remember_keys: what the key files hold now is among the secrets from here on.
+remember_keys() {
+	find "$work" -maxdepth 7 -type f \( -name privkey.pem -o -name 'account.key*' \) \
+	    -exec sed -n '/-----BEGIN/,/-----END/{/-----/d;p}' {} + 2>/dev/null |
+	    awk 'length >= 40' >>"$work/secrets" || :
+}
+
+# secrets: all that are known; scripts add their own to the file.
+secrets() {
+	sort -u "$work/secrets" 2>/dev/null || :
+}
+
+# leaks FILE...: names those that have a secret in them; fails if none does.
+leaks() {
+	local found=1 file
+	secrets >"$work/known"
+	[ -s "$work/known" ] || return 1
+	for file; do
+		[ -s "$file" ] || continue
+		if grep -aFqf "$work/known" "$file"; then
+			echo "a secret in ${file##*/}"
+			found=0
+		fi
+	done
+	return "$found"
+}
+
 # need PROGRAM...: skips the script where one is missing, fails it in CI.
 need() {
 	local program
@@ -135,8 +162,9 @@ finish() {
 		stop "$pid"
 	done
 	# FAULTS S11: what is logged is safe to publish.
-	if grep -l 'PRIVATE KEY' "$out" "$work"/*.log 2>/dev/null; then
-		echo "FAILED: a private key in a log"
+	remember_keys
+	if grep -l 'PRIVATE KEY' "$out" "$work"/*.log 2>/dev/null || leaks "$out" "$work"/*.log; then
+		echo "FAILED: a private key or another secret in a log"
 		failed=$((failed + 1)) rc=1
 	fi
 	# A role that a sanitizer ends is not always missed by the others.

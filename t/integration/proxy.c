@@ -8,6 +8,7 @@
  * HTTP/1.0, so that the end of the reply is the end of the stream. A reply
  * of type application/pem-certificate-chain goes through FILTER, which
  * prints another content type on its first line and then another body.
+ * PROXY_RECORD names a file to which all requests and replies are added.
  * Prints "connection" for every connection, and "request METHOD PATH STATUS"
  * for every request. A process per connection; no limits: it is a test's own.
  */
@@ -53,6 +54,19 @@ read_address(const char *text, struct sockaddr_in *a)
 	if (inet_pton(AF_INET, host, &a->sin_addr) != 1)
 		die("address");
 	a->sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+}
+
+/* For who wants to know what went over the wire. */
+static void
+record(const struct message *m)
+{
+	const char *path = getenv("PROXY_RECORD");
+	FILE *f = path != NULL ? fopen(path, "a") : NULL;
+
+	if (f == NULL)
+		return;
+	(void)fwrite(m->data, 1, m->len, f);
+	(void)fclose(f);
 }
 
 /* Value of a header, up to the end of its line; NULL if it is not there. */
@@ -192,7 +206,9 @@ serve(SSL *tls, SSL_CTX *client, const struct sockaddr_in *to, const char *filte
 	while (read_request(tls, &request)) {
 		method = (int)strcspn(request.data, " ");
 		path = (int)strcspn(request.data + method + 1, " ");
+		record(&request);
 		ask_upstream(client, to, &request, &reply);
+		record(&reply);
 		(void)printf("request %.*s %.*s %.3s\n", method, request.data, path,
 		    request.data + method + 1, reply.data + 9);
 		(void)fflush(stdout);

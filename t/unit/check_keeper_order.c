@@ -188,7 +188,7 @@ static const struct sign_row {
 	int64_t		 key;
 	const char	*url;		/* beginning with a slash: at the CA */
 	const char	*nonce;
-	size_t		 payload;
+	size_t		 payload;	/* so many zeros */
 } signs[] = {
 	{ "another host", 0, ACME_KEY_KID, "https://evil.example.net/new-order", "bm9uY2U", 0 },
 	{ "another port", 0, ACME_KEY_KID, "https://127.0.0.1:14001/new-order", "bm9uY2U", 0 },
@@ -206,6 +206,7 @@ static const struct sign_row {
 	{ "a binding that is not configured", 0, ACME_KEY_EAB, "/new-account", NULL, 0 },
 	{ "no nonce", 0, ACME_KEY_KID, "/new-order", NULL, 0 },
 	{ "a nonce that is none", 0, ACME_KEY_KID, "/new-order", "\",\"kid\":\"", 0 },
+	{ "what is no JSON", 0, ACME_KEY_KID, "/new-order", "bm9uY2U", 3 },
 	{ "a payload beyond all measure", 0, ACME_KEY_KID, "/new-order", "bm9uY2U", 1024 * 1024 },
 };
 
@@ -232,6 +233,51 @@ START_TEST(what_is_not_for_this_ca_and_this_run_is_not_signed)
 	script.hostile = probe_sign;
 	fake_run_to(CMD_RENEW, OUT_OK);
 	ck_assert_msg(seen.probe == MSG_FAILED, "%s: got message %u", signs[_i].what, seen.probe);
+	fake_check_active(0);
+}
+END_TEST
+
+static const struct {
+	const char	*what;
+	const char	*path;
+	const char	*payload;
+} payloads[] = {
+	{ "an order for somebody else's name", "/new-order",
+	  "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"bank.example.net\"}]}" },
+	{ "an order for one name more", "/new-order",
+	  "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.example.com\"},"
+	  "{\"type\":\"dns\",\"value\":\"bank.example.net\"}]}" },
+	{ "an order without names", "/new-order", "{\"identifiers\":[]}" },
+	{ "a request with another key", "/finalize/1", "{\"csr\":\"MIIBAA\"}" },
+	{ "a change of keys", "/key-change",
+	  "{\"protected\":\"e30\",\"payload\":\"e30\",\"signature\":\"AAAA\"}" },
+	{ "the end of the account", "/account/1", "{\"status\":\"deactivated\"}" },
+	{ "a revocation", "/revoke", "{\"certificate\":\"MIIBAA\"}" },
+	{ "a member that no request has", "/new-order",
+	  "{\"identifier\":{\"type\":\"dns\",\"value\":\"a.example.com\"}}" },
+	{ "a text", "/new-order", "\"csr\"" },
+};
+
+static bool
+probe_payload(struct fake_task *t, enum fake_net_step step)
+{
+	const char *text = payloads[row_of_test].payload;
+	struct msg_sign body = { .job = 0, .sign = { .key = ACME_KEY_KID,
+	    .url = fake_text(fake_url(payloads[row_of_test].path)), .nonce = fake_text("bm9uY2U"),
+	    .payload = { (uint8_t *)(uintptr_t)text, strlen(text) } } };
+
+	if (step != NET_TASK)
+		return false;
+	fake_probe(t, step, MSG_SIGN, &body);
+	return true;
+}
+
+START_TEST(what_is_not_about_this_order_is_not_signed)
+{
+	row_of_test = _i;
+	script.hostile = probe_payload;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_msg(seen.probe == MSG_FAILED, "%s: got message %u", payloads[_i].what, seen.probe);
 	fake_check_active(0);
 }
 END_TEST
@@ -447,6 +493,8 @@ make_suite(void)
 	tcase_add_test(tc, orders_that_fail_before_the_end_do_not_use_up_the_budget);
 	tcase_add_test(tc, three_failed_validations_hold_a_name_back);
 	tcase_add_loop_test(tc, what_is_not_for_this_ca_and_this_run_is_not_signed, 0, NITEMS(signs));
+	tcase_add_loop_test(tc, what_is_not_about_this_order_is_not_signed, 0,
+	    (int)NITEMS(payloads));
 	tcase_add_test(tc, a_run_that_only_asks_for_renewal_information_has_no_key_to_sign_with);
 	tcase_add_loop_test(tc, what_is_no_challenge_is_not_put_up, 0, NITEMS(solves));
 	tcase_add_loop_test(tc, no_request_is_made_but_for_the_order_under_way, 0, NITEMS(csrs));

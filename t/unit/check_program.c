@@ -110,6 +110,9 @@ static const struct {
 	{ "it floods and hangs", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", 0,
 	  true, 0, NULL },
 	{ "its child keeps the output", "sleep 1000 & echo x", 60, false, 0, "x\n" },
+	{ "it gains no privileges",
+	  "while read -r key value; do [ $key = NoNewPrivs: ] && echo $value; done < /proc/self/status;"
+	  "exit 0", 60, false, 0, "1\n" },
 	{ "no signal is blocked or ignored",
 	  /* Up to the 28th: the C library keeps two of the last ones for itself. */
 	  "while read -r key value; do case $key in SigBlk:|SigIgn:) echo ${value#?????????};; esac;"
@@ -143,6 +146,26 @@ START_TEST(programs_end_as_in_their_table)
 	    strcmp(buf_cstr(&end.output), ends[_i].output) == 0, "%s: got \"%s\"", what,
 	    buf_cstr(&end.output));
 	buf_clear(&end.output);
+}
+END_TEST
+
+START_TEST(a_program_may_be_allowed_to_gain_privileges)
+{
+	char *argv[] = { (char *)(uintptr_t)"/bin/grep", (char *)(uintptr_t)"-q",
+		(char *)(uintptr_t)"^NoNewPrivs:.0", (char *)(uintptr_t)"/proc/self/status" };
+	struct strs args = { argv, NITEMS(argv) };
+	struct program_in in = { .argv = &args, .new_privileges = true, .timeout = 60 };
+	struct err e = ERR_NONE;
+	struct loop *loop = loop_new(&e);
+	struct end end = { 0 };
+
+	ck_assert_ptr_nonnull(loop);
+	ck_assert_ptr_nonnull(program_start(loop, &in, note_end, &end, &e));
+	ck_assert_int_eq(loop_run(loop, &e), 0);
+	ck_assert(end.started && WIFEXITED(end.status));
+	ck_assert_int_eq(WEXITSTATUS(end.status), 0);
+	buf_clear(&end.output);
+	loop_free(loop);
 }
 END_TEST
 
@@ -499,6 +522,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, programs_end_as_in_their_table, 0, NITEMS(ends));
+	tcase_add_test(tc, a_program_may_be_allowed_to_gain_privileges);
 	tcase_add_test(tc, the_environment_is_small_and_fixed);
 	tcase_add_test(tc, no_other_descriptor_is_open);
 	tcase_add_test(tc, output_is_kept_up_to_a_limit);
