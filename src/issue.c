@@ -424,8 +424,29 @@ issue_on_chain(void *arg, struct message *m)
 	job_wake(j);
 }
 
+/* The leaf in service with the same kind of key, which may not come again (FAULTS A29). */
 static void
-describe_chain(const struct job *j, struct chain_in *in)
+describe_active(struct job *j, struct chain_in *in)
+{
+	const struct manifest *m = &j->state.active;
+	struct buf digest;
+
+	buf_init(&digest, SHA256_LEN);
+	for (size_t i = 0; i < m->leaves.n && j->key != NULL && j->kind == JOB_ISSUE; i++) {
+		const struct manifest_leaf *l = manifest_leaf(m, i);
+
+		if (strcmp(part_family(l->key_type), part_family(key_type(j->key))) != 0 ||
+		    hex_decode(span_str(l->leaf_sha256), &digest) == -1 || digest.n != SHA256_LEN)
+			continue;
+		memcpy(j->in_service, digest.p, SHA256_LEN);
+		in->active = span_of(j->in_service, SHA256_LEN);
+		break;
+	}
+	buf_clear(&digest);
+}
+
+static void
+describe_chain(struct job *j, struct chain_in *in)
 {
 	const struct ca_conf *ca = j->ca;
 
@@ -439,6 +460,7 @@ describe_chain(const struct job *j, struct chain_in *in)
 	/* a staging CA's roots are in nobody's trust store */
 	in->any_root = j->kind == JOB_REHEARSE;
 	in->serials = j->kind == JOB_ISSUE ? &j->record.serials : NULL;
+	describe_active(j, in);
 }
 
 static void

@@ -116,6 +116,7 @@ struct job {
 	struct blob		 request;	/* the request that was made for it */
 	char			*order_url;	/* once it may have been finalized */
 	struct blob		 pem;		/* the chain that is to be judged */
+	uint8_t			 in_service[SHA256_LEN];	/* the leaf that it may not bring again */
 	int64_t			 chains_left;
 	int64_t			 ca_time;
 	uint64_t		 chain_asked;	/* net waits for this answer; 0: it does not */
