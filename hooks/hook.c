@@ -35,6 +35,8 @@ const struct pack hook_conf_pack = PACK(hook_conf,
 	{ PACK_STRS, offsetof(struct hook_conf, window), NULL },
 	{ PACK_I64, offsetof(struct hook_conf, max_connections), NULL },
 	{ PACK_STR, offsetof(struct hook_conf, error_log), NULL },
+	{ PACK_STR, offsetof(struct hook_conf, unsafe_reload), NULL },
+	{ PACK_I64, offsetof(struct hook_conf, quiet_rate), NULL },
 	{ PACK_I64, offsetof(struct hook_conf, watch), NULL },
 	{ PACK_STRS, offsetof(struct hook_conf, rollback_on), NULL },
 	{ PACK_I64, offsetof(struct hook_conf, timeout), NULL },
@@ -154,4 +156,14 @@ hook_survivors(const struct hook_facts *before, const struct hook_facts *after)
 			n++;
 	}
 	return n;
+}
+
+int64_t
+hook_arrivals(const struct hook_facts *before, const struct hook_facts *after)
+{
+	int64_t kept = hook_survivors(before, after);
+	int64_t fresh = kept != -1 ? (int64_t)(after->tls_ids.n / 4) - kept :
+	    after->tls_open - before->tls_open;
+
+	return fresh > 0 ? fresh : 0;
 }

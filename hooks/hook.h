@@ -34,6 +34,8 @@ struct hook_conf {
 	struct strs	 window;	/* "02:00-05:00": when it may be disturbed; empty: always */
 	int64_t		 max_connections;	/* kamailio: with as many open over TLS it is left alone; 0: never */
 	char		*error_log;	/* kamailio: "/path" or "journal:UNIT"; NULL: not looked at */
+	char		*unsafe_reload;	/* kamailio: "wait", "hold", "go-on" where a reload may crash it */
+	int64_t		 quiet_rate;	/* kamailio: new connections per second at most, to be quiet */
 	int64_t		 watch;		/* kamailio: seconds behind the proof, when it is looked at once more */
 	struct strs	 rollback_on;	/* what leads back, of what can be told as a warning: proof.h */
 	int64_t		 timeout;	/* seconds for one call */
@@ -79,6 +81,9 @@ void	hook_facts_init(struct hook_facts *);
 
 /* How many of the connections of before are still there; -1 if one of the lists is not known. */
 int64_t	hook_survivors(const struct hook_facts *before, const struct hook_facts *after);
+
+/* How many connections have come since, by the lists where both are known, else by the numbers. */
+int64_t	hook_arrivals(const struct hook_facts *before, const struct hook_facts *after);
 
 /* How a reload ended. Only HOOK_OK and HOOK_UNKNOWN leave it to verify. */
 enum hook_result {

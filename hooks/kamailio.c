@@ -560,6 +560,7 @@ check(const struct hook_conf *conf, struct err *e)
 	    err_set(e, OUT_USAGE, "profiles: only in a file of this host, and rpc is of another") : 0;
 }
 
+static char default_unsafe[] = "wait";
 static char default_rpc[] = CTL_DEFAULT, default_user[] = "kamailio",
     default_cfg[] = "/etc/kamailio/kamailio.cfg", default_tls_cfg[] = "/etc/kamailio/tls.cfg";
 
@@ -568,7 +569,8 @@ const struct hook_type hook_kamailio = {
 	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_FACTS | HOOK_HAS_TRUSTED | HOOK_HAS_PROFILES |
 	    HOOK_HAS_MAX,
 	.check = check,
-	.defaults = { .rpc = default_rpc, .kamailio_cfg = default_cfg, .tls_cfg = default_tls_cfg, .user = default_user, .timeout = 10 },
+	.defaults = { .rpc = default_rpc, .kamailio_cfg = default_cfg, .tls_cfg = default_tls_cfg, .user = default_user,
+	    .timeout = 10, .unsafe_reload = default_unsafe, .quiet_rate = 2 },
 	.verify = "sips:127.0.0.1:5061",
 	.preflight = preflight,
 	.reload = reload,

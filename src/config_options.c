@@ -475,6 +475,14 @@ take_error_log(struct reader *r UNUSED, void *field, const char *value, struct e
 }
 
 static int
+take_unsafe(struct reader *r UNUSED, void *field, const char *value, struct err *e)
+{
+	static const char *const words[] = { "wait", "hold", "go-on", NULL };
+
+	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
+}
+
+static int
 take_rollback_on(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
 	return one_of(config_checks, value, e) == 0 ? store_once(field, value, e) : -1;
@@ -525,11 +533,15 @@ static const struct option hook_options[] = {
 	{ "window", OPTION_MANY, ROW(hook_conf, window), take_window, NULL },
 	{ "max-connections", OPTION_ONE, ROW(hook_conf, max_connections), take_count, NULL },
 	{ "error-log", OPTION_ONE, ROW(hook_conf, error_log), take_error_log, NULL },
+	{ "unsafe-reload", OPTION_ONE, ROW(hook_conf, unsafe_reload), take_unsafe, NULL },
+	{ "quiet-rate", OPTION_ONE, ROW(hook_conf, quiet_rate), take_jobs, NULL },
 	{ "watch", OPTION_ONE, ROW(hook_conf, watch), take_pause, NULL },
 	{ "rollback-on", OPTION_MANY, ROW(hook_conf, rollback_on), take_rollback_on, NULL },
 	{ "timeout", OPTION_ONE, ROW(hook_conf, timeout), take_limit, NULL },
 	{ "settle", OPTION_ONE, ROW(hook_conf, settle), take_limit, NULL },
 };
+
+_Static_assert(NITEMS(hook_options) <= CONFIG_OPTIONS_MAX, "CONFIG_OPTIONS_MAX");
 
 static const struct section hook_section = {
 	"hook", hook_options, NITEMS(hook_options), offsetof(struct reader, hook), finish_hook,
@@ -572,6 +584,8 @@ static const struct option certificate_options[] = {
 	{ "challenge", OPTION_SECTION, 0, NULL, &challenge_section },
 	{ "hook", OPTION_SECTION, 0, NULL, &hook_section },
 };
+
+_Static_assert(NITEMS(certificate_options) <= CONFIG_OPTIONS_MAX, "CONFIG_OPTIONS_MAX");
 
 static const struct section certificate_section = {
 	"certificate", certificate_options, NITEMS(certificate_options),

@@ -293,6 +293,8 @@ check_hook_options(struct reader *r, const struct hook_conf *h, const struct hoo
 		{ "signal", h->signal != NULL, HOOK_HAS_SIGNAL, "" },
 		{ "error-log", h->error_log != NULL, HOOK_HAS_FACTS, "" },
 		{ "watch", h->watch > 0, HOOK_HAS_FACTS, "" },
+		{ "unsafe-reload", h->unsafe_reload != NULL, HOOK_HAS_FACTS, "" },
+		{ "quiet-rate", h->quiet_rate > 0, HOOK_HAS_FACTS, "" },
 		{ "ssl-cert", h->ssl_cert != NULL, HOOK_HAS_SSL_CERT, "" },
 		{ "max-connections", h->max_connections != 0, HOOK_HAS_MAX, "" },
 	};
@@ -319,6 +321,8 @@ fill_hook(struct reader *r, struct hook_conf *h, const struct hook_type *type)
 	default_text(r, &h->tls_cfg, d->tls_cfg);
 	default_text(r, &h->action, d->action);
 	default_text(r, &h->signal, d->signal);
+	default_text(r, &h->unsafe_reload, d->unsafe_reload);
+	default_number(&h->quiet_rate, d->quiet_rate);
 	if (h->rollback_on.n == 0 && (strs_add(&h->rollback_on, CHECK_CHAIN) == -1 ||
 	    strs_add(&h->rollback_on, CHECK_SILENT) == -1))
 		r->no_memory = true;

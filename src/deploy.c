@@ -153,6 +153,10 @@ deploy_preflight(struct job *j, struct err *e)
 enum job_progress
 deploy_switch(struct job *j, struct err *e)
 {
+	enum job_progress p = each_hook(j, skips_other_groups, instance_quiet, e);
+
+	if (p != JOB_DONE)
+		return p;
 	store_cert_point(j->folder, managed_turn, j);
 	if (install_switch(j->folder, j->version, clock_wall(), e) == -1)
 		return JOB_FAILED;
@@ -442,6 +446,19 @@ record_tried(struct job *j, struct err *e)
 	return (j->record.tried = strdup(digest)) != NULL ? 0 : err_nomem(e);
 }
 
+static int
+note_servers(struct job *j, struct err *e)
+{
+	const struct hook_conf *h = j->conf->hooks.v;
+	const struct instance *in;
+	size_t i;
+
+	for (i = 0; i < j->conf->hooks.n; i++)
+		if ((in = instance_of(j->keeper, &h[i], e)) == NULL || instance_note(in, j, e) == -1)
+			return -1;
+	return 0;
+}
+
 int
 deploy_note(struct job *j, const struct record_time *now, struct err *e)
 {
@@ -469,6 +486,8 @@ deploy_note(struct job *j, const struct record_time *now, struct err *e)
 		cas_unspend(j);
 	if (j->served != 0)
 		forget_unserved(&j->record);
+	if (note_servers(j, e) == -1)
+		return -1;
 	record_look(j, now);
 	if (j->err.class != OUT_OK && j->failed_at == STEP_PREFLIGHT) {
 		j->record.failures = failures;

@@ -40,6 +40,7 @@ struct instance {
 	int64_t				 reload_ms;
 	struct hook_facts		 before, after;
 	struct forecast			 forecast;
+	struct lull			 lull;
 	struct loop_timer		*pause;
 };
 
@@ -75,6 +76,7 @@ instances_free(struct keeper *k)
 	while ((in = k->instances) != NULL) {
 		k->instances = in->next;
 		loop_timer_del(in->pause);
+		lull_clear(&in->lull);
 		pack_clear(&hook_facts_pack, &in->facts);
 		pack_clear(&hook_facts_pack, &in->before);
 		pack_clear(&hook_facts_pack, &in->after);
@@ -165,6 +167,17 @@ look_for_hindrance(struct instance *in, struct job *j, struct err *e)
 	return JOB_FAILED;
 }
 
+/* What reloads cost is known of the process that was there; another one has lost nothing yet. */
+static void
+remember(struct instance *in, const struct job *j)
+{
+	const struct record_server *s = in->conf->rpc == NULL ? NULL :
+	    record_server(&j->record, in->conf->rpc);
+
+	if (s != NULL && s->pid == in->facts.pid && s->forecast.reloads > in->forecast.reloads)
+		in->forecast = s->forecast;
+}
+
 enum job_progress
 instance_preflight(struct instance *in, struct job *j, struct err *e)
 {
@@ -177,8 +190,12 @@ instance_preflight(struct instance *in, struct job *j, struct err *e)
 	}
 	if (in->preflight == ASKED)
 		return JOB_WAIT;
-	if (in->preflight_err.class == OUT_OK)
+	if (in->preflight_err.class == OUT_OK) {
+		remember(in, j);
+		if (j->at == STEP_PREFLIGHT && !instance_has_room(in, &in->facts, e))
+			return JOB_FAILED;
 		return look_for_hindrance(in, j, e);
+	}
 	*e = in->preflight_err;
 	return JOB_FAILED;
 }
@@ -314,9 +331,15 @@ must_pause(struct instance *in, struct err *e)
 enum job_progress
 instance_reload(struct instance *in, struct job *j, struct err *e)
 {
+	enum job_progress p;
+
 	if (in->reload != ASKED && (in->sent == 0 || in->sent < j->since)) {
 		if (must_pause(in, e))
 			return JOB_WAIT;
+		if ((p = lull_wait(&in->lull, in, j, e)) != JOB_DONE) {
+			in->result = HOOK_FAILED;
+			return p;
+		}
 		if (send_reload(in, j, e) == -1) {
 			in->result = HOOK_FAILED;
 			return JOB_FAILED;
@@ -385,7 +408,43 @@ instance_workers(const struct instance *in)
 	return in->facts.tcp_children > 0 ? in->facts.tcp_children : 1;
 }
 
+const struct hook_conf *
+instance_conf(const struct instance *in)
+{
+	return in->conf;
+}
+
+struct lull *
+instance_lull(struct instance *in)
+{
+	return &in->lull;
+}
+
+void
+instance_wake(struct instance *in)
+{
+	wake_jobs(in->keeper, STEP_SWITCH);
+	wake_told(in->keeper);
+}
+
+enum job_progress
+instance_quiet(struct instance *in, struct job *j, struct err *e)
+{
+	return lull_wait(&in->lull, in, j, e);
+}
+
 /* --- what was measured --- */
+
+int
+instance_note(const struct instance *in, struct job *j, struct err *e)
+{
+	const struct record_server s = { .server = in->conf->rpc, .pid = in->after.pid,
+		.forecast = in->forecast };
+
+	if (in->reload != ANSWERED || in->after.pid <= 0 || in->conf->rpc == NULL)
+		return 0;
+	return record_server_note(&j->record, &s, e);
+}
 
 const struct hook_facts *
 instance_before(const struct instance *in)

@@ -8,6 +8,7 @@
 #define KAMCERT_INSTANCE_H
 
 #include "base/err.h"
+#include "lull.h"
 #include "channel.h"
 #include "hooks/hook.h"
 #include "job.h"
@@ -72,6 +73,17 @@ MUST_CHECK int	instance_watch(struct instance *, channel_answer *, void *arg, st
 /* Has it, with what it says of itself now, shared memory for a further reload (FAULTS K12)? Else HOLD. */
 bool		instance_has_room(const struct instance *, const struct hook_facts *now,
 		    struct err *e);
+
+/* For lull: the section, the state of its looks, and jobs that wait to switch or to be told. */
+const struct hook_conf	*instance_conf(const struct instance *);
+struct lull		*instance_lull(struct instance *);
+void			 instance_wake(struct instance *);
+
+/* Is now a moment to tell it? See lull_wait(). */
+enum job_progress	instance_quiet(struct instance *, struct job *, struct err *e);
+
+/* Notes in the job's record what reloads of the server cost. RETRY without memory. */
+MUST_CHECK int		instance_note(const struct instance *, struct job *, struct err *e);
 
 /* Appends what was measured at the last reload as a JSON object's members. */
 void		instance_put_proof(const struct instance *, struct json_out *);

@@ -436,7 +436,8 @@ on_stop(void *arg, struct message *m UNUSED)
 	for (i = 0; i < k->njobs; i++)
 		if (k->jobs[i]->at < STEP_SWITCH)
 			job_fail(k->jobs[i], &why);
-		else if (k->jobs[i]->at == STEP_RELOAD || k->jobs[i]->at == STEP_VERIFY)
+		else if (k->jobs[i]->at == STEP_SWITCH || k->jobs[i]->at == STEP_RELOAD ||
+		    k->jobs[i]->at == STEP_VERIFY)
 			job_wake(k->jobs[i]);	/* out of its pause */
 		else
 			renewal_stop(k->jobs[i]);

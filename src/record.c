@@ -28,6 +28,12 @@ static const struct pack window_pack = PACK(record_window,
 	FW(PACK_STR, id), FW(PACK_I64, start), FW(PACK_I64, end), FW(PACK_I64, point),
 	FW(PACK_I64, check), FW(PACK_STR, url));
 
+#define FR(type, field)	{ type, offsetof(struct record_server, field), NULL }
+
+static const struct pack server_pack = PACK(record_server,
+	FR(PACK_STR, server), FR(PACK_I64, pid), FR(PACK_I64, forecast.reloads),
+	FR(PACK_I64, forecast.last), FR(PACK_I64, forecast.sum));
+
 #define F(type, field, sub) { type, offsetof(struct record, field), sub }
 
 const struct pack record_pack = PACK(record,
@@ -37,11 +43,39 @@ const struct pack record_pack = PACK(record,
 	F(PACK_I64, jitter, NULL), F(PACK_I64, asked, NULL),
 	F(PACK_I64, next, NULL), F(PACK_I64, reload_tries, NULL), F(PACK_STRS, serials, NULL),
 	F(PACK_LIST, cas, &ca_pack), F(PACK_I64, ca_failures, NULL), F(PACK_STRUCT, budget, &budget_pack),
-	F(PACK_LIST, windows, &window_pack),
+	F(PACK_LIST, windows, &window_pack), F(PACK_LIST, servers, &server_pack),
 	F(PACK_STR, revoked, NULL), F(PACK_I64, looks, NULL),
 	F(PACK_STRUCT, last_look, &record_time_pack), F(PACK_STR, tried, NULL),
 	F(PACK_STR, unserved, NULL), F(PACK_I64, unserved_since, NULL),
 	F(PACK_BLOB, facts, NULL), F(PACK_BOOL, was_damaged, NULL));
+
+/* --- servers --- */
+
+const struct record_server *
+record_server(const struct record *r, const char *server)
+{
+	const struct record_server *s = r->servers.v;
+
+	for (size_t i = 0; i < r->servers.n; i++)
+		if (s[i].server != NULL && strcmp(s[i].server, server) == 0)
+			return &s[i];
+	return NULL;
+}
+
+int
+record_server_note(struct record *r, const struct record_server *with, struct err *e)
+{
+	struct record_server *s = (struct record_server *)(uintptr_t)record_server(r, with->server);
+
+	if (s == NULL) {
+		s = list_add_newest(&r->servers, &server_pack, RECORD_SERVERS);
+		if (s == NULL || (s->server = strdup(with->server)) == NULL)
+			return err_nomem(e);
+	}
+	s->pid = with->pid;
+	s->forecast = with->forecast;
+	return 0;
+}
 
 /* --- events --- */
 

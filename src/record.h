@@ -14,6 +14,7 @@
 #include "base/pack.h"
 #include "budget.h"
 #include "record_time.h"
+#include "forecast.h"
 #include "store.h"
 
 #define RECORD_HISTORY	20	/* results kept */
@@ -54,6 +55,15 @@ struct record_window {
 	char			*url;		/* explanationURL; NULL: none */
 };
 
+/* What reloads of a server cost; of a process that is there no more it is forgotten. */
+struct record_server {
+	char		*server;	/* where it is told */
+	int64_t		 pid;
+	struct forecast	 forecast;
+};
+
+#define RECORD_SERVERS	64
+
 struct record {
 	struct list		 history;	/* struct record_result, oldest first */
 	int64_t			 failures;	/* in a row, but for those of one CA alone */
@@ -74,6 +84,8 @@ struct record {
 	char			*tried;		/* config_cert_digest() under which a version was rolled back */
 	struct strs		 serials;	/* oldest first */
 	struct budget		 budget;	/* this certificate's part */
+
+	struct list		 servers;	/* struct record_server */
 
 	struct list		 windows;	/* struct record_window */
 	char			*revoked;	/* serial number that an operator had revoked last; NULL: none */
@@ -123,6 +135,12 @@ const struct record_ca	*record_ca(const struct record *, const char *name);
 
 /* All failures since the last success. */
 int64_t		record_failures(const struct record *);
+
+/* NULL: nothing is known of it. */
+const struct record_server *record_server(const struct record *, const char *server);
+
+/* Takes the place of what was known. */
+MUST_CHECK int	record_server_note(struct record *, const struct record_server *, struct err *e);
 
 /* A serial number that was installed. */
 MUST_CHECK int	record_serial(struct record *, const char *serial, struct err *e);

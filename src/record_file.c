@@ -93,6 +93,16 @@ static const struct member window_members[] = {
 	W("url", KIND_STR, url),
 };
 
+#define S(key, kind, field) { key, kind, offsetof(struct record_server, field) }
+
+static const struct member server_members[] = {
+	S("server", KIND_STR, server),
+	S("pid", KIND_INT, pid),
+	S("reloads", KIND_INT, forecast.reloads),
+	S("last", KIND_INT, forecast.last),
+	S("sum", KIND_INT, forecast.sum),
+};
+
 /* An array of such objects in a struct list. */
 static const struct {
 	const char		*key;
@@ -111,6 +121,8 @@ static const struct {
 	{ "failedValidations", offsetof(struct record, budget.validations),
 	    sizeof(struct budget_validation), 1024, validation_members,
 	    NITEMS(validation_members) },
+	{ "servers", offsetof(struct record, servers), sizeof(struct record_server), RECORD_SERVERS,
+	    server_members, NITEMS(server_members) },
 	{ "renewal", offsetof(struct record, windows), sizeof(struct record_window), RECORD_WINDOWS,
 	    window_members, NITEMS(window_members) },
 };

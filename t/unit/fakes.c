@@ -288,6 +288,7 @@ on_preflight(void *arg UNUSED, struct message *m)
 	}
 	hook_facts_init(&facts);
 	fake_say_facts(&facts);
+	facts.unsafe_reload = script.unsafe;
 	if (script.tls_open != 0)
 		facts.tls_open = script.tls_open;
 	facts.tls_config = tree_path("tls.cfg");
@@ -319,6 +320,7 @@ on_reload(void *arg UNUSED, struct message *m)
 	hook_facts_init(&out.after);
 	fake_say_facts(&out.before);
 	fake_say_facts(&out.after);
+	out.after.shm_free -= script.cost;
 	fake_send(ROLE_CONTROL, MSG_RELOADED, m->id, &out);
 }
 
@@ -561,7 +563,8 @@ configure_hooks(struct settings *s)
 		s->hooks[i] = (struct hook_conf){ .type = fake_text("kamailio"), .rpc = s->rpc[i],
 			.timeout = 10, .settle = 10, .verify = { &s->verifies[i], 1 },
 			.max_connections = script.max_connections, .watch = script.watch,
-			.rollback_on = script.rollback_on };
+			.rollback_on = script.rollback_on, .quiet_rate = 2,
+			.unsafe_reload = fake_text(script.unsafe_reload) };
 		if (script.rollback_on.n == 0)
 			s->hooks[i].rollback_on = (struct strs){ s->rollback_on, 2 };
 	}

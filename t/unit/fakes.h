@@ -97,6 +97,9 @@ struct script {
 	/* Changes what the server says of itself behind a proof, the n-th time; false: it says nothing. */
 	bool			(*watched)(struct msg_watched *, unsigned n);
 	struct strs		 rollback_on;
+	bool			 unsafe;	/* the server's release */
+	const char		*unsafe_reload;	/* of its hook */
+	int64_t			 cost;		/* octets of its memory, of a reload */
 	int64_t			 watch;		/* seconds */
 	enum fake_chain		 chain[4];
 	size_t			 chains;	/* 0: one */
