@@ -541,8 +541,6 @@ static const struct option hook_options[] = {
 	{ "settle", OPTION_ONE, ROW(hook_conf, settle), take_limit, NULL },
 };
 
-_Static_assert(NITEMS(hook_options) <= CONFIG_OPTIONS_MAX, "CONFIG_OPTIONS_MAX");
-
 static const struct section hook_section = {
 	"hook", hook_options, NITEMS(hook_options), offsetof(struct reader, hook), finish_hook,
 };
@@ -584,8 +582,6 @@ static const struct option certificate_options[] = {
 	{ "challenge", OPTION_SECTION, 0, NULL, &challenge_section },
 	{ "hook", OPTION_SECTION, 0, NULL, &hook_section },
 };
-
-_Static_assert(NITEMS(certificate_options) <= CONFIG_OPTIONS_MAX, "CONFIG_OPTIONS_MAX");
 
 static const struct section certificate_section = {
 	"certificate", certificate_options, NITEMS(certificate_options),

@@ -16,7 +16,6 @@
 #define CONFIG_TOP_MAX	16	/* options outside of sections */
 #define CONFIG_OPTIONS_MAX 32	/* options of one section */
 #define ROLE_USERS	5	/* of keeper, net, answer, control, courier */
-#define CONFIG_OPTIONS_MAX 40	/* of one section */
 #define CONFIG_LEVELS	3	/* sections in sections, the file included */
 
 /* Where something stands. Line and column count from 1, in octets; 0: the file as a whole. */
