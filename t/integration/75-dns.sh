@@ -55,7 +55,7 @@ ns2 IN AAAA $second
 _acme-challenge.sip IN CNAME sip.acme.example.net.
 _acme-challenge.round IN CNAME _acme-challenge.round" >"$work/named1/example.org"
 zone_file "" >"$work/named1/acme.example.net"
-zone_file "" >"$work/named1/org"	# CAA is looked for up to here
+zone_file "ns1.example IN A $addr" >"$work/named1/org"	# CAA is looked for up to here
 serve named1 "
 	zone example.org {
 	    type primary; file \"example.org\"; update-policy { grant kamcert zonesub TXT; };
