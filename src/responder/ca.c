@@ -176,7 +176,7 @@ make_ca_cert(const char *cn, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, 
 	int64_t now = clock_wall();
 	struct ca_spec s = {
 		.subject = cn, .key = key, .issuer = issuer, .issuer_key = issuer_key,
-		.from = now - 30 * DAY, .to = now + (issuer == NULL ? 3650 : 1825) * DAY, .is_ca = true,
+		.from = now - 30 * DAY, .to = now + (issuer == NULL ? 30 * 365 : 20 * 365) * DAY, .is_ca = true,
 	};
 
 	if (key == NULL)
