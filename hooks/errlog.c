@@ -62,6 +62,8 @@ static const struct {
 	{ "no suitable signature algorithm", ERRLOG_CLIENT },
 };
 
+_Static_assert(NITEMS(patterns) <= 64, "the place of a pattern is a bit of errlog_walk.usual");
+
 static bool
 contains(struct span s, const char *text)
 {

@@ -365,8 +365,8 @@ check(const struct hook_conf *conf, struct err *e)
 {
 	struct wire_addr a;
 
-	if (conf->ssl_cert != NULL && strpbrk(conf->ssl_cert, ";\\<") != NULL)
-		return err_set(e, OUT_USAGE, "ssl-cert: want a name without ; \\ <, have \"%s\"",
+	if (conf->ssl_cert != NULL && strpbrk(conf->ssl_cert, ";\\< \t\r\n") != NULL)
+		return err_set(e, OUT_USAGE, "ssl-cert: want a name without blanks ; \\ <, have \"%s\"",
 		    conf->ssl_cert);
 	if (wire_addr_parse(conf->rpc, &a, e) == -1)
 		return -1;

@@ -63,14 +63,12 @@ number_of(const char *name)
 
 /* Whoever can write to it chooses who gets the signal. */
 static int
-check_pid_file(const struct hook_conf *conf, struct target *t, struct err *e)
+check_pid_file(const struct hook_conf *conf, int fd, struct target *t, struct err *e)
 {
 	struct stat st;
 
-	if (stat(conf->pid_file, &st) == -1) {
-		(void)err_sys(e, OUT_HOLD, "%s", conf->pid_file);
-		return err_hint(e, "does the server run, and does it write this pid file?");
-	}
+	if (fstat(fd, &st) == -1)
+		return err_sys(e, OUT_HOLD, "%s", conf->pid_file);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, OUT_HOLD, "%s: is no regular file", conf->pid_file);
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
@@ -82,7 +80,7 @@ check_pid_file(const struct hook_conf *conf, struct target *t, struct err *e)
 }
 
 static int
-read_pid(const struct hook_conf *conf, struct target *t, struct err *e)
+read_pid(const struct hook_conf *conf, int fd, struct target *t, struct err *e)
 {
 	struct span line = SPAN_NONE;
 	struct buf text;
@@ -91,7 +89,7 @@ read_pid(const struct hook_conf *conf, struct target *t, struct err *e)
 	int rc = -1;
 
 	buf_init(&text, PID_FILE_MAX);
-	if (fs_read_path(conf->pid_file, PID_FILE_MAX, &text, e) == -1)
+	if (fs_read_fd(fd, conf->pid_file, PID_FILE_MAX, &text, e) == -1)
 		goto out;
 	r = rd_of(buf_span(&text));
 	(void)rd_line(&r, &line);
@@ -106,6 +104,22 @@ read_pid(const struct hook_conf *conf, struct target *t, struct err *e)
 	rc = 0;
 out:
 	buf_clear(&text);
+	return rc;
+}
+
+/* Opened once: whose it is and what it says are of the same file. */
+static int
+take_pid_file(const struct hook_conf *conf, struct target *t, struct err *e)
+{
+	int fd = open(conf->pid_file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), rc = -1;
+
+	if (fd == -1) {
+		(void)err_sys(e, OUT_HOLD, "%s", conf->pid_file);
+		return err_hint(e, "does the server run, and does it write this pid file?");
+	}
+	if (check_pid_file(conf, fd, t, e) == 0)
+		rc = read_pid(conf, fd, t, e);
+	fs_close(&fd);
 	return rc;
 }
 
@@ -260,7 +274,7 @@ static int
 find(const struct hook_conf *conf, struct target *t, struct err *e)
 {
 	*t = (struct target){ .fd = -1 };
-	if (check_pid_file(conf, t, e) == -1 || read_pid(conf, t, e) == -1)
+	if (take_pid_file(conf, t, e) == -1)
 		return -1;
 	if ((t->fd = pidfd_open(t->pid, 0)) == -1) {
 		(void)err_sys(e, OUT_HOLD, "%s: process %d", conf->pid_file, (int)t->pid);

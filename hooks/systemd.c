@@ -142,9 +142,10 @@ call(struct talk *t, const char *method, const char *types, char **path, struct 
 	if (rc >= 0 && path != NULL)
 		rc = sd.read(reply, "o", &got);
 	if (rc < 0)
-		return fail(t, method, rc, &error, e);
-	rc = path != NULL && (*path = strdup(got)) == NULL ? err_nomem(e) : 0;
-	sd.unref(reply);
+		rc = fail(t, method, rc, &error, e);
+	else
+		rc = path != NULL && (*path = strdup(got)) == NULL ? err_nomem(e) : 0;
+	(void)sd.unref(reply);
 	return rc;
 }
 

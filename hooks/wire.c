@@ -402,7 +402,9 @@ receive(struct wire *w, uint8_t *p, size_t n, int *flags)
 	struct iovec iov = { p, n };
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_control = &control,
+		/* who sends descriptors gets none of them into this process */
+		.msg_controllen = w->kind == WIRE_UNIX_DGRAM ? sizeof(control) : 0,
 	};
 	ssize_t got = recvmsg(w->fd, &msg, MSG_CMSG_CLOEXEC);
 

@@ -7,9 +7,9 @@
  * other commands work beside a daemon that sleeps. Another lock keeps a second
  * daemon away.
  *
- * What wakes it: its time, the next look at what is served, SIGHUP, SIGTERM, a wall clock that was set, a run
- * of somebody else (which leaves a new index behind), the service manager's
- * watchdog.
+ * What wakes it: its time, the next look at what is served, SIGHUP, SIGTERM,
+ * a wall clock that was set, a run of somebody else (which leaves a new index
+ * behind), the service manager's watchdog.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -32,7 +32,6 @@
 #include "wake.h"
 
 #define EVENTS_OCTETS	4096
-
 #define DAEMON_LOCK	"daemon"
 #define WATCH_CERTS	32	/* in one look: handshakes are work for a server, too */
 
@@ -254,7 +253,8 @@ note_finding(struct daemon *d, const struct report *r)
 	size_t n = strlen(r->cert);
 
 	if (r->outcome != OUT_OK)
-		snprintf(d->unserved, sizeof d->unserved, "%s: %s", r->cert, r->text);
+		snprintf(d->unserved, sizeof d->unserved, "%s: %s", r->cert,
+		    r->text != NULL ? r->text : "");
 	else if (strncmp(d->unserved, r->cert, n) == 0 && d->unserved[n] == ':')
 		d->unserved[0] = '\0';
 }
@@ -268,7 +268,7 @@ on_told(void *arg, const struct report *r)
 		log_debug(KV_S("event", "busy"), KV_S("text", r->text));
 		return;
 	}
-	if (r->kind == REPORT_FINDING)
+	if (r->kind == REPORT_FINDING && r->cert != NULL)
 		note_finding(d, r);
 	if (r->kind == REPORT_RESULT && r->outcome != OUT_OK && d->worst[0] == '\0')
 		snprintf(d->worst, sizeof d->worst, "%s: %s: %s",

@@ -15,7 +15,7 @@
 #define ADDRESSES_MAX	16
 #define RECORDS_MAX	64
 #define VALUE_MAX	1024	/* octets of a CAA value that are kept */
-#define TROUBLE_MAX	(DNS_NAME_MAX + 128)
+#define TROUBLE_MAX	(DNS_NAME_MAX + 160)
 
 struct look {
 	LIST_ENTRY(look)	 link;

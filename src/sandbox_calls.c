@@ -25,6 +25,8 @@
 #include "sandbox_parts.h"
 
 #define C(name)	SCMP_SYS(name)
+#define ARG_IS(n, value) \
+	((struct scmp_arg_cmp){ .arg = (n), .op = SCMP_CMP_EQ, .datum_a = (value) })
 
 /* Memory, time, signals, descriptors that are open already. */
 static const int basic[] = {
@@ -128,11 +130,11 @@ add_sockets(scmp_filter_ctx ctx, bool internet)
 	}
 	for (i = 0; i < NITEMS(families) && rc == 0; i++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, C(socket), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+		    ARG_IS(0, (scmp_datum_t)families[i]));
 	for (i = 0; i < AF_MAX && rc == 0; i++)
 		if (i != AF_INET && i != AF_INET6)
 			rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), C(socket), 1,
-			    SCMP_A0(SCMP_CMP_EQ, i));
+			    ARG_IS(0, (scmp_datum_t)i));
 	return rc != 0 ? rc : add_all(ctx, SCMP_ACT_ALLOW, sockets, NITEMS(sockets));
 }
 
@@ -150,11 +152,11 @@ add_allowed(scmp_filter_ctx ctx, enum role role)
 	/* asking for a limit is harmless; setting one is not asked for */
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, C(prlimit64), 1,
-		    SCMP_A2(SCMP_CMP_EQ, 0));
+		    ARG_IS(2, 0));
 	/* abort() */
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, C(tgkill), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		    ARG_IS(0, (scmp_datum_t)getpid()));
 	/* a debugger's way to have a call not happen: it never does anything */
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, -1, 0);

@@ -1,12 +1,10 @@
-#include "walls.h"
+#include "walls_private.h"
 
 #include <sys/stat.h>
 
 #include <linux/capability.h>
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
@@ -18,7 +16,6 @@
 #include "base/fs.h"
 
 #define ENTRY_MAX	65536	/* octets of a line of the user data base */
-#define DEPTH_MAX	8	/* of the state folder */
 #define CAP(name)	((int64_t)1 << (name))
 
 /*
@@ -52,8 +49,8 @@ look_up(const char *user, int64_t *uid, int64_t *gid)
 	return true;
 }
 
-static int
-find_user(const struct config *c, enum role r, int64_t *uid, int64_t *gid, struct err *e)
+int
+walls_user(const struct config *c, enum role r, int64_t *uid, int64_t *gid, struct err *e)
 {
 	const char *name = (size_t)r < c->role_users.n ? c->role_users.v[r] : NULL;
 
@@ -69,6 +66,12 @@ find_user(const struct config *c, enum role r, int64_t *uid, int64_t *gid, struc
 		return err_hint(e, "name a user of its own, or set sandbox = \"best-effort\"");
 	}
 	return 0;
+}
+
+uid_t
+walls_reserve(enum role r)
+{
+	return defaults[r].reserve;
 }
 
 static int
@@ -196,6 +199,15 @@ add_paths(struct strs *to, const char *const *paths, size_t n, struct err *e)
 		if (add_path(to, paths[i], e) == -1)
 			return -1;
 	return 0;
+}
+
+/* By its real place: the walls are put up along the tree of folders, where no link leads. */
+static int
+hide(struct walls *w, const char *path, struct err *e)
+{
+	char real[PATH_MAX];
+
+	return add_path(&w->hidden, path != NULL && realpath(path, real) != NULL ? real : path, e);
 }
 
 /* From who looks with root's eyes. A file that is exchanged later is not seen at all any more. */
@@ -334,10 +346,13 @@ for_control(const struct msg_setup *setup, struct walls *w, struct err *e)
 			return -1;
 	/* without root, only this keeps it from what is the keeper's */
 	for (i = 0; i < setup->config.cas.n; i++)
-		if (add_path(&w->hidden, ca[i].eab_key_file, e) == -1)
+		if (hide(w, ca[i].eab_key_file, e) == -1)
 			return -1;
-	return add_path(&w->hidden, setup->config.state_dir, e) == -1 ||
-	    reach_servers(setup, w, e) == -1 ? -1 : read_widely(setup, w, e);
+	if (hide(w, setup->config.state_dir, e) == -1 || reach_servers(setup, w, e) == -1 ||
+	    read_widely(setup, w, e) == -1)
+		return -1;
+	/* a server's socket that only root may use */
+	return w->uid == 0 ? hide_accounts(w, e) : 0;
 }
 
 /* What a hook of this role is about, and what it needs for that: rights only where there is one. */
@@ -398,144 +413,10 @@ walls_for(const struct msg_setup *setup, enum role r, struct walls *w, struct er
 		.best_effort = strcmp(setup->config.sandbox, "best-effort") == 0,
 		.kill = sandbox_kills(),
 	};
-	if (find_user(&setup->config, r, &w->uid, &w->gid, e) == 0 && of[r](setup, w, e) == 0)
+	if (walls_user(&setup->config, r, &w->uid, &w->gid, e) == 0 && of[r](setup, w, e) == 0)
 		return 0;
 	pack_clear(&walls_pack, w);
 	return err_in(e, "role %s", role_name(r));
-}
-
-/* --- the state folder --- */
-
-struct heir {
-	uid_t	uid;
-	gid_t	gid;
-};
-
-/* What is root's, or of the number that stood for the keeper before it had a name. */
-static bool
-is_to_go(const struct stat *st, const struct heir *h)
-{
-	return st->st_uid != h->uid && (st->st_uid == 0 || st->st_uid == defaults[ROLE_KEEPER].reserve);
-}
-
-static int	give_folder(int fd, const struct heir *, unsigned depth, struct err *e);
-
-static int
-give_entry(int at, const char *name, const struct heir *h, unsigned depth, struct err *e)
-{
-	struct stat st;
-	int fd, rc;
-
-	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno == ENOENT ? 0 : err_sys(e, OUT_HOLD, "%s", name);
-	if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
-		if (fs_open_dir(at, name, &fd, e) == -1)
-			return -1;
-		rc = give_folder(fd, h, depth + 1, e);
-		fs_close(&fd);
-		return rc;
-	}
-	if (!is_to_go(&st, h) || (S_ISREG(st.st_mode) && st.st_nlink != 1))
-		return 0;
-	if (fchownat(at, name, h->uid, st.st_gid == 0 ? h->gid : (gid_t)-1,
-	    AT_SYMLINK_NOFOLLOW) == -1)
-		return err_sys(e, OUT_HOLD, "cannot give %s to user %ju", name, (uintmax_t)h->uid);
-	return 0;
-}
-
-struct giving {
-	int			 at;
-	const struct heir	*heir;
-	unsigned		 depth;
-};
-
-static int
-on_entry(void *arg, const char *name, struct err *e)
-{
-	const struct giving *g = arg;
-
-	return give_entry(g->at, name, g->heir, g->depth, e);
-}
-
-/* Its entries first: a folder that has changed hands is one that is done. */
-static int
-give_folder(int fd, const struct heir *h, unsigned depth, struct err *e)
-{
-	struct giving g = { fd, h, depth };
-	struct stat st;
-
-	if (fs_each(fd, on_entry, &g, e) == -1)
-		return -1;
-	if (fstat(fd, &st) == -1)
-		return err_sys(e, OUT_HOLD, "folder");
-	if (is_to_go(&st, h) && fchown(fd, h->uid, st.st_gid == 0 ? h->gid : (gid_t)-1) == -1)
-		return err_sys(e, OUT_HOLD, "cannot give it to user %ju", (uintmax_t)h->uid);
-	return 0;
-}
-
-/* The folder itself, and those that every run goes through. */
-static bool
-is_foreign(int fd, const struct config *c, const struct heir *h)
-{
-	static const char *const parts[] = { ".", "certs", "accounts", "format" };
-	const struct cert_conf *cert = c->certs.v;
-	char path[512];
-	struct stat st;
-	size_t i;
-
-	for (i = 0; i < NITEMS(parts); i++)
-		if (fstatat(fd, parts[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && is_to_go(&st, h))
-			return true;
-	for (i = 0; i < c->certs.n; i++) {
-		snprintf(path, sizeof path, "certs/%s", cert[i].name);
-		if (fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_to_go(&st, h))
-			return true;
-	}
-	return false;
-}
-
-static int
-make_store(const char *path, const struct heir *h, struct err *e)
-{
-	const struct fs_mode mode = { 0711, h->uid, h->gid };
-	char *copy = strdup(path), *slash;
-	int parent = -1, fd = -1, rc = -1;
-
-	if (copy == NULL)
-		return err_nomem(e);
-	while ((slash = strrchr(copy, '/')) != NULL && slash != copy && slash[1] == '\0')
-		*slash = '\0';
-	if (slash != NULL && slash[1] != '\0') {
-		*slash = '\0';
-		if (fs_open_root(slash == copy ? "/" : copy, &parent, e) == 0)
-			rc = fs_make_dir(parent, slash + 1, mode, &fd, e);
-	}
-	fs_close(&fd);
-	fs_close(&parent);
-	free(copy);
-	return rc;
-}
-
-int
-walls_own_store(const struct msg_setup *setup, struct err *e)
-{
-	const char *path = setup->config.state_dir;
-	int64_t uid, gid;
-	struct heir heir;
-	int fd, rc = 0;
-
-	if (setup->command == CMD_CHECK || setup->command == CMD_STATUS || setup->dry_run)
-		return 0;
-	if (find_user(&setup->config, ROLE_KEEPER, &uid, &gid, e) == -1)
-		return -1;
-	heir = (struct heir){ (uid_t)uid, (gid_t)gid };
-	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
-		return errno != ENOENT ? 0 : make_store(path, &heir, e) == 0 ? 0 :
-		    err_in(e, "state folder %s", path);
-	if (uid > 0 && is_foreign(fd, &setup->config, &heir))
-		rc = give_folder(fd, &heir, 0, e);
-	fs_close(&fd);
-	return rc == -1 ? err_in(e, "state folder %s", path) : 0;
 }
 
 /* --- telling --- */

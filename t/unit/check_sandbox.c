@@ -356,6 +356,27 @@ START_TEST(in_tests_a_forbidden_call_ends_the_role)
 }
 END_TEST
 
+START_TEST(a_state_folder_by_another_name_is_hidden_too)
+{
+	char other_name[PATH_MAX + 8], real[PATH_MAX];
+	struct walls w = { 0 };
+
+	start(false);
+	ck_assert_ptr_nonnull(realpath(state, real));
+	(void)snprintf(other_name, sizeof(other_name), "%s/", state);
+	if (_i == 1) {
+		(void)snprintf(other_name, sizeof(other_name), "%s-link", state);
+		ck_assert_int_eq(symlink(state, other_name), 0);
+	}
+	setup.config.state_dir = other_name;
+	ck_assert_int_eq(walls_for(&setup, ROLE_CONTROL, &w, &e), 0);
+	ck_assert_msg(strs_has(&w.hidden, real), "%s is not hidden", real);
+	pack_clear(&walls_pack, &w);
+	setup.config.state_dir = state;
+	finish();
+}
+END_TEST
+
 /* --- what it becomes --- */
 
 static int
@@ -495,6 +516,7 @@ main(void)
 	tcase_add_loop_test(tc, a_role_can_do_its_work_and_nothing_else, 0, ROLE_COUNT);
 	tcase_add_loop_test(tc, so_it_is_without_root, 0, ROLE_COUNT);
 	tcase_add_loop_test(tc, in_tests_a_forbidden_call_ends_the_role, 0, ROLE_COUNT);
+	tcase_add_loop_test(tc, a_state_folder_by_another_name_is_hidden_too, 0, 2);
 	tcase_add_test(tc, root_becomes_a_user_without_rights);
 	tcase_add_test(tc, rights_are_kept_for_what_the_configuration_needs_only);
 	tcase_add_loop_test(tc, a_user_that_is_not_there_or_root_is_refused, 0, 2);
