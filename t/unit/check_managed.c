@@ -5,7 +5,7 @@
 
 #include <sys/xattr.h>
 
-#include "killer.h"
+#include "../faults/killer.h"
 
 #include "base/fs.h"
 #include "managed.h"

@@ -4,8 +4,8 @@
  * at any other call leaves what a kill at the next of these leaves. Needs no
  * more than ptrace of its own children.
  */
-#ifndef KAMCERT_T_UNIT_KILLER_H
-#define KAMCERT_T_UNIT_KILLER_H
+#ifndef KAMCERT_T_FAULTS_KILLER_H
+#define KAMCERT_T_FAULTS_KILLER_H
 
 #include <fcntl.h>
 #include <signal.h>
@@ -66,6 +66,18 @@ killer_start(void (*work)(void *), void *arg)
 	return pid;
 }
 
+/* Up to the next entry or exit of a call; false when work has ended, with its status. */
+static inline bool
+killer_step(pid_t pid, struct __ptrace_syscall_info *call, int *status)
+{
+	ck_assert_int_eq(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
+	ck_assert_int_eq(waitpid(pid, status, 0), pid);
+	if (!WIFSTOPPED(*status))
+		return false;
+	ck_assert_int_gt(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(*call), call), 0);
+	return true;
+}
+
 /* Up to the entry of the next such call; false when work has ended, which must be well. */
 static inline bool
 killer_next(pid_t pid, char *letter)
@@ -74,14 +86,11 @@ killer_next(pid_t pid, char *letter)
 	int status = 0;
 
 	do {
-		ck_assert_int_eq(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
-		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-		if (!WIFSTOPPED(status)) {
+		if (!killer_step(pid, &call, &status)) {
 			ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
 			    "the work failed: status %#x", (unsigned)status);
 			return false;
 		}
-		ck_assert_int_gt(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(call), &call), 0);
 	} while ((*letter = killer_letter(&call)) == 0);
 	return true;
 }
