@@ -23,7 +23,6 @@
 
 /* What became of the work, and which call it was. */
 struct injected {
-	bool	reached;	/* there was an n-th call, and it was one for this error */
 	long	nr;
 	char	letter;		/* as in killer.h, 0: it only reads */
 	bool	of_file;	/* an fsync of a file, not of a folder */
@@ -60,19 +59,19 @@ static inline bool
 injector_suits(long nr, char letter, int error)
 {
 	switch (error) {
+	case EIO:
+		return true;
 	case INJECT_HALF:
 		return letter == 'W';
 	case EINTR:
 		return letter == 'W' || letter == 'F' || letter == 'R' || nr == SYS_close;
 	case EMFILE:
 		return nr == SYS_openat || nr == SYS_openat2;
-	case ENOSPC:
-	case EDQUOT:
-	case EROFS:
-	case EPERM:
-		return letter != 0;
+	case EACCES:
+	case ENOMEM:
+		return letter != 0 || nr == SYS_openat || nr == SYS_openat2 || nr == SYS_fcntl;
 	default:
-		return true;
+		return letter != 0;
 	}
 }
 
@@ -106,34 +105,50 @@ injector_disturb(pid_t pid UNUSED, long nr UNUSED, int error UNUSED)
 }
 #endif
 
-/*
- * Runs work with its n-th call disturbed, from 1. False when work ended
- * before. A call that cannot have this error ends the run there: !reached.
- */
+/* Up to the next call that concerns files. */
 static inline bool
-fail_at(int n, int error, void (*work)(void *), void *arg, struct injected *in)
+injector_next(pid_t pid, struct __ptrace_syscall_info *call, struct injected *in)
+{
+	do {
+		if (!killer_step(pid, call, &in->status))
+			return false;
+		in->letter = killer_letter(call);
+		in->nr = call->op == PTRACE_SYSCALL_INFO_ENTRY ? (long)call->entry.nr : -1;
+	} while (in->letter == 0 && !injector_reads(in->nr));
+	return true;
+}
+
+/* All calls of an undisturbed run, which must end well. Their number, size at most. */
+static inline size_t
+list_calls(void (*work)(void *), void *arg, struct injected *calls, size_t size)
+{
+	pid_t pid = killer_start(work, arg);
+	struct __ptrace_syscall_info call;
+	struct injected in = { .nr = 0 };
+	size_t n = 0;
+
+	while (injector_next(pid, &call, &in)) {
+		ck_assert_uint_lt(n, size);
+		calls[n++] = in;
+	}
+	ck_assert_int_eq(in.status, 0);
+	return n;
+}
+
+/* Runs work with its n-th call disturbed, from 0: a call that list_calls told. */
+static inline void
+fail_at(size_t n, int error, void (*work)(void *), void *arg, struct injected *in)
 {
 	pid_t pid = killer_start(work, arg);
 	struct __ptrace_syscall_info call;
 
-	*in = (struct injected){ .reached = false };
-	do {
-		if (!killer_step(pid, &call, &in->status))
-			return false;
-		in->letter = killer_letter(&call);
-		in->nr = call.op == PTRACE_SYSCALL_INFO_ENTRY ? (long)call.entry.nr : -1;
-		n -= in->letter != 0 || injector_reads(in->nr);
-	} while (n > 0);
+	*in = (struct injected){ .nr = 0 };
+	for (size_t i = 0; i <= n; i++)
+		ck_assert(injector_next(pid, &call, in));
 	in->of_file = in->letter == 'F' && injector_is_file(pid, call.entry.args[0]);
-	in->reached = injector_suits(in->nr, in->letter, error);
-	if (in->reached) {
-		injector_disturb(pid, in->nr, error);
-		ck_assert_int_eq(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
-	} else {
-		ck_assert_int_eq(kill(pid, SIGKILL), 0);
-	}
+	injector_disturb(pid, in->nr, error);
+	ck_assert_int_eq(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
 	ck_assert_int_eq(waitpid(pid, &in->status, 0), pid);
-	return true;
 }
 
 #endif

@@ -157,8 +157,8 @@ START_TEST(includes_stand_outside_of_sections)
 	tree_file("a.conf", "key = rsa-2048\n");
 	tree_file(MAIN, "certificate \"a.example.com\" { include(\"a.conf\") }\n");
 	expect_said("inside", MAIN ":1:31: unknown option \"include\" in certificate: want one of "
-	    "names, key, ca, profile, profile-required, renew-before, window, time-zone, user, group, "
-	    "hooks-at-once, hooks-pause, hooks-partial, challenge, hook\n");
+	    "names, key, reuse-key, next-key, csr, private-key, ca, profile, profile-required, "
+	    "renew-before, window, time-zone, user, group, hooks-at-once, hooks-pause, hooks-partial, challenge, hook\n");
 }
 END_TEST
 
