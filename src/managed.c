@@ -221,6 +221,7 @@ copy_attributes(const struct copy *c, struct err *e)
 {
 	static char names[ATTRS_MAX];
 	ssize_t n = flistxattr(c->fd, names, sizeof names);
+	struct stat st;
 	int to, rc = 0;
 
 	if (n == 0 || (n == -1 && errno == ENOTSUP))
@@ -229,6 +230,10 @@ copy_attributes(const struct copy *c, struct err *e)
 		return err_sys(e, OUT_HOLD, "extended attributes");
 	if ((to = openat(c->at, c->temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
 		return err_sys(e, OUT_RETRY, "%s", c->temp);
+	/* whoever may write in the folder may have put another file there: not one from elsewhere */
+	if (fstat(to, &st) == -1 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
+	    st.st_uid != c->st.st_uid)
+		rc = err_set(e, OUT_HOLD, "%s: somebody has exchanged it", c->temp);
 	for (const char *p = names; p < names + n && rc == 0; p += strlen(p) + 1)
 		rc = copy_attribute(p, c->fd, to, e);
 	if (rc == 0)

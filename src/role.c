@@ -100,8 +100,10 @@ role_spawn(const struct role_start *start, pid_t *pid, int *fd, struct err *e)
 		run_program(path, start->role, level, target, pair[1]);
 	close(pair[1]);
 	*fd = pair[0];
-	/* one that has ended at once is noticed by its channel */
-	if (frame_put(*fd, MSG_WALLS, start->walls, e) == -1 && e->sys == EPIPE)
+	/* one that has ended at once, or will for want of it, is noticed by its channel */
+	if (frame_put(*fd, MSG_WALLS, start->walls, e) == -1) {
+		(void)shutdown(*fd, SHUT_WR);
 		err_clear(e);
+	}
 	return 0;
 }

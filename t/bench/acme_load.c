@@ -128,7 +128,7 @@ listen_at(char *at, int *fd)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	char *colon = strrchr(at, ':');
-	int64_t port;
+	int64_t port = 0;
 	int one = 1;
 
 	if (colon == NULL || text_number(span_str(colon + 1), &port) == -1)

@@ -464,7 +464,7 @@ take_away(int what)
 	if (done && what == 1)
 		done = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 0) == 0 &&
 		    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
-		    SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) == 0;
+		    ((struct scmp_arg_cmp){ .op = SCMP_CMP_EQ, .datum_a = PR_SET_SECCOMP })) == 0;
 	done = done && seccomp_load(ctx) == 0;
 	seccomp_release(ctx);
 	return done;

@@ -371,7 +371,7 @@ on_verify(void *arg UNUSED, struct message *m)
 {
 	const struct verify_in *in = m->body;
 	const struct verify_leaf *l = in->leaves.v;
-	struct verify_seen rows[PART_MAX] = { { NULL } };
+	struct verify_seen rows[PART_MAX] = { { .name = NULL } };
 	struct verify_out out = { .rounds = 1, .ms = 1, .seen = { rows, in->leaves.n } };
 	unsigned n = seen.verifies++;
 	char word[32];
