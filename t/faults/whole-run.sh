@@ -1,0 +1,138 @@
+#!/bin/bash
+# Whole renewals in which a system call of one process fails (FAULTS F01, F03, P07; V1, V4 to V6, V8):
+# each call of the table below in that role, at moments spread over its run, counted beforehand.
+. "$(dirname "$0")/../integration/lib.sh"
+
+need strace
+strace -qq -o "$work/may" true || {
+	echo "strace may not trace here"
+	[ -z "${CI-}${KAMCERT_CI-}" ] || fail "strace may not trace here"
+	trap - EXIT
+	rm -rf "$work"
+	exit 77
+}
+# What strace does to a call comes before the walls; those that stop a role at once would see it.
+unset KAMCERT_SANDBOX
+name=sip.example.org
+hook='hook "program" { command = { "/bin/true" } }'
+roles="starter keeper net answer"
+bin=$work/bin
+points=0 struck=0 failures=0
+
+# wrap ROLE STRACE-OPTION...: it runs under strace from now on; without options: it does not.
+wrap() {
+	local role=$1
+	shift
+	if [ "$role" = starter ]; then
+		traced=(strace -D -qq "$@" "$bin/kamcert")
+		[ $# != 0 ] || traced=("$bin/kamcert")
+		return
+	fi
+	rm -f "$bin/kamcert-$role"
+	printf '#!/bin/sh\nexec %s %s "$@"\n' "${*:+strace -D -qq $*}" \
+	    "$build/src/kamcert-$role" >"$bin/kamcert-$role"
+	chmod 755 "$bin/kamcert-$role"
+}
+
+issued() {
+	curl -fsS "$control/status" | sed -n 's/.*"certificates":[ ]*\([0-9]*\).*/\1/p'
+}
+
+# whole: key, leaf and chain of the active version belong together, and openssl accepts them.
+whole() {
+	local dir=$state/certs/$name/current
+	equal "$(openssl x509 -in "$dir/cert.pem" -noout -pubkey)" \
+	    "$(openssl pkey -in "$dir/privkey.pem" -pubout)" "$1: public key of the active version"
+	openssl verify -CAfile "$work/roots.pem" -untrusted "$dir/chain.pem" "$dir/cert.pem" \
+	    >/dev/null || fail "$1: openssl rejects the active version"
+	cat "$dir/cert.pem" "$dir/chain.pem" | cmp -s - "$dir/fullchain.pem" ||
+	    fail "$1: fullchain.pem is not cert.pem and chain.pem"
+}
+
+# strike ROLE CALL ERROR N: a renewal that meets it, and what comes after it without a fault.
+strike() {
+	local what="$1: $2 $4 with $3" rc=0 before active made
+	before=$(issued) active=$(version "$name")
+	: >"$work/struck"
+	wrap "$1" -o "$work/struck" -e "trace=$2" -e "inject=$2:error=$3:when=$4"
+	setsid timeout -k 5 60 "${traced[@]}" -c "$conf" renew --force >"$out" 2>&1 </dev/null &
+	pid=$!
+	wait "$pid" || rc=$?
+	wrap "$1"
+	until_ok 5 "$what: no process is left" gone "$pid"
+	cat "$out" >>"$work/kamcert.log"
+	points=$((points + 1))
+	! grep -q INJECTED "$work/struck" || struck=$((struck + 1))
+	case $rc in
+	0) [ "$(version "$name")" -gt "$active" ] || fail "$what: exit code 0, and nothing new" ;;
+	10 | 11 | 13) failures=$((failures + 1)) ;;
+	*) fail "$what: exit code $rc" ;;
+	esac
+	whole "$what"
+	# A version that is stored is deployed; only where there is none is another try an order, or
+	# the rest of the one that was begun. HOLD gave that up.
+	[ "$rc" = 0 ] || run 0 renew
+	[ "$(version "$name")" -gt "$active" ] || run 0 renew --force
+	[ "$(version "$name")" -gt "$active" ] || fail "$what: the next run did not converge"
+	whole "$what, and one run more"
+	made=$(($(issued) - before))
+	[ "$made" = 1 ] || [ "$rc:$made" = 11:2 ] || fail "$what: exit code $rc, and $made certificates"
+	equal "" "$(find "$state" -name '*.tmp*' -o -name '.*' ! -name .)" "$what: leftovers"
+}
+
+mkdir "$bin"
+cp "$build/src/kamcert" "$bin"
+kamcert=$bin/kamcert
+ln -s "$build/src/kamcert-control" "$build/src/kamcert-courier" "$bin"
+for role in $roles; do
+	wrap "$role"
+done
+start_responder --key-type ecdsa
+write_conf "$name"
+run 0 renew
+for role in $roles; do
+	wrap "$role" -o "$work/$role.trace"
+	"${traced[@]}" -c "$conf" renew --force >"$out" 2>&1 || fail "$role under strace"
+	wrap "$role"
+done
+
+while read -r role call times errors; do
+	count=$(grep -c "^$call(" "$work/$role.trace" || :)
+	[ "$count" -gt 0 ] || fail "$role makes no $call"
+	for ((i = 1; i <= times; i++)); do
+		error=$(cut -d, -f$(((i - 1) % $(tr , '\n' <<<"$errors" | wc -l) + 1)) <<<"$errors")
+		strike "$role" "$call" "$error" $((1 + (count - 1) * i / times))
+	done
+	ok "$role: $call fails with $errors at $times of $count moments"
+done <<-END
+	keeper openat 4 EMFILE,EACCES,ENOENT,EIO
+	keeper openat2 3 EIO,ENOMEM,ENOSYS
+	keeper write 4 ENOSPC,EINTR,EIO,EDQUOT
+	keeper fsync 4 EIO,ENOSPC
+	keeper renameat 3 EIO,EROFS,ENOSPC
+	keeper renameat2 2 EIO,EINVAL
+	keeper symlinkat 1 ENOSPC
+	keeper unlinkat 2 EACCES,EIO
+	keeper read 2 EIO,EINTR
+	keeper sendmsg 2 ENOBUFS,EINTR
+	keeper recvmsg 4 ENOMEM,EINTR
+	keeper epoll_wait 1 EINTR
+	keeper mmap 2 ENOMEM
+	net socket 2 EMFILE,ENOBUFS
+	net connect 1 ENETUNREACH
+	net recvfrom 6 ECONNRESET,EINTR,ENOMEM
+	net sendto 2 EPIPE,ECONNRESET
+	net sendmsg 8 EPIPE
+	net mmap 2 ENOMEM
+	net landlock_restrict_self 1 EPERM
+	answer accept4 1 EMFILE
+	answer recvfrom 2 ECONNRESET,EINTR
+	answer epoll_ctl 1 ENOMEM
+	starter clone 3 EAGAIN,ENOMEM
+	starter socketpair 1 EMFILE
+	starter sendmsg 2 EPIPE,EINTR
+	starter epoll_wait 1 EINTR
+END
+[ "$struck" -ge $((points * 4 / 5)) ] || fail "only $struck of $points calls were met"
+[ "$failures" -ge $((points / 4)) ] || fail "only $failures runs failed: nothing was injected"
+ok "$struck of $points calls failed: $failures runs said so, and each next one converged without a certificate too many"
