@@ -4,8 +4,6 @@
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +20,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "ossl.h"
+#include "solve_accept.h"
 #include "solve_listen.h"
 #include "solve_token.h"
 
-#define ACCEPTS_PER_TURN	16
-#define PAUSE_MS		1000	/* when there is no descriptor for a connection */
 #define LIFETIME		(7 * DAY)
 #define ACME_IDENTIFIER		"1.3.6.1.5.5.7.1.31"	/* RFC 8737 section 6.1 */
 
@@ -39,13 +36,6 @@ struct pending {
 	char			 sni[HOST_MAX + 1];
 	X509			*cert;
 	EVP_PKEY		*key;
-};
-
-struct listener {
-	LIST_ENTRY(listener)	 link;
-	struct solve_alpn	*sa;
-	int			 fd;
-	struct loop_fd		*watch;
 };
 
 struct conn {
@@ -61,9 +51,8 @@ struct solve_alpn {
 	struct loop		*loop;
 	SSL_CTX			*ctx;
 	struct loop_timer	*deadline;	/* of the oldest connection */
-	struct loop_timer	*pause;
+	struct solve_accept	 accept;
 	LIST_HEAD(, pending)	 pending;
-	LIST_HEAD(, listener)	 listeners;
 	TAILQ_HEAD(, conn)	 conns;		/* oldest first */
 	size_t			 nconns;
 	size_t			 npending;
@@ -283,6 +272,7 @@ cut(struct conn *c)
 	SSL_free(c->ssl);
 	(void)close(c->fd);
 	free(c);
+	solve_accept_resume(&sa->accept);
 }
 
 static void
@@ -332,8 +322,9 @@ on_conn(void *arg, unsigned events UNUSED)
 }
 
 static void
-add_conn(struct solve_alpn *sa, int fd)
+take(void *arg, int fd, const struct sockaddr_storage *from UNUSED)
 {
+	struct solve_alpn *sa = arg;
 	struct err e;
 	struct conn *c;
 
@@ -357,59 +348,23 @@ add_conn(struct solve_alpn *sa, int fd)
 	set_deadline(sa);
 }
 
-static void
-set_listening(struct solve_alpn *sa, unsigned events)
+static int64_t
+full_until_ms(void *arg)
 {
-	struct listener *ls;
-	struct err e;
+	const struct solve_alpn *sa = arg;
 
-	LIST_FOREACH(ls, &sa->listeners, link)
-		if (loop_fd_set(ls->watch, events, &e) == -1)
-			log_error(KV_S("listener", e.text));
+	return sa->nconns < SOLVE_CONNECTIONS_MAX ? 0 : TAILQ_FIRST(&sa->conns)->until_ms;
 }
 
-static void
-on_pause_over(void *arg)
+static bool
+drop_oldest(void *arg)
 {
 	struct solve_alpn *sa = arg;
 
-	sa->pause = NULL;
-	set_listening(sa, LOOP_READ);
-}
-
-/* No descriptor or memory: the oldest connection's may do; else the waiting client waits. */
-static void
-make_room(struct solve_alpn *sa)
-{
-	struct err e;
-
-	if (!TAILQ_EMPTY(&sa->conns)) {
-		cut(TAILQ_FIRST(&sa->conns));
-		return;
-	}
-	if (sa->pause == NULL)
-		sa->pause = loop_timer_add(sa->loop, time_add(clock_boot_ms(), PAUSE_MS),
-		    on_pause_over, sa, &e);
-	if (sa->pause != NULL)
-		set_listening(sa, 0);
-}
-
-static void
-on_listener(void *arg, unsigned events UNUSED)
-{
-	struct listener *ls = arg;
-
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd = accept4(ls->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd != -1) {
-			add_conn(ls->sa, fd);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			make_room(ls->sa);
-		return;
-	}
+	if (TAILQ_EMPTY(&sa->conns))
+		return false;
+	cut(TAILQ_FIRST(&sa->conns));
+	return true;
 }
 
 /* --- the whole --- */
@@ -417,24 +372,7 @@ on_listener(void *arg, unsigned events UNUSED)
 int
 solve_alpn_socket(struct solve_alpn *sa, int fd, struct err *e)
 {
-	struct listener *ls;
-	int flags, listening = 0;
-	socklen_t len = sizeof(listening);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == -1 || !listening)
-		return err_set(e, OUT_HOLD, "listener: descriptor %d is no listening socket", fd);
-	if ((flags = fcntl(fd, F_GETFL)) == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
-		return err_sys(e, OUT_RETRY, "listener: cannot set the socket to non-blocking");
-	if ((ls = calloc(1, sizeof(*ls))) == NULL)
-		return err_nomem(e);
-	ls->sa = sa;
-	ls->fd = fd;
-	if ((ls->watch = loop_fd_add(sa->loop, fd, LOOP_READ, on_listener, ls, e)) == NULL) {
-		free(ls);
-		return -1;
-	}
-	LIST_INSERT_HEAD(&sa->listeners, ls, link);
-	return 0;
+	return solve_accept_socket(&sa->accept, fd, e);
 }
 
 struct solve_alpn *
@@ -448,6 +386,8 @@ solve_alpn_new(struct loop *loop, struct err *e)
 	}
 	sa->loop = loop;
 	TAILQ_INIT(&sa->conns);
+	solve_accept_init(&sa->accept, &(struct solve_accept_in){ loop, sa, full_until_ms, take,
+	    drop_oldest });
 	if (make_ctx(sa, e) == 0)
 		return sa;
 	solve_alpn_free(sa);
@@ -457,22 +397,15 @@ solve_alpn_new(struct loop *loop, struct err *e)
 void
 solve_alpn_free(struct solve_alpn *sa)
 {
-	struct listener *ls;
 
 	if (sa == NULL)
 		return;
 	while (!TAILQ_EMPTY(&sa->conns))
 		cut(TAILQ_FIRST(&sa->conns));
-	while ((ls = LIST_FIRST(&sa->listeners)) != NULL) {
-		loop_fd_del(ls->watch);
-		LIST_REMOVE(ls, link);
-		(void)close(ls->fd);
-		free(ls);
-	}
+	solve_accept_clear(&sa->accept);
 	while (!LIST_EMPTY(&sa->pending))
 		solve_alpn_drop(sa, LIST_FIRST(&sa->pending)->token);
 	loop_timer_del(sa->deadline);
-	loop_timer_del(sa->pause);
 	SSL_CTX_free(sa->ctx);
 	free(sa);
 }

@@ -18,7 +18,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -29,16 +28,12 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "solve_accept.h"
 #include "solve_gate.h"
 #include "solve_token.h"
 
-/* A quarter of all, so that who was accepted is heard before being dropped. */
-#define ACCEPTS_PER_TURN	16
-
 #define DRAIN_OCTETS		(16 * 1024)	/* read before a refusal, so that it is not lost */
 #define PEER_MAX		64		/* of an address in digits */
-#define PATIENCE_MS		50		/* for a connection that is silent while others wait */
-#define PAUSE_MS		1000		/* when there is no descriptor for a connection */
 #define MHD_MEMORY		(32 * 1024)	/* of one connection */
 #define CONTENT_TYPE		"application/octet-stream"
 
@@ -49,13 +44,6 @@ struct pending {
 	LIST_ENTRY(pending)	 link;
 	char			*token;
 	char			*key_auth;
-};
-
-struct listener {
-	LIST_ENTRY(listener)	 link;
-	struct solve_listen	*sl;
-	int			 fd;
-	struct loop_fd		*watch;
 };
 
 struct conn {
@@ -74,9 +62,8 @@ struct solve_listen {
 	struct loop_fd		*mhd_watch;
 	struct loop_timer	*mhd_timer;
 	struct loop_timer	*deadline;	/* of the oldest connection */
-	struct loop_timer	*pause;
+	struct solve_accept	 accept;
 	LIST_HEAD(, pending)	 pending;
-	LIST_HEAD(, listener)	 listeners;
 	TAILQ_HEAD(, conn)	 conns;		/* oldest first */
 	size_t			 nconns;
 	size_t			 npending;
@@ -143,8 +130,6 @@ solve_listen_drop(struct solve_listen *sl, const char *token)
 
 /* --- the end of a connection --- */
 
-static void	on_pause_over(void *);
-
 static void
 forget(struct conn *c)
 {
@@ -154,10 +139,7 @@ forget(struct conn *c)
 	TAILQ_REMOVE(&sl->conns, c, link);
 	sl->nconns--;
 	free(c);
-	if (sl->pause == NULL)
-		return;
-	loop_timer_del(sl->pause);
-	on_pause_over(sl);
+	solve_accept_resume(&sl->accept);
 }
 
 /* libmicrohttpd has no call for this: the end of both directions makes it close. */
@@ -409,8 +391,9 @@ name_peer(const struct sockaddr_storage *from, char out[PEER_MAX])
 }
 
 static void
-add_conn(struct solve_listen *sl, int fd, const struct sockaddr_storage *from)
+take(void *arg, int fd, const struct sockaddr_storage *from)
 {
+	struct solve_listen *sl = arg;
 	struct err e = ERR_NONE;
 	struct conn *c;
 
@@ -434,91 +417,23 @@ add_conn(struct solve_listen *sl, int fd, const struct sockaddr_storage *from)
 	set_deadline(sl);
 }
 
-static void
-set_listening(struct solve_listen *sl, unsigned events)
+static int64_t
+full_until_ms(void *arg)
 {
-	struct err e = ERR_NONE;
-	struct listener *ls;
+	const struct solve_listen *sl = arg;
 
-	LIST_FOREACH(ls, &sl->listeners, link)
-		if (loop_fd_set(ls->watch, events, &e) == -1)
-			log_error(KV_S("listener", e.text));
+	return sl->nconns < SOLVE_CONNECTIONS_MAX ? 0 : TAILQ_FIRST(&sl->conns)->until_ms;
 }
 
-static void
-on_pause_over(void *arg)
+static bool
+drop_oldest(void *arg)
 {
 	struct solve_listen *sl = arg;
 
-	sl->pause = NULL;
-	set_listening(sl, LOOP_READ);
-}
-
-static void
-pause_for(struct solve_listen *sl, int64_t ms)
-{
-	struct err e = ERR_NONE;
-
-	if (sl->pause != NULL)
-		return;
-	sl->pause = loop_timer_add(sl->loop, time_add(clock_boot_ms(), ms), on_pause_over, sl, &e);
-	if (sl->pause != NULL)
-		set_listening(sl, 0);
-}
-
-/*
- * A CA that checks many names at once connects faster than it asks: until the
- * oldest connection has had time to be heard, the next one waits in the
- * kernel's queue. True if it does.
- */
-static bool
-has_no_room(struct solve_listen *sl)
-{
-	int64_t heard;
-
-	if (sl->nconns < SOLVE_CONNECTIONS_MAX)
+	if (TAILQ_EMPTY(&sl->conns))
 		return false;
-	heard = time_add(TAILQ_FIRST(&sl->conns)->until_ms, PATIENCE_MS - SOLVE_CONNECTION_MS) -
-	    clock_boot_ms();
-	if (heard > 0)
-		pause_for(sl, heard);
-	return sl->pause != NULL;
-}
-
-/*
- * No descriptor or memory: the oldest connection's may do; without one, the
- * waiting client must not wake us for a while.
- */
-static void
-make_room(struct solve_listen *sl)
-{
-	if (!TAILQ_EMPTY(&sl->conns)) {
-		cut(TAILQ_FIRST(&sl->conns));
-		return;
-	}
-	log_warn(KV_S("listener", "cannot accept"), KV_S("error", strerror(errno)));
-	pause_for(sl, PAUSE_MS);
-}
-
-static void
-on_listener(void *arg, unsigned events UNUSED)
-{
-	struct listener *ls = arg;
-	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
-	socklen_t len;
-	int i, fd;
-
-	for (i = 0; i < ACCEPTS_PER_TURN && !has_no_room(ls->sl); i++) {
-		len = sizeof(from);
-		fd = accept4(ls->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd != -1) {
-			add_conn(ls->sl, fd, &from);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			make_room(ls->sl);
-		return;		/* what went wrong with one connection is that connection's */
-	}
+	cut(TAILQ_FIRST(&sl->conns));
+	return true;
 }
 
 /* --- the whole --- */
@@ -526,24 +441,7 @@ on_listener(void *arg, unsigned events UNUSED)
 int
 solve_listen_socket(struct solve_listen *sl, int fd, struct err *e)
 {
-	struct listener *ls;
-	int flags, listening = 0;
-	socklen_t len = sizeof(listening);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == -1 || !listening)
-		return err_set(e, OUT_HOLD, "listener: descriptor %d is no listening socket", fd);
-	if ((flags = fcntl(fd, F_GETFL)) == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
-		return err_sys(e, OUT_RETRY, "listener: cannot set the socket to non-blocking");
-	if ((ls = calloc(1, sizeof(*ls))) == NULL)
-		return err_nomem(e);
-	ls->sl = sl;
-	ls->fd = fd;
-	if ((ls->watch = loop_fd_add(sl->loop, fd, LOOP_READ, on_listener, ls, e)) == NULL) {
-		free(ls);
-		return -1;
-	}
-	LIST_INSERT_HEAD(&sl->listeners, ls, link);
-	return 0;
+	return solve_accept_socket(&sl->accept, fd, e);
 }
 
 /* No listening socket, no threads, no time-outs: all of that is ours. */
@@ -576,6 +474,8 @@ solve_listen_new(struct loop *loop, struct err *e)
 	}
 	sl->loop = loop;
 	TAILQ_INIT(&sl->conns);
+	solve_accept_init(&sl->accept, &(struct solve_accept_in){ loop, sl, full_until_ms, take,
+	    drop_oldest });
 	if (start_mhd(sl, e) == -1) {
 		solve_listen_free(sl);
 		return NULL;
@@ -586,7 +486,6 @@ solve_listen_new(struct loop *loop, struct err *e)
 void
 solve_listen_free(struct solve_listen *sl)
 {
-	struct listener *ls;
 	struct conn *c, *next;
 
 	if (sl == NULL)
@@ -601,16 +500,10 @@ solve_listen_free(struct solve_listen *sl)
 		MHD_stop_daemon(sl->mhd);
 	while (!TAILQ_EMPTY(&sl->conns))
 		forget(TAILQ_FIRST(&sl->conns));
-	while ((ls = LIST_FIRST(&sl->listeners)) != NULL) {
-		loop_fd_del(ls->watch);
-		LIST_REMOVE(ls, link);
-		(void)close(ls->fd);
-		free(ls);
-	}
+	solve_accept_clear(&sl->accept);
 	while (!LIST_EMPTY(&sl->pending))
 		solve_listen_drop(sl, LIST_FIRST(&sl->pending)->token);
 	loop_timer_del(sl->mhd_timer);
 	loop_timer_del(sl->deadline);
-	loop_timer_del(sl->pause);
 	free(sl);
 }

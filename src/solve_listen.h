@@ -17,8 +17,6 @@
 #include "base/err.h"
 #include "base/loop.h"
 
-#define SOLVE_CONNECTIONS_MAX	64
-#define SOLVE_CONNECTION_MS	10000	/* from accept to the end */
 #define SOLVE_PENDING_MAX	1024
 
 struct solve_listen;

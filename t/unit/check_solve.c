@@ -4,6 +4,7 @@
  */
 #include "src/solve_listen.c"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -11,7 +12,6 @@
 #include <sys/resource.h>
 
 #include <check.h>
-
 
 #define TOKEN	"evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr_oA"	/* RFC 8555 section 8.3 */
 #define OTHER	"LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
@@ -639,7 +639,7 @@ START_TEST(of_sixty_five_connections_the_oldest_is_dropped)
 	ask(&c[i], "GET ", 4);
 	settle_down(&c[0]);
 	ck_assert(!c[0].over);		/* it has not had time to speak */
-	false_now += PATIENCE_MS;
+	false_now += SOLVE_PATIENCE_MS;
 	settle_down(&c[i]);
 	ck_assert_uint_eq(sl->nconns, SOLVE_CONNECTIONS_MAX);
 	hear_out(&c[0]);
@@ -799,13 +799,13 @@ START_TEST(without_descriptors_the_listener_pauses_and_goes_on)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	for (i = 0; i < 5; i++)
 		turn();
-	ck_assert_ptr_nonnull(sl->pause);
+	ck_assert_ptr_nonnull(sl->accept.pause);
 	limit.rlim_cur = before;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	for (i = 0; i < 5; i++)
 		turn();
 	ck_assert_uint_eq(sl->nconns, 0);
-	false_now += PAUSE_MS;
+	false_now += SOLVE_PAUSE_MS;
 	for (i = 0; i < 5; i++)
 		turn();
 	ck_assert_uint_eq(sl->nconns, 1);
