@@ -5,7 +5,6 @@
  * has it in memory, and kamcert runs on machines without it. Source:
  * sd-journal(3).
  */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 
 #include "hooks/private.h"
 
-#define LIBRARY		"libsystemd.so.0"
 #define UNIT_MAX	256
 #define ENTRIES_MAX	4000	/* in either direction */
 
@@ -36,10 +34,7 @@ static struct {
 	__typeof__(&sd_journal_get_data)	get_data;
 } sd;
 
-static const struct {
-	const char	*name;
-	void		*where;
-} functions[] = {
+static const struct library_function functions[] = {
 	{ "sd_journal_open", &sd.open },
 	{ "sd_journal_open_directory", &sd.open_directory },
 	{ "sd_journal_close", &sd.close },
@@ -58,19 +53,9 @@ static const struct {
 static int
 load_library(struct err *e)
 {
-	void *library, *found;
-
-	if (sd.get_data != NULL)
-		return 0;
-	if ((library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL)) == NULL)
-		return err_set(e, OUT_HOLD, "error-log: %s", dlerror());
-	for (size_t i = 0; i < NITEMS(functions); i++) {
-		if ((found = dlsym(library, functions[i].name)) == NULL)
-			return err_set(e, OUT_HOLD, "error-log: %s has no %s", LIBRARY,
-			    functions[i].name);
-		memcpy(functions[i].where, &found, sizeof(found));
-	}
-	return 0;
+	return sd.get_data != NULL ||
+	    library_load(LIBSYSTEMD, functions, NITEMS(functions), e) == 0 ? 0 :
+	    err_in(e, "error-log");
 }
 
 static int

@@ -14,6 +14,17 @@ extern const struct hook_type hook_haproxy;
 extern const struct hook_type hook_signal;
 extern const struct hook_type hook_systemd;
 
+#define LIBSYSTEMD	"libsystemd.so.0"
+
+struct library_function {
+	const char	*name;
+	void		*where;		/* a pointer to a function */
+};
+
+/* Loads a library for good, and finds functions of it. HOLD if it is not there, or lacks one. */
+MUST_CHECK int	library_load(const char *name, const struct library_function *, size_t n,
+		    struct err *e);
+
 /* A walk over a log: before the mark it notes what is usual, behind it what is new. */
 struct errlog_walk {
 	uint64_t	 usual;		/* bits of the patterns that were there before */

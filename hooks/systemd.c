@@ -6,7 +6,6 @@
  * A job of systemd's is done when its JobRemoved signal says so; the method
  * call returns before. Sources: sd-bus(3), org.freedesktop.systemd1(5).
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,6 @@
 #include "hooks/private.h"
 #include "hooks/wire.h"
 
-#define LIBRARY		"libsystemd.so.0"
 #define SERVICE		"org.freedesktop.systemd1"
 #define MANAGER_PATH	"/org/freedesktop/systemd1"
 #define MANAGER		SERVICE ".Manager"
@@ -44,10 +42,7 @@ static struct {
 	__typeof__(&sd_bus_error_free)		error_free;
 } sd;
 
-static const struct {
-	const char	*name;
-	void		*where;
-} functions[] = {
+static const struct library_function functions[] = {
 	{ "sd_bus_new", &sd.new },
 	{ "sd_bus_set_address", &sd.set_address },
 	{ "sd_bus_set_bus_client", &sd.set_bus_client },
@@ -89,18 +84,8 @@ struct talk {
 static int
 load_library(struct err *e)
 {
-	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	void *found;
-
-	if (library == NULL)
-		return err_set(e, OUT_HOLD, "systemd: %s", dlerror());
-	for (size_t i = 0; i < NITEMS(functions); i++) {
-		if ((found = dlsym(library, functions[i].name)) == NULL)
-			return err_set(e, OUT_HOLD, "systemd: %s has no %s", LIBRARY,
-			    functions[i].name);
-		memcpy(functions[i].where, &found, sizeof(found));
-	}
-	return 0;
+	return library_load(LIBSYSTEMD, functions, NITEMS(functions), e) == 0 ? 0 :
+	    err_in(e, "systemd");
 }
 
 /* --- calls --- */
