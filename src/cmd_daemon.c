@@ -32,6 +32,7 @@
 #include "wake.h"
 
 #define EVENTS_OCTETS	4096
+#define STATUS_MAX	4000	/* octets; a message has room for 4096 */
 #define DAEMON_LOCK	"daemon"
 #define WATCH_CERTS	32	/* in one look: handshakes are work for a server, too */
 
@@ -393,16 +394,19 @@ watch(struct daemon *d)
 
 /* --- between runs --- */
 
+/* One line, whatever was said: each line of a message is an order to the service manager. */
 static void
 tell_status(const struct daemon *d)
 {
-	char when[TIME_TEXT];
+	char text[STATUS_MAX], clean[STATUS_MAX], when[TIME_TEXT];
+	bool later = d->wake.next > clock_wall() && d->wake.next != INT64_MAX;
 
-	notify("STATUS=%zu certificates, %s%s%s%s%s%s%s", d->config.certs.n,
-	    d->wake.next == INT64_MAX ? "nothing due" : d->wake.next <= clock_wall() ? "work left" :
-	    "next at ", d->wake.next == INT64_MAX || d->wake.next <= clock_wall() ? "" :
-	    text_time(d->wake.next, when), d->unserved[0] != '\0' ? "; " : "",
+	snprintf(text, sizeof text, "%zu certificates, %s%s%s%s%s%s%s", d->config.certs.n,
+	    d->wake.next == INT64_MAX ? "nothing due" : later ? "next at " : "work left",
+	    later ? text_time(d->wake.next, when) : "", d->unserved[0] != '\0' ? "; " : "",
 	    d->unserved, d->worst[0] != '\0' ? "; " : "", d->worst, d->broken);
+	text_clean(clean, sizeof clean, span_str(text));
+	notify("STATUS=%s", clean);
 }
 
 static void
