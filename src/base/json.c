@@ -88,6 +88,22 @@ fits(struct span in, struct err *e)
 }
 
 /*
+ * jansson leaves octets out of a string, and says nothing, when it cannot
+ * make room for them: what was read then is not what was sent.
+ */
+static bool starved;
+
+static void *
+noted_malloc(size_t n)
+{
+	void *p = malloc(n);
+
+	if (p == NULL)
+		starved = true;
+	return p;
+}
+
+/*
  * jansson would seed its hash from /dev/urandom, which a role that has given
  * up its rights cannot open, and then from the time, which a peer can guess.
  */
@@ -101,6 +117,7 @@ seed_hashes(struct err *e)
 		return 0;
 	if (random_bytes(&seed, sizeof(seed)) == -1)
 		return err_set(e, OUT_RETRY, "JSON: no random octets");
+	json_set_alloc_funcs(noted_malloc, free);
 	json_object_seed(seed | 1);
 	seeded = true;
 	return 0;
@@ -118,14 +135,16 @@ json_parse(struct span in, struct err *e)
 		err_nomem(e);
 		return NULL;
 	}
+	starved = false;
 	doc->root = json_loadb(in.n > 0 ? (const char *)in.p : "", in.n,
 	    JSON_REJECT_DUPLICATES, &why);
-	if (doc->root == NULL) {
-		if (json_error_code(&why) == json_error_out_of_memory)
+	if (doc->root == NULL || starved) {
+		if (starved)
 			err_nomem(e);
 		else
 			err_set(e, OUT_RETRY, "JSON: line %d column %d: %s", why.line,
 			    why.column, why.text);
+		json_decref(doc->root);
 		free(doc);
 		return NULL;
 	}

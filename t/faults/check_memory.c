@@ -1,0 +1,305 @@
+/*
+ * Each allocation of our own code, and of the JSON library for it, fails once
+ * (FAULTS P07): the work ends with RETRY, nothing stays allocated, and no
+ * name points at what is not whole. Linked with --wrap for the allocator.
+ */
+#include <stdint.h>
+
+#include "acme/acme.h"
+
+/* The CA itself has all the memory that it wants. */
+static bool armed;		/* calls are counted, and one fails */
+static int acme_rc;
+#define ARMED(call)	(armed = true, (call), armed = false)
+#define acme_task_next(t, n, w, e) \
+	(ARMED(acme_rc = acme_task_next(t, n, w, e)), acme_rc)
+#define acme_task_reply(t, n, r)	ARMED(acme_task_reply(t, n, r))
+#define acme_task_failed(t, e)		ARMED(acme_task_failed(t, e))
+#define acme_task_signed(t, s)		ARMED(acme_task_signed(t, s))
+#define acme_task_solved(t)		ARMED(acme_task_solved(t))
+#define acme_task_csr(t, s)		ARMED(acme_task_csr(t, s))
+#define acme_task_chain(t, take)	ARMED(acme_task_chain(t, take))
+#define acme_task_waited(t)		ARMED(acme_task_waited(t))
+
+#include "../unit/acmeca.h"
+#include "../unit/conf.h"
+#include "../unit/installed.h"
+#include "tlscfg.h"
+
+void	*__real_malloc(size_t);
+void	*__real_calloc(size_t, size_t);
+void	*__real_realloc(void *, size_t);
+char	*__real_strdup(const char *);
+void	 __real_free(void *);
+void	*__wrap_malloc(size_t);
+void	*__wrap_calloc(size_t, size_t);
+void	*__wrap_realloc(void *, size_t);
+char	*__wrap_strdup(const char *);
+void	 __wrap_free(void *);
+int	 __wrap_fsync(int);
+
+#define LIVE_MAX	8192	/* a power of two */
+#define CALLS_MAX	4000
+
+static int calls, fails_at;
+static uintptr_t live[LIVE_MAX];	/* blocks that were made while armed */
+static size_t nlive;
+
+static bool
+is_refused(void)
+{
+	return armed && ++calls == fails_at;
+}
+
+static uintptr_t *
+place_of(uintptr_t p)
+{
+	size_t i = (size_t)(p >> 4) & (LIVE_MAX - 1), n;
+
+	for (n = 0; n < LIVE_MAX && live[i] != p; n++)
+		i = (i + 1) & (LIVE_MAX - 1);
+	return n < LIVE_MAX ? &live[i] : NULL;
+}
+
+static void *
+born(void *p)
+{
+	size_t i = (size_t)((uintptr_t)p >> 4) & (LIVE_MAX - 1);
+
+	if (!armed || p == NULL)
+		return p;
+	while (live[i] > 1)
+		i = (i + 1) & (LIVE_MAX - 1);
+	live[i] = (uintptr_t)p;
+	nlive++;
+	return p;
+}
+
+/* 1 stays where a block was, as others may have been moved on by it. */
+static void
+buried(void *p)
+{
+	uintptr_t *place = p != NULL ? place_of((uintptr_t)p) : NULL;
+
+	if (place == NULL)
+		return;
+	*place = 1;
+	nlive--;
+}
+
+void *
+__wrap_malloc(size_t n)
+{
+	return is_refused() ? NULL : born(__real_malloc(n));
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return is_refused() ? NULL : born(__real_calloc(n, size));
+}
+
+void *
+__wrap_realloc(void *p, size_t n)
+{
+	if (is_refused())
+		return NULL;
+	buried(p);
+	return born(__real_realloc(p, n));
+}
+
+char *
+__wrap_strdup(const char *s)
+{
+	return is_refused() ? NULL : born(__real_strdup(s));
+}
+
+void
+__wrap_free(void *p)
+{
+	buried(p);
+	__real_free(p);
+}
+
+/* No power fails here. */
+int
+__wrap_fsync(int fd UNUSED)
+{
+	return 0;
+}
+
+/* --- works: 0, or -1 with e; nothing is left but what was there --- */
+
+static char complaints[4096];
+
+static void
+note(void *arg UNUSED, const char *line)
+{
+	(void)snprintf(complaints, sizeof(complaints), "%s", line);
+}
+
+static int
+work_config(void)
+{
+	struct config c;
+	int rc = config_read(MAIN, &c, note, NULL, &e);
+
+	if (rc == 0)
+		pack_clear(&config_pack, &c);
+	return rc;
+}
+
+static int
+work_tlscfg(void)
+{
+	static const char text[] = "[server:default]\nmethod = TLSv1.2+\ncertificate = /c/a.pem\n"
+	    "private_key = \"/c/a.key\"\n\n[server:192.0.2.1:5061]\nserver_name = sip.example.com\n"
+	    "server_name_mode = 1\ncertificate = /c/b.pem\nprivate_key = /c/b.key\n"
+	    "ca_list = ./ca.pem\n\n[client:default]\nverify_certificate = yes\n";
+	const struct tlscfg_in in = { .text = span_str(text), .name = "tls.cfg", .release = -1,
+		.base_dir = "/etc/kamailio", .work_dir = "/" };
+	struct tlscfg c;
+	int rc = tlscfg_read(&in, &c, &e);
+
+	if (rc == 0)
+		pack_clear(&tlscfg_pack, &c);
+	return rc;
+}
+
+static int
+work_chain(void)
+{
+	struct buf pem;
+	int rc;
+
+	buf_init(&pem, CHAIN_MAX);
+	chain_put_full(two.chain, &pem);
+	rc = !buf_ok(&pem) ? err_nomem(&e) : check_again(NULL, two.key, buf_span(&pem), &e);
+	buf_clear(&pem);
+	return rc;
+}
+
+static int
+install_two(void)
+{
+	int64_t version;
+
+	if (store_open(tree_path("state"), STORE_WORK, &store, &e) == -1 ||
+	    store_cert_open(store, NAME, &cert, &e) == -1 ||
+	    install_reserve(cert, 1, NULL, &e) == -1 || try_stage(&two, NULL, &version) == -1 ||
+	    install_switch(cert, version, NOW, &e) == -1 || install_asked(cert, NOW, &e) == -1)
+		return -1;
+	return install_done(cert, NOW, &e);
+}
+
+static int
+work_install(void)
+{
+	int rc = install_two();
+
+	close_all();
+	return rc;
+}
+
+static int
+work_order(void)
+{
+	static struct ca ca;
+	const struct acme_result *result;
+	struct acme_session *s = NULL;
+	struct acme_task *t = NULL;
+	struct acme_job job;
+	int rc = -1;
+
+	memset(&ca, 0, sizeof(ca));
+	ca.names = 2;
+	ca.answered_at = ca.finalized_at = -1;
+	ca.has_renewal = true;
+	armed = false;
+	job = ca_job(&ca, ACME_ORDER);
+	armed = true;
+	if ((s = acme_session_new(&ca_about, &e)) != NULL)
+		t = acme_task_new(s, &job, &e);
+	armed = false;
+	if (t != NULL)
+		rc = ca_run(&ca, t, &result, &e);
+	acme_task_free(t);
+	acme_session_free(s);
+	pack_clear(&acme_job_pack, &job);
+	return rc;
+}
+
+static const struct {
+	const char	*name;
+	int		(*work)(void);
+	int		 least;		/* allocations */
+} works[] = {
+	{ "configuration", work_config, 20 },
+	{ "tls.cfg", work_tlscfg, 10 },
+	{ "chain", work_chain, 4 },
+	{ "install", work_install, 20 },
+	{ "order", work_order, 40 },
+};
+
+START_TEST(an_allocation_that_fails_is_a_retry_and_leaks_nothing)
+{
+	const char *name = works[_i].name;
+	int rc;
+
+	do {
+		memset(live, 0, sizeof(live));
+		nlive = 0;
+		calls = 0;
+		fails_at++;
+		err_clear(&e);
+		armed = true;
+		rc = works[_i].work();
+		armed = false;
+		ck_assert_msg(nlive == 0, "%s: allocation %d: %zu blocks are left", name, fails_at, nlive);
+		ck_assert_msg(rc == 0 || calls >= fails_at, "%s: %s", name, e.text);
+		ck_assert_msg(rc == 0 || e.class == OUT_RETRY, "%s: allocation %d: %s: %s: %s", name,
+		    fails_at, outcome_word(e.class), e.text, complaints);
+		ck_assert_int_lt(fails_at, CALLS_MAX);
+		ck_assert_msg(current_fits(), "%s: allocation %d", name, fails_at);
+	} while (calls >= fails_at);
+	ck_assert_msg(calls >= works[_i].least, "%s: only %d allocations", name, calls);
+}
+END_TEST
+
+static void
+begin(void)
+{
+	start();
+	deploy(stage(&one));
+	close_all();
+	ck_assert_int_eq(chdir(top), 0);
+	tree_file(MAIN, "state-dir = \"/var/lib/kamcert\"\nca \"test\" {\n    directory = \"https://ca.example/dir\"\n"
+	    "    contact = { \"mailto:a@example.com\" }\n    agree-tos = true\n}\n"
+	    "certificate \"sip.example.com\" {\n    names = { \"sip.example.com\", \"b.example.com\" }\n"
+	    "    challenge \"http-01\" { listen = \"127.0.0.1:80\" }\n"
+	    "    hook \"kamailio\" {\n        rpc = \"unix:/run/ctl\"\n"
+	    "        verify = { \"sips:127.0.0.1:5061\", \"sips:[::1]:5061\" }\n    }\n"
+	    "    hook \"program\" { command = { \"/bin/true\", \"a\" } }\n}\n");
+}
+
+int
+main(void)
+{
+	Suite *s = suite_create("memory");
+	TCase *t = tcase_create("memory");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_unchecked_fixture(t, world_start, world_finish);
+	tcase_add_checked_fixture(t, begin, finish);
+	tcase_set_timeout(t, 120);
+	tcase_add_loop_test(t, an_allocation_that_fails_is_a_retry_and_leaks_nothing, 0,
+	    NITEMS(works));
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_set_fork_status(sr, CK_FORK);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? 0 : 1;
+}
