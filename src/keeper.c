@@ -11,6 +11,7 @@
 #include "cas.h"
 #include "errand.h"
 #include "instance.h"
+#include "provider.h"
 #include "revocation.h"
 #include "solve_record.h"
 
@@ -455,13 +456,13 @@ on_end(void *arg, const struct err *why)
 }
 
 static int
-start(void *arg, struct loop *loop, struct channel *starter, struct err *e UNUSED)
+start(void *arg, struct loop *loop, struct channel *starter, struct err *e)
 {
 	struct keeper *k = arg;
 
 	k->loop = loop;
 	k->starter = starter;
-	return 0;
+	return provider_narrow(e);
 }
 
 static void

@@ -23,9 +23,17 @@ static const struct version {
 	{ TLS1_3_VERSION, "TLS 1.3" },
 };
 
+/* For all rehearsals of the process: making them costs more than a handshake. */
+static struct {
+	SSL_CTX	*server;
+	SSL_CTX	*client;
+} ends;
+
 struct stage {
-	SSL_CTX			*server;
-	SSL_CTX			*client;
+	X509			*leaf;		/* these three as the files hold them */
+	STACK_OF(X509)		*issuers;
+	EVP_PKEY		*key;
+	X509_STORE		*believed;	/* by the client */
 	const struct chain	*chain;
 };
 
@@ -39,15 +47,17 @@ no_passphrase(char *out UNUSED, int size UNUSED, int writing UNUSED, void *arg U
 }
 
 static int
-load_chain(SSL_CTX *ctx, struct span pem, struct err *e)
+load_chain(struct stage *stage, struct span pem, struct err *e)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	X509 *x = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
-	bool ok = x != NULL && SSL_CTX_use_certificate(ctx, x) == 1;
+	bool ok;
+	X509 *x;
 
-	X509_free(x);
+	stage->issuers = sk_X509_new_null();
+	stage->leaf = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+	ok = stage->leaf != NULL && stage->issuers != NULL;
 	while (ok && (x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
-		ok = SSL_CTX_add0_chain_cert(ctx, x) == 1;
+		ok = sk_X509_push(stage->issuers, x) > 0;
 		if (!ok)
 			X509_free(x);
 	}
@@ -60,32 +70,30 @@ load_chain(SSL_CTX *ctx, struct span pem, struct err *e)
 }
 
 static int
-load_key(SSL_CTX *ctx, struct span pem, struct err *e)
+load_key(struct stage *stage, struct span pem, struct err *e)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	EVP_PKEY *pkey = bio == NULL ? NULL :
-	    PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-	bool ok = pkey != NULL && SSL_CTX_use_PrivateKey(ctx, pkey) == 1 &&
-	    SSL_CTX_check_private_key(ctx) == 1;
 
-	EVP_PKEY_free(pkey);
+	stage->key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 	BIO_free(bio);
-	return ok ? 0 : ossl_err(e, OUT_REFUSE, "privkey.pem does not load");
+	return stage->key != NULL && X509_check_private_key(stage->leaf, stage->key) == 1 ? 0 :
+	    ossl_err(e, OUT_REFUSE, "privkey.pem does not load");
 }
 
 static int
-load(SSL_CTX *ctx, const struct key *key, const struct chain *chain, struct err *e)
+load(struct stage *stage, const struct key *key, struct err *e)
 {
 	struct buf full, secret;
 	int rc = -1;
 
 	buf_init(&full, CHAIN_MAX * 2);
 	buf_init(&secret, KEY_PEM_MAX);
-	chain_put_full(chain, &full);
+	chain_put_full(stage->chain, &full);
 	if (!buf_ok(&full))
 		(void)err_nomem(e);
-	else if (key_to_pem(key, &secret, e) == 0 && load_chain(ctx, buf_span(&full), e) == 0)
-		rc = load_key(ctx, buf_span(&secret), e);
+	else if (key_to_pem(key, &secret, e) == 0 &&
+	    load_chain(stage, buf_span(&full), e) == 0)
+		rc = load_key(stage, buf_span(&secret), e);
 	buf_clear(&full);
 	buf_clear(&secret);
 	return rc;
@@ -177,10 +185,21 @@ serves_all(SSL *client, const struct chain *chain, struct err *e)
 	    err_set(e, OUT_REFUSE, "want %d certificates served, have %d", want, have);
 }
 
+/* The server takes what was loaded as SSL_CTX_use_certificate(3) and its like would. */
+static int
+equip(const struct stage *stage, SSL *client, SSL *server, struct err *e)
+{
+	if (SSL_set1_verify_cert_store(client, stage->believed) != 1)
+		return ossl_err(e, OUT_RETRY, "libssl cannot start a handshake");
+	X509_VERIFY_PARAM_set_time(SSL_get0_param(client), (time_t)chain_valid_from(stage->chain));
+	return SSL_use_cert_and_key(server, stage->leaf, stage->key, stage->issuers, 1) == 1 ? 0 :
+	    ossl_err(e, OUT_REFUSE, "fullchain.pem does not load");
+}
+
 static int
 try(const struct stage *stage, const char *name, const struct version *version, struct err *e)
 {
-	SSL *client = SSL_new(stage->client), *server = SSL_new(stage->server);
+	SSL *client = SSL_new(ends.client), *server = SSL_new(ends.server);
 	int rc = -1;
 
 	if (client == NULL || server == NULL || !join(client, server) || !expect(client, name) ||
@@ -191,7 +210,7 @@ try(const struct stage *stage, const char *name, const struct version *version, 
 	}
 	SSL_set_connect_state(client);
 	SSL_set_accept_state(server);
-	if (shake(client, server, e) == 0)
+	if (equip(stage, client, server, e) == 0 && shake(client, server, e) == 0)
 		rc = serves_all(client, stage->chain, e);
 out:
 	SSL_free(client);
@@ -203,48 +222,64 @@ out:
 
 /* --- all of them --- */
 
+static int
+make_ends(struct err *e)
+{
+	if (ends.client != NULL)
+		return 0;
+	ends.server = SSL_CTX_new(TLS_server_method());
+	ends.client = SSL_CTX_new(TLS_client_method());
+	if (ends.server == NULL || ends.client == NULL ||
+	    SSL_CTX_set_num_tickets(ends.server, 0) != 1) {
+		SSL_CTX_free(ends.server);
+		SSL_CTX_free(ends.client);
+		ends.server = ends.client = NULL;
+		return ossl_err(e, OUT_RETRY, "rehearsal: libssl cannot start");
+	}
+	(void)SSL_CTX_set_session_cache_mode(ends.server, SSL_SESS_CACHE_OFF);
+	(void)SSL_CTX_set_session_cache_mode(ends.client, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_verify(ends.client, SSL_VERIFY_PEER, NULL);
+	return 0;
+}
+
 /* What the client believes: the roots, or the last issuer that the CA sent. */
 static int
 believe(struct stage *stage, const struct chain_in *in, struct err *e)
 {
-	const struct cert_facts *last = chain_cert(stage->chain, chain_count(stage->chain) - 1);
-	const unsigned char *der = last->der.p;
-	X509_STORE *store;
-	X509 *x;
-	int ok;
+	int last = sk_X509_num(stage->issuers) - 1;
+	X509 *x = last >= 0 ? sk_X509_value(stage->issuers, last) : stage->leaf;
+	X509_STORE *roots;
 
 	if (!in->any_root) {
-		if (trust_get(in->trust, in->bundle, &store, e) == -1)
+		if (trust_get(in->trust, in->bundle, &roots, e) == -1)
 			return -1;
-		return SSL_CTX_set1_verify_cert_store(stage->client, store) == 1 ? 0 :
-		    ossl_err(e, OUT_RETRY, "rehearsal: libssl cannot start");
+		(void)X509_STORE_up_ref(roots);
+		stage->believed = roots;
+		return 0;
 	}
-	store = SSL_CTX_get_cert_store(stage->client);
-	x = d2i_X509(NULL, &der, (long)last->der.n);
-	ok = x != NULL && X509_STORE_add_cert(store, x) == 1 &&
-	    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
-	X509_free(x);
-	return ok ? 0 : ossl_err(e, OUT_RETRY, "rehearsal: libssl cannot start");
+	stage->believed = X509_STORE_new();
+	return stage->believed != NULL && X509_STORE_add_cert(stage->believed, x) == 1 &&
+	    X509_STORE_set_flags(stage->believed, X509_V_FLAG_PARTIAL_CHAIN) == 1 ? 0 :
+	    ossl_err(e, OUT_RETRY, "rehearsal: libssl cannot start");
+}
+
+static void
+stage_clear(struct stage *stage)
+{
+	X509_free(stage->leaf);
+	sk_X509_pop_free(stage->issuers, X509_free);
+	EVP_PKEY_free(stage->key);		/* clears the private numbers */
+	X509_STORE_free(stage->believed);
 }
 
 static int
 set_stage(struct stage *stage, const struct chain_in *in, struct err *e)
 {
-	stage->server = SSL_CTX_new(TLS_server_method());
-	stage->client = SSL_CTX_new(TLS_client_method());
-	if (stage->server == NULL || stage->client == NULL ||
-	    SSL_CTX_set_num_tickets(stage->server, 0) != 1)
-		return ossl_err(e, OUT_RETRY, "rehearsal: libssl cannot start");
-	if (believe(stage, in, e) == -1)
+	if (make_ends(e) == -1)
 		return -1;
-	(void)SSL_CTX_set_session_cache_mode(stage->server, SSL_SESS_CACHE_OFF);
-	(void)SSL_CTX_set_session_cache_mode(stage->client, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_verify(stage->client, SSL_VERIFY_PEER, NULL);
-	X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(stage->client),
-	    (time_t)chain_valid_from(stage->chain));
-	if (load(stage->server, in->key, stage->chain, e) == -1)
+	if (load(stage, in->key, e) == -1)
 		return err_in(e, "rehearsal");
-	return 0;
+	return believe(stage, in, e);
 }
 
 int
@@ -257,7 +292,6 @@ rehearse(const struct chain_in *in, const struct chain *chain, struct err *e)
 	for (size_t i = 0; i < in->names->n && rc == 0; i++)
 		for (size_t v = i == 0 ? 0 : NITEMS(versions) - 1; v < NITEMS(versions) && rc == 0; v++)
 			rc = try(&stage, in->names->v[i], &versions[v], e);
-	SSL_CTX_free(stage.server);
-	SSL_CTX_free(stage.client);
+	stage_clear(&stage);
 	return rc;
 }
