@@ -13,14 +13,13 @@
 
 #include "base/fs.h"
 #include "index.h"
+#include "part.h"
 
-#define INDEX_FORMAT	1
+#define INDEX_FORMAT	2
 #define SUM_LEN		8
 #define GUESS_MAX	(64 * 1024)	/* octets of the configuration that are looked through */
 #define PATH_LEN	(STORE_NAME_MAX + 32)
 #define NAMED_MAX	64		/* names on a command line; more are looked up the slow way */
-#define KEY_FILE	"privkey.pem"
-#define CHAIN_FILE	"fullchain.pem"		/* the longer name of the two */
 #define NANO		INT64_C(1000000000)
 
 /* Which file it is, and which state of it: ctime changes with mode and owner, too. */
@@ -28,11 +27,16 @@ struct ident {
 	int64_t	 dev, ino, size, mtime_ns, ctime_ns;
 };
 
+/* Of one part, in current/; zero: there is none. */
+struct files {
+	struct ident	 key, chain;
+};
+
 struct entry {
 	char		*name;
 	int64_t		 next;
-	struct ident	 key;		/* of current/KEY_FILE; zero: there is none */
-	struct ident	 chain;		/* of current/CHAIN_FILE */
+	char		*second;	/* suffix of the second part; "": there is none */
+	struct files	 part[PART_MAX];
 };
 
 struct index {
@@ -53,10 +57,15 @@ static const struct pack ident_pack = PACK(ident,
 	I64(ident, dev), I64(ident, ino), I64(ident, size), I64(ident, mtime_ns),
 	I64(ident, ctime_ns));
 
+static const struct pack files_pack = PACK(files,
+	{ PACK_STRUCT, offsetof(struct files, key), &ident_pack },
+	{ PACK_STRUCT, offsetof(struct files, chain), &ident_pack });
+
 static const struct pack entry_pack = PACK(entry,
 	{ PACK_STR, offsetof(struct entry, name), NULL }, I64(entry, next),
-	{ PACK_STRUCT, offsetof(struct entry, key), &ident_pack },
-	{ PACK_STRUCT, offsetof(struct entry, chain), &ident_pack });
+	{ PACK_STR, offsetof(struct entry, second), NULL },
+	{ PACK_STRUCT, offsetof(struct entry, part[0]), &files_pack },
+	{ PACK_STRUCT, offsetof(struct entry, part[1]), &files_pack });
 
 static const struct pack index_pack = PACK(index,
 	I64(index, format), I64(index, written),
@@ -122,18 +131,31 @@ look_at_file(int certs, const char *path, struct ident *out)
 }
 
 static int
-look_at(int certs, const char *name, struct ident *key, struct ident *chain)
+look_at_part(int certs, const char *name, const char *suffix, struct files *out)
 {
-	char path[PATH_LEN];
-	int n = snprintf(path, sizeof(path), "%s/current/", name);
+	static const enum part_file kinds[] = { PART_KEY, PART_FULL };
+	struct ident *idents[] = { &out->key, &out->chain };
+	char path[PATH_LEN], file[PART_NAME_MAX];
+	int n;
 
-	if (n < 0 || (size_t)n + sizeof(CHAIN_FILE) > sizeof(path))
+	for (size_t i = 0; i < NITEMS(kinds); i++) {
+		n = snprintf(path, sizeof(path), "%s/current/%s", name,
+		    part_name(kinds[i], suffix, file));
+		if (n < 0 || (size_t)n >= sizeof(path) ||
+		    look_at_file(certs, path, idents[i]) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* A certificate with one key has zeros for the second part. */
+static int
+look_at(int certs, const struct entry *c, struct files out[PART_MAX])
+{
+	memset(out, 0, PART_MAX * sizeof(*out));
+	if (look_at_part(certs, c->name, "", &out[0]) == -1)
 		return -1;
-	memcpy(path + n, KEY_FILE, sizeof(KEY_FILE));
-	if (look_at_file(certs, path, key) == -1)
-		return -1;
-	memcpy(path + n, CHAIN_FILE, sizeof(CHAIN_FILE));
-	return look_at_file(certs, path, chain);
+	return c->second[0] == '\0' ? 0 : look_at_part(certs, c->name, c->second, &out[1]);
 }
 
 /* --- writing --- */
@@ -161,11 +183,12 @@ add_entries(struct index *x, int certs, const struct index_due *rows, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		if ((to = list_add(&x->entries, sizeof(*to))) == NULL ||
-		    (to->name = strdup(rows[i].name)) == NULL)
+		    (to->name = strdup(rows[i].name)) == NULL ||
+		    (to->second = strdup(rows[i].second != NULL ? rows[i].second : "")) == NULL)
 			return -1;
 		to->next = rows[i].next;
 		/* What cannot be looked at is looked at in every run. */
-		if (look_at(certs, to->name, &to->key, &to->chain) == -1)
+		if (look_at(certs, to, to->part) == -1)
 			to->next = 0;
 	}
 	return 0;
@@ -328,11 +351,15 @@ config_is_same(const struct index *x, int config)
 static bool
 entry_rests(const struct entry *c, int certs, int64_t now)
 {
-	struct ident key, chain;
+	struct files is[PART_MAX];
 
-	return c->name != NULL && c->next > now &&
-	    look_at(certs, c->name, &key, &chain) == 0 && is_same(&key, &c->key) &&
-	    is_same(&chain, &c->chain);
+	if (c->name == NULL || c->second == NULL || c->next <= now || look_at(certs, c, is) == -1)
+		return false;
+	for (size_t i = 0; i < PART_MAX; i++)
+		if (!is_same(&is[i].key, &c->part[i].key) ||
+		    !is_same(&is[i].chain, &c->part[i].chain))
+			return false;
+	return true;
 }
 
 static bool

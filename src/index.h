@@ -22,11 +22,12 @@
 #include "config.h"
 #include "store.h"
 
-#define INDEX_MAX	(32 * 1024 * 1024)	/* octets; some 120 a certificate */
+#define INDEX_MAX	(32 * 1024 * 1024)	/* octets; some 200 a certificate */
 
 struct index_due {
 	const char	*name;
 	int64_t		 next;	/* when it is due; 0: look at it in every run */
+	const char	*second;	/* part_suffix() of the other key of a pair; NULL: there is none */
 };
 
 /*

@@ -79,24 +79,46 @@ suffix(const struct job *j)
 	return part_suffix(j->nparts, keys_type(j));
 }
 
+/* Is it for what is wanted now, at the CA that is chosen now? */
+static bool
+order_fits(const struct job *j, const struct store_order *order)
+{
+	size_t i;
+
+	if (strcmp(order->ca, j->ca->name) != 0 || order->names.n != j->conf->names.n ||
+	    !keys_fit(j, order))
+		return false;
+	for (i = 0; i < order->names.n; i++)
+		if (!strs_has(&j->conf->names, order->names.v[i]))
+			return false;
+	return true;
+}
+
+bool
+issue_is_begun(struct job *j)
+{
+	struct store_order order = { 0 };
+	struct err none = ERR_NONE;
+	bool begun;
+
+	if (j->kind != JOB_ISSUE || (j->conf->csr != NULL && keys_take(j, &none) == -1) ||
+	    install_order(j->folder, suffix(j), &order, &none) == -1)
+		return false;
+	begun = order_fits(j, &order);
+	pack_clear(&store_order_pack, &order);
+	return begun;
+}
+
 /* Goes on with the order of a run that was cut off, if it was for the same (FAULTS L08). */
 static int
 continue_order(struct job *j, struct err *e)
 {
 	struct store_order order = { 0 };
-	bool same = false;
-	size_t i;
 
 	if (install_order(j->folder, suffix(j), &order, e) == -1)
 		return e->sys == ENOENT ? 0 : -1;
-	if (strcmp(order.ca, j->ca->name) == 0 && order.names.n == j->conf->names.n &&
-	    keys_fit(j, &order)) {
-		same = true;
-		for (i = 0; i < order.names.n; i++)
-			same = same && strs_has(&j->conf->names, order.names.v[i]);
-	}
 	/* an operator's key is at hand already */
-	if (same && (j->key != NULL ||
+	if (order_fits(j, &order) && (j->key != NULL ||
 	    (j->key = key_from_pem(blob_span(&order.key_pem), e)) != NULL)) {
 		j->order_url = order.url;
 		order.url = NULL;

@@ -95,6 +95,9 @@ bool	renewal_is_wanted(const struct job *);
 int64_t	renewal_check_at(const struct job *);
 
 /* The steps, see job.h. */
+/* Is an order left over that has come to its CSR, and that issue_order() will go on with? */
+bool	issue_is_begun(struct job *);
+
 enum job_progress	issue_account(struct job *, struct err *e);
 enum job_progress	issue_order(struct job *, struct err *e);
 enum job_progress	issue_chain(struct job *, struct err *e);

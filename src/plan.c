@@ -10,6 +10,7 @@
 #include "cas.h"
 #include "keeper.h"
 #include "keys.h"
+#include "part.h"
 #include "status.h"
 
 #define ASK_TOGETHER	(15 * MINUTE)
@@ -23,6 +24,15 @@ index_row(struct keeper *k, const struct cert_conf *conf)
 	while (row->name != conf->name)
 		row++;
 	return row;
+}
+
+/* What is installed, whatever the configuration wants by now. */
+static const char *
+second_part(const struct job *j)
+{
+	const struct manifest *m = &j->state.active;
+
+	return m->leaves.n > 1 ? part_suffix(1, manifest_leaf(m, 1)->key_type) : NULL;
 }
 
 static int64_t *
@@ -317,6 +327,7 @@ plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row,
 		return -1;
 	}
 	row->next = next_look(j, &facts);
+	row->second = second_part(j);
 	*wake_of(k, row) = next_wake(j, &facts);
 	if (k->setup.certs.n > 0 && !strs_has(&k->setup.certs, conf->name)) {
 		job_free(j);
@@ -394,6 +405,7 @@ plan_next(struct keeper *k, struct job *j)
 		    KV_S("error", e.text));
 		return;
 	}
+	row->second = second_part(j);
 	*wake_of(k, row) = next_wake(j, &facts);
 	if (j->err.class == OUT_OK)
 		row->next = next_look(j, &facts);

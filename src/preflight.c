@@ -368,6 +368,9 @@ preflight_names(struct job *j, struct err *e)
 
 	if (p != NULL && p->open > 0)
 		return JOB_WAIT;
+	/* its names are proven already: nothing that is found here may keep it from being fetched */
+	if (p == NULL && issue_is_begun(j))
+		return JOB_DONE;
 	if (p == NULL || p->ca != j->ca || !p->ended) {
 		if ((p = renew(j, e)) == NULL)
 			return JOB_FAILED;

@@ -5,6 +5,8 @@
  * CAA), and the addresses themselves, which must answer a challenge of our
  * own as they will answer the CA's.
  *
+ * An order that was left over with its names proven goes on without.
+ *
  * Only what is sure fails the job. That an address does not answer us is
  * sure where we stand as the CA does: it is our own, or we have a global
  * address and so no NAT between. All else is a note. A CA on this host looks

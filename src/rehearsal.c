@@ -136,6 +136,16 @@ start(struct rehearsal *r, const struct cert_conf *cert, char *line, size_t size
 	return rc;
 }
 
+/* What an operator set for the CA itself: a binding is known to that CA alone. */
+static void
+drop_binding(struct ca_conf *ca)
+{
+	free(ca->eab_kid);
+	free(ca->eab_key_file);
+	free(ca->eab_alg);
+	ca->eab_kid = ca->eab_key_file = ca->eab_alg = NULL;
+}
+
 /* Every CA without staging gets this one. */
 static int
 put_staging(struct config *config, const struct rehearsal *r, const char *url, struct err *e)
@@ -148,6 +158,7 @@ put_staging(struct config *config, const struct rehearsal *r, const char *url, s
 	for (i = 0; i < config->cas.n; i++) {
 		if (ca[i].staging != NULL)
 			continue;
+		drop_binding(&ca[i]);
 		free(ca[i].ca_file);
 		ca[i].staging = strdup(url);
 		ca[i].ca_file = strdup(file);

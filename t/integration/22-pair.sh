@@ -72,6 +72,15 @@ run 0 --json status
 says '"leaves":\[\{"key":"ecdsa-p256".*"key":"rsa-2048"'
 ok "profiles with one key each are both renewed, and both proven"
 
+run 0 renew
+equal "" "$(cat "$out")" "what a run with nothing due says"
+mv "$state/certs/$name/versions/2/privkey-rsa.pem" "$work/away"
+run 14 renew
+says 'privkey-rsa.pem'
+mv "$work/away" "$state/certs/$name/versions/2/privkey-rsa.pem"
+run 0 renew
+ok "a second key that is lost is noticed by the next run"
+
 # Kamailio's second profile names a file that never changes: an old leaf is an old leaf.
 cp -L "$current/fullchain-rsa.pem" "$work/old.pem"
 cp -L "$current/privkey-rsa.pem" "$work/old.key"

@@ -47,7 +47,7 @@ write_conf(const char *text)
 static void
 write_index(int64_t next)
 {
-	struct index_due rows[] = { { "sip.example.com", next }, { "held", NEXT } };
+	struct index_due rows[] = { { "sip.example.com", next, "-rsa" }, { "held", NEXT, NULL } };
 
 	ck_assert_int_eq(store_open(tree_path("state"), STORE_WORK, &store, &e), 0);
 	ck_assert_msg(index_write(store, &cfg, rows, NITEMS(rows), NOW, &e) == 0, "%s", e.text);
@@ -72,6 +72,8 @@ start(void)
 	tree_dir("state/certs/sip.example.com/versions/1", 0700);
 	tree_file("state/certs/sip.example.com/versions/1/privkey.pem", "key");
 	tree_file("state/certs/sip.example.com/versions/1/fullchain.pem", "chain");
+	tree_file("state/certs/sip.example.com/versions/1/privkey-rsa.pem", "second key");
+	tree_file("state/certs/sip.example.com/versions/1/fullchain-rsa.pem", "second chain");
 	ck_assert_int_eq(symlinkat("versions/1", at, "state/certs/sip.example.com/current"), 0);
 	write_index(NEXT);
 }
@@ -145,6 +147,7 @@ take_away(const char *name)
 }
 
 #define KEY	CERT_DIR "versions/1/privkey.pem"
+#define RSA_KEY	CERT_DIR "versions/1/privkey-rsa.pem"
 
 static void	conf_touched(void) { touch_later("kamcert.conf"); }
 static void	conf_longer(void) { write_conf("state-dir = \"TOP/state\"\n"); }
@@ -155,6 +158,9 @@ static void	key_touched(void) { touch_later(KEY); }
 static void	key_gone(void) { take_away(KEY); }
 static void	key_mode(void) { change_mode(KEY, 0644); }
 static void	chain_written(void) { tree_file(CERT_DIR "versions/1/fullchain.pem", "chaim"); }
+static void	rsa_chain_written(void) { tree_file(CERT_DIR "versions/1/fullchain-rsa.pem", "chaim"); }
+static void	rsa_key_gone(void) { take_away(RSA_KEY); }
+static void	rsa_key_mode(void) { change_mode(RSA_KEY, 0644); }
 static void	link_gone(void) { take_away(CERT_DIR "current"); }
 static void	folder_gone(void) { take_away("state/certs/sip.example.com"); }
 static void	index_gone(void) { take_away("state/index"); }
@@ -216,7 +222,9 @@ static const struct {
 	{ "configuration replaced", conf_replaced }, { "its mode", conf_mode },
 	{ "included file touched", include_touched }, { "included file gone", include_gone },
 	{ "key touched", key_touched }, { "key gone", key_gone }, { "key's mode", key_mode },
-	{ "chain rewritten", chain_written }, { "link gone", link_gone },
+	{ "chain rewritten", chain_written }, { "second chain rewritten", rsa_chain_written },
+	{ "second key gone", rsa_key_gone }, { "second key's mode", rsa_key_mode },
+	{ "link gone", link_gone },
 	{ "link moved", link_moved }, { "folder gone", folder_gone },
 	{ "a certificate came", held_came }, { "no index", index_gone },
 	{ "empty index", index_empty }, { "short index", index_short },
@@ -319,7 +327,7 @@ static const struct {
 
 START_TEST(the_state_folder_is_found_or_the_slow_way_taken)
 {
-	struct index_due row = { "held", NEXT };
+	struct index_due row = { "held", NEXT, NULL };
 
 	write_conf(guesses[_i].text);
 	free(((struct config_file *)cfg.files.v)[0].path);
@@ -358,7 +366,7 @@ START_TEST(ten_thousand_certificates_fit)
 
 	for (size_t i = 0; i < NITEMS(rows); i++) {
 		(void)snprintf(text[i], sizeof(text[i]), "cert-%zu", i);
-		rows[i] = (struct index_due){ text[i], NEXT };
+		rows[i] = (struct index_due){ text[i], NEXT, NULL };
 	}
 	ck_assert_int_eq(store_open(tree_path("state"), STORE_WORK, &store, &e), 0);
 	ck_assert_int_eq(index_write(store, &cfg, rows, NITEMS(rows), NOW, &e), 0);

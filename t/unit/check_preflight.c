@@ -67,6 +67,27 @@ START_TEST(what_would_fail_at_the_ca_never_gets_there)
 }
 END_TEST
 
+/* Its names are proven: it has only to be finalized and fetched. */
+START_TEST(an_order_that_is_paid_for_goes_first)
+{
+	for (unsigned at = 1; !fake_look(0).has_order; at++) {
+		ck_assert_uint_lt(at, 40);
+		fake_reset();
+		script.setup.force = true;
+		script.kill_at = at;
+		fake_run(CMD_RENEW);
+	}
+	ck_assert_int_eq(fake_look(0).health, INSTALL_EMPTY);
+	fake_reset();
+	script.skew = 2 * HOUR;
+	script.setup.force = true;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_msg(strstr(seen.trace, "task:order+") != NULL, "%s", seen.trace);
+	ck_assert(!fake_look(0).has_order);
+	fake_run_to(CMD_RENEW, OUT_HOLD);	/* the next one is a new one */
+}
+END_TEST
+
 START_TEST(a_ca_on_this_host_is_not_second_guessed)
 {
 	script.no_name = true;
@@ -99,6 +120,7 @@ main(void)
 
 	tcase_add_checked_fixture(t, fake_start, fake_finish);
 	tcase_add_loop_test(t, what_would_fail_at_the_ca_never_gets_there, 0, (int)NITEMS(rows));
+	tcase_add_test(t, an_order_that_is_paid_for_goes_first);
 	tcase_add_test(t, a_ca_on_this_host_is_not_second_guessed);
 	tcase_add_test(t, check_tells_what_a_renewal_would_stop_at);
 	suite_add_tcase(s, t);
