@@ -335,6 +335,39 @@ START_TEST(reload_keeps_its_table)
 END_TEST
 
 /* Who hangs in an answer serves nobody else either: nothing is learned afterwards. */
+/* FAULTS I03, K03: each bit of a reply turned, and one or two octets less, through the whole hook. */
+START_TEST(a_damaged_reply_is_never_taken_for_another)
+{
+	const char *text = _i == 0 ? NULL : FIXING;
+	struct ctlpeer_script s = { .version = NULL };
+	enum hook_result result;
+	struct hook_facts f;
+	struct hook_conf conf;
+	struct err e = ERR_NONE;
+	int good = 0, n;
+
+	for (n = 0; n < (int)NITEMS(s.reloads); n++) {
+		s.reloads[n].act = ACT_DAMAGED;
+		s.reloads[n].text = text;
+	}
+	ctlpeer_start(&peer, &s, WIRE_UNIX);
+	conf = conf_of(peer.rpc);
+	for (n = 0;; n++) {
+		peer.tale->damage = n;
+		peer.tale->damaged = false;
+		result = hook_kamailio.reload(&conf, NULL, &f, &e);
+		pack_clear(&hook_facts_pack, &f);
+		if (!peer.tale->damaged)
+			break;
+		good += result == HOOK_OK;
+		ck_assert_msg(text == NULL || result != HOOK_OK, "damage %d of a fault", n);
+		ck_assert_msg(text != NULL || result != HOOK_REFUSED, "damage %d: %s", n, e.text);
+	}
+	ck_assert_int_gt(n, 300);
+	ck_assert_int_eq(good, 0);
+}
+END_TEST
+
 START_TEST(a_server_that_hangs_is_left_in_time)
 {
 	static const enum ctlpeer_act acts[] = { ACT_HANG, ACT_HALF_HANG };
@@ -556,6 +589,7 @@ main(void)
 	tcase_add_loop_test(tc, facts_are_those_of_the_server, WIRE_UNIX, WIRE_UDP + 1);
 	tcase_add_loop_test(tc, a_reload_works_on_every_transport, WIRE_UNIX, WIRE_UDP + 1);
 	tcase_add_test(tc, the_list_of_many_connections_is_not_asked_for);
+	tcase_add_loop_test(tc, a_damaged_reply_is_never_taken_for_another, 0, 2);
 	tcase_add_loop_test(tc, reload_keeps_its_table, 0, NITEMS(reloads));
 	tcase_add_loop_test(tc, a_server_that_hangs_is_left_in_time, 0, 2);
 	tcase_add_test(tc, the_hint_says_when_a_restart_is_needed);

@@ -256,6 +256,19 @@ trickle(const struct run *run, int fd, struct span s)
 	run->p->tale->hangs = false;
 }
 
+static void
+send_damaged(const struct run *run, int fd, struct buf *out)
+{
+	size_t n = (size_t)run->p->tale->damage, bits = out->n * 8, less = 0;
+
+	run->p->tale->damaged = n < bits + 2;
+	if (n < bits)
+		out->p[n / 8] ^= (uint8_t)(1u << n % 8);
+	else
+		less = n - bits + 1;
+	send_all(fd, NULL, 0, span_of(out->p, out->n - less));
+}
+
 /* False when the conversation is to be closed. */
 static bool
 act(struct run *run, int fd, const struct asked *a, struct buf *out)
@@ -298,6 +311,13 @@ act(struct run *run, int fd, const struct asked *a, struct buf *out)
 	case ACT_ECHO:
 		buf_put(out, a->whole);
 		return true;
+	case ACT_DAMAGED:
+		if (text != NULL)
+			put_fault(out, a->cookie, text);
+		else
+			put_text(out, a->cookie, CTLPEER_OK);
+		send_damaged(run, fd, out);
+		return false;
 	default:
 		break;
 	}

@@ -29,6 +29,7 @@ enum ctlpeer_act {
 	ACT_ECHO,
 	ACT_TWICE,
 	ACT_RESTART,		/* the right answer, then another process is there */
+	ACT_DAMAGED,		/* the right answer, or the fault .text, damaged; then the end */
 };
 
 struct ctlpeer_script {
@@ -50,6 +51,8 @@ struct ctlpeer_script {
 struct ctlpeer_tale {
 	int	reloads;
 	int	lists;		/* tls.list */
+	int	damage;		/* which one, told by the test: each bit, then 1 and 2 octets less */
+	bool	damaged;	/* there is such a one */
 	bool	hangs;		/* now: it is the client's turn to lose patience */
 };
 
