@@ -3,7 +3,11 @@
 /* A generation more or less is not lost: contexts that old connections hold come back. */
 #define NOISE	((int64_t)16 * 1024)
 
-#define MEMORY	16	/* reloads that make the average */
+/*
+ * Reloads that make the average: old connections hold the contexts of a generation or two, so that
+ * one reload costs more by as much and a later one less, which a short average takes for the rule.
+ */
+#define MEMORY	64
 
 void
 forecast_add(struct forecast *f, int64_t free_before, int64_t free_after)

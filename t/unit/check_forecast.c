@@ -32,6 +32,37 @@ START_TEST(a_leak_is_forecast_within_a_tenth_and_held_before_the_end)
 }
 END_TEST
 
+/*
+ * qm with 100 connections: 566331 octets each, from 12459520 that were used. Now and then old ones
+ * hold six generations, 600 KiB each, until the eighth reload behind it; while they do, nobody can
+ * know that it comes back.
+ */
+START_TEST(what_connections_held_for_a_while_changes_no_forecast)
+{
+	struct forecast f = { 0 };
+	int64_t left = 64 * MIB - 12459520, before, forecasts[200];
+	int n = 0, i, held = 0, holds[200];
+
+	while (left >= forecast_floor(&f, THRESHOLD)) {
+		holds[n] = held;
+		forecasts[n++] = forecast_left(&f, 566331, left, THRESHOLD);
+		if (n >= 20 && n % 17 < 6)
+			held++;
+		if (n >= 28 && (n - 8) % 17 < 6)
+			held--;
+		before = left;
+		left -= 566331 + (held - holds[n - 1]) * 600 * 1024;
+		forecast_add(&f, before, left);
+	}
+	ck_assert_int_gt(left, THRESHOLD);
+	ck_assert_int_gt(n, 70);
+	for (i = 2; i < n; i++)
+		ck_assert_msg(holds[i] > 0 || (forecasts[i] >= (n - i) * 9 / 10 - 1 &&
+		    forecasts[i] <= (n - i) * 11 / 10 + 1),
+		    "at %d: %jd are left, forecast %jd", i, (intmax_t)(n - i), (intmax_t)forecasts[i]);
+}
+END_TEST
+
 /* fm: a generation comes, an old one goes; 222 octets on average. */
 START_TEST(what_comes_back_is_not_lost)
 {
@@ -85,6 +116,7 @@ main(void)
 	int failed;
 
 	tcase_add_test(tc, a_leak_is_forecast_within_a_tenth_and_held_before_the_end);
+	tcase_add_test(tc, what_connections_held_for_a_while_changes_no_forecast);
 	tcase_add_test(tc, what_comes_back_is_not_lost);
 	tcase_add_loop_test(tc, the_floor_keeps_its_table, 0, 5);
 	tcase_add_test(tc, what_is_not_known_is_not_noted);
