@@ -68,6 +68,51 @@ print_keys(const struct status_leaf *l, size_t n)
 	}
 }
 
+static const char *
+text_of(const struct json *object, const char *key)
+{
+	return json_str(json_member(object, key));
+}
+
+/* One of several servers: what became of it in the last run. */
+static void
+print_server(const struct json *server)
+{
+	const char *rpc = text_of(server, "rpc"), *type = text_of(server, "hook");
+	const char *fate = text_of(server, "fate"), *why = text_of(server, "why");
+	int64_t version = json_number(json_member(server, "version"));
+
+	if (why == NULL && version == 0)
+		why = text_of(server, "verdict");
+	printf("    server %s: %s", rpc != NULL ? rpc : type != NULL ? type : "-",
+	    fate != NULL ? fate : "-");
+	if (version != 0)
+		printf(", version %lld", (long long)version);
+	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
+}
+
+/* With one server the row itself says it. */
+static void
+print_servers(const struct blob *facts)
+{
+	struct err e = ERR_NONE;
+	struct json_doc *doc;
+	const struct json *hooks;
+	size_t i;
+
+	if (facts->n == 0)
+		return;
+	if ((doc = json_parse(blob_span(facts), &e)) == NULL) {
+		printf("    servers: what was seen last cannot be read: %s\n", e.text);
+		return;
+	}
+	hooks = json_member(json_root(doc), "hooks");
+	if (json_kind(hooks) == JSON_KIND_ARRAY && json_count(hooks) > 1)
+		for (i = 0; i < json_count(hooks); i++)
+			print_server(json_at(hooks, i));
+	json_free(doc);
+}
+
 static void
 print_table(const struct view *v, const struct status *s)
 {
@@ -92,6 +137,7 @@ print_table(const struct view *v, const struct status *s)
 	if (s->ca_why != NULL)
 		printf("    ca: %s is asked next: %s\n", s->ca, s->ca_why);
 	print_keys(s->leaves.v, s->leaves.n);
+	print_servers(&s->facts);
 	if (f != NULL)
 		printf("    ! %s\n", f);
 }

@@ -83,6 +83,9 @@ for i in 1 3; do
 	use "$i"
 	equal "$(installed "$name")" "$(served "$name")" "certificate of Kamailio $i"
 done
+run 1 status
+says "server unix:.*: proven, version [0-9]+\$"
+says "server unix:.*: left: .+"
 run 1 status --json
 grep -q '"fate":"left"' "$out" || fail "status does not tell what became of the second"
 serve_from_all
