@@ -396,6 +396,17 @@ instance_refused(const struct instance *in)
 	return in->refused;
 }
 
+int
+instance_is_known(const struct instance *in, struct err *e)
+{
+	if (in->reload != ANSWERED || in->result != HOOK_UNKNOWN)
+		return 0;
+	(void)err_set(e, OUT_HOLD, "%s: unproven: it was told to load its files, and whether it has "
+	    "is not known: %.600s", in->conf->rpc != NULL ? in->conf->rpc : in->conf->type,
+	    in->reload_err.text);
+	return err_hint(e, "verify = { ... } in its hook, so that its listeners can tell");
+}
+
 bool
 instance_touched(const struct instance *in)
 {

@@ -52,6 +52,12 @@ bool		instance_was_told(const struct instance *);
  */
 bool		instance_touched(const struct instance *);
 
+/*
+ * Is it known how its last reload ended? If not, -1 and HOLD: only what its
+ * listeners serve can tell (FAULTS K02, K03).
+ */
+MUST_CHECK int	instance_is_known(const struct instance *, struct err *e);
+
 /* Is it a program that failed when it was told to go forward, in this run? */
 bool		instance_refused(const struct instance *);
 

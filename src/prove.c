@@ -235,6 +235,8 @@ prove_one(struct instance *in, struct job *j, struct err *e)
 	if (j->retell && (p = instance_reload(in, j, e)) != JOB_DONE)
 		return p;
 	j->retell = false;
+	if (h->verify.n == 0 && instance_is_known(in, e) == -1)
+		return JOB_FAILED;
 	if (h->verify.n == 0)
 		s->proven = true;
 	if (s->proven && (!instance_tells(in) || !instance_was_told(in)))

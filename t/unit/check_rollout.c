@@ -168,6 +168,33 @@ START_TEST(workers_that_differ_are_told_once_more)
 }
 END_TEST
 
+/* Nobody can say what it serves: no success, and no way back that is proven (FAULTS K02, K11). */
+START_TEST(an_unknown_end_that_no_listener_decides_is_no_success)
+{
+	static const struct {
+		enum fake_reload	 reload[2];
+		enum outcome		 end;
+		const char		*tail;
+		int64_t			 version;
+	} rows[] = {
+		{ { RELOAD_OK }, OUT_OK, "reload task:renewal", 2 },
+		{ { RELOAD_LOST, RELOAD_OK }, OUT_ROLLBACK, "reload back-reload", 1 },
+		{ { RELOAD_LOST, RELOAD_LOST }, OUT_ALARM, "reload back-reload", 1 },
+	};
+
+	script.blind = true;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	fake_reset();
+	script.blind = true;
+	script.key = "ecdsa-p384";
+	memcpy(script.reload, rows[_i].reload, sizeof rows[_i].reload);
+	fake_run_to(CMD_RENEW, rows[_i].end);
+	check_tail("unknown", rows[_i].tail);
+	ck_assert_int_eq(fake_look(0).version, rows[_i].version);
+	ck_assert((strstr(seen.last, "unproven") != NULL) == (rows[_i].end != OUT_OK));
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -183,6 +210,7 @@ make_suite(void)
 	tcase_add_test(tc, partial_or_not_the_first_fails_for_all);
 	tcase_add_test(tc, a_certificate_that_fails_goes_back_before_the_others_go_on);
 	tcase_add_test(tc, workers_that_differ_are_told_once_more);
+	tcase_add_loop_test(tc, an_unknown_end_that_no_listener_decides_is_no_success, 0, 3);
 	suite_add_tcase(s, tc);
 	return s;
 }

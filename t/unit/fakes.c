@@ -561,7 +561,7 @@ configure_hooks(struct settings *s)
 		snprintf(s->verify[i], sizeof s->verify[i], "sips:%zu.example.com:5061", i);
 		s->verifies[i] = s->verify[i];
 		s->hooks[i] = (struct hook_conf){ .type = fake_text("kamailio"), .rpc = s->rpc[i],
-			.timeout = 10, .settle = 10, .verify = { &s->verifies[i], 1 },
+			.timeout = 10, .settle = 10, .verify = { &s->verifies[i], !script.blind },
 			.max_connections = script.max_connections, .watch = script.watch,
 			.rollback_on = script.rollback_on, .quiet_rate = 2,
 			.unsafe_reload = fake_text(script.unsafe_reload) };

@@ -80,6 +80,7 @@ struct script {
 	bool			 pair;		/* rsa-2048 besides */
 	bool			 reuse_key, next_key;
 	bool			 bare;		/* no hook at all */
+	bool			 blind;		/* no listener to look at */
 	bool			 program;	/* an operator's program besides the server */
 	size_t			 servers;	/* 0: one; with more, words of the trace have its number */
 	int64_t			 at_once;	/* hooks-at-once */
