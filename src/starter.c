@@ -1,4 +1,4 @@
-#include "starter.h"
+#include "starter_private.h"
 
 #include <sys/wait.h>
 
@@ -14,46 +14,11 @@
 #include "hooks/program.h"
 #include "listen.h"
 #include "report.h"
-#include "role.h"
-#include "solve_program.h"
 #include "walls.h"
 
 #define STOP_MS	30000	/* after a signal: verify and rollback may take as long */
 #define LISTEN_KEY_MAX 128
 #define LEAVE_MS 4000	/* roles end when their channels do; all within 5 s (FAULTS P02) */
-
-struct child {
-	struct starter		*starter;
-	enum role		 role;
-	pid_t			 pid;		/* 0: not running */
-	struct loop_child	*watch;
-	struct loop_fd		*ready;		/* until it has told what it gave up */
-	int			 fd;		/* our end of its channel until then, else -1 */
-	uint64_t		 asked;		/* by the keeper with this identity */
-	struct strs		 certs;
-	struct msg_started	 started;	/* what the keeper is told of it */
-};
-
-struct starter {
-	const struct starter_in	*in;
-	struct loop		*loop;
-	struct channel		*keeper;
-	struct child		 children[ROLE_COUNT];
-	struct loop_timer	*deadline;
-	struct run		*runs;		/* hooks that are under way */
-	bool			 stopping;
-	bool			 ended;		/* the keeper told the outcome */
-	enum outcome		 outcome;
-};
-
-/* A program that runs for the keeper. */
-struct run {
-	struct run		*next;		/* of a hook */
-	struct starter		*starter;
-	uint64_t		 id;
-	const struct hook_conf	*conf;		/* NULL: of a challenge */
-	struct program		*program;	/* of a hook */
-};
 
 static void
 kill_children(void *arg)
@@ -375,161 +340,6 @@ on_start(void *arg, struct message *m)
 }
 
 static void
-forget_run(struct run *run)
-{
-	struct run **where;
-
-	for (where = &run->starter->runs; *where != NULL; where = &(*where)->next)
-		if (*where == run) {
-			*where = run->next;
-			break;
-		}
-	free(run);
-}
-
-/* No hook outlives the run that it belongs to. */
-static void
-stop_runs(struct starter *s)
-{
-	while (s->runs != NULL) {
-		program_stop(s->runs->program);
-		forget_run(s->runs);
-	}
-}
-
-static void
-on_program(void *arg, const struct program_result *result)
-{
-	struct run *run = arg;
-	struct starter *s = run->starter;
-	struct err e = ERR_NONE;
-
-	if (s->keeper == NULL)
-		;	/* nobody is left who would want to know */
-	else if (program_verdict(run->conf, result, &e) == HOOK_OK)
-		channel_done(s->keeper, run->id);
-	else
-		channel_fail(s->keeper, run->id, &e);
-	forget_run(run);
-}
-
-static int
-start_program(struct run *run, const struct hook_event *event, struct err *e)
-{
-	struct program_in in = {
-		.argv = &run->conf->command,
-		.user = run->conf->user,
-		.new_privileges = run->conf->new_privileges,
-		.event = strcmp(event->event, "rollback") == 0 ? "rollback" : "deploy",
-		.timeout = run->conf->timeout,
-	};
-	struct buf input;
-	int rc = -1;
-
-	buf_init(&input, PROGRAM_INPUT_MAX);
-	program_event(event, &input);
-	in.input = buf_span(&input);
-	if (!buf_ok(&input))
-		err_nomem(e);
-	else if ((run->program = program_start(run->starter->loop, &in, on_program, run,
-	    e)) != NULL) {
-		run->next = run->starter->runs;
-		run->starter->runs = run;
-		rc = 0;
-	}
-	buf_clear(&input);
-	return rc;
-}
-
-/* Only programs of the configuration are run: the keeper says which, not what. */
-static void
-on_run(void *arg, struct message *m)
-{
-	struct starter *s = arg;
-	const struct msg_run *body = m->body;
-	const struct cert_conf *cert = body->cert == NULL ? NULL :
-	    config_cert(&s->in->setup->config, body->cert);
-	struct err e = ERR_NONE;
-	struct run *run;
-
-	if (cert == NULL || body->hook < 0 || (size_t)body->hook >= cert->hooks.n ||
-	    body->event.event == NULL)
-		err_set(&e, OUT_HOLD, "run: the configuration has no such hook");
-	else if ((run = calloc(1, sizeof *run)) == NULL)
-		err_nomem(&e);
-	else {
-		run->starter = s;
-		run->id = m->id;
-		run->conf = (const struct hook_conf *)cert->hooks.v + body->hook;
-		if (start_program(run, &body->event, &e) == 0)
-			return;
-		free(run);
-	}
-	channel_fail(s->keeper, m->id, &e);
-}
-
-static void
-on_record_done(void *arg, const struct err *why)
-{
-	struct run *run = arg;
-
-	if (run->starter->keeper == NULL)
-		;
-	else if (why->class == OUT_OK)
-		channel_done(run->starter->keeper, run->id);
-	else
-		channel_fail(run->starter->keeper, run->id, why);
-	free(run);
-}
-
-static void
-on_record(void *arg, struct message *m)
-{
-	struct starter *s = arg;
-	const struct msg_record *body = m->body;
-	const struct cert_conf *cert = body->cert == NULL ? NULL :
-	    config_cert(&s->in->setup->config, body->cert);
-	struct err e = ERR_NONE;
-	struct run *run;
-
-	if (cert == NULL || body->challenge < 0 || (size_t)body->challenge >= cert->challenges.n)
-		err_set(&e, OUT_HOLD, "record: the configuration has no such challenge");
-	else if ((run = calloc(1, sizeof *run)) == NULL)
-		err_nomem(&e);
-	else {
-		run->starter = s;
-		run->id = m->id;
-		if (solve_program_start(s->loop,
-		    (const struct challenge_conf *)cert->challenges.v + body->challenge, body,
-		    on_record_done, run, &e) == 0)
-			return;
-		free(run);
-	}
-	channel_fail(s->keeper, m->id, &e);
-}
-
-/* Is the program there? What is asked about need not be of the configuration: it is not run. */
-static void
-on_preflight(void *arg, struct message *m)
-{
-	struct starter *s = arg;
-	const struct hook_conf *conf = m->body;
-	const struct hook_type *type = conf->type != NULL ? hook_find(conf->type) : NULL;
-	struct hook_facts facts;
-	struct err e = ERR_NONE;
-
-	hook_facts_init(&facts);
-	if (type == NULL || !type->in_starter)
-		err_set(&e, OUT_HOLD, "hook: no such type in this role");
-	else if (type->preflight(conf, &facts, &e) == 0 &&
-	    channel_send(s->keeper, MSG_FACTS, m->id, &facts, -1, &e) == 0)
-		err_clear(&e);
-	if (e.class != OUT_OK)
-		channel_fail(s->keeper, m->id, &e);
-	pack_clear(&hook_facts_pack, &facts);
-}
-
-static void
 on_keeper_walls(void *arg, struct message *m)
 {
 	struct starter *s = arg;
@@ -644,9 +454,9 @@ starter_run(const struct starter_in *in)
 	static const struct handler table[] = {
 		{ MSG_WALLED, on_keeper_walls },
 		{ MSG_START, on_start },
-		{ MSG_RUN, on_run },
-		{ MSG_RECORD, on_record },
-		{ MSG_PREFLIGHT, on_preflight },
+		{ MSG_RUN, starter_on_run },
+		{ MSG_RECORD, starter_on_record },
+		{ MSG_PREFLIGHT, starter_on_preflight },
 		{ MSG_REPORT, on_report },
 		{ MSG_STATUS, on_status },
 		{ MSG_END, on_outcome },
@@ -668,7 +478,7 @@ starter_run(const struct starter_in *in)
 		report_error("start", &e);
 		s.outcome = e.class;
 	}
-	stop_runs(&s);
+	starter_stop_runs(&s);
 	bury_children(&s);
 	for (i = 0; i < ROLE_COUNT; i++)
 		forget_start(&s.children[i]);
