@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -413,6 +414,7 @@ static void
 rest_until(struct daemon *d, int64_t at_ms, struct err *e)
 {
 	tell_status(d);
+	(void)malloc_trim(0);	/* what a run or the parser needed is not kept for weeks */
 	loop_timer_del(d->timer);
 	if ((d->timer = loop_timer_add(d->loop, at_ms, on_time, d, e)) == NULL ||
 	    loop_run(d->loop, e) == -1)
