@@ -44,15 +44,6 @@ prepare(size_t w)
 	copy_tree("state", "kept");
 }
 
-/* Of the child: its outcome class; 0 is success. */
-static int
-class_of(int status)
-{
-	if (!WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status) == 0 ? OUT_OK : WEXITSTATUS(status) - WORK_FAILED;
-}
-
 static void
 judge(const char *where, const struct injected *in, size_t w)
 {

@@ -96,23 +96,40 @@ killer_next(pid_t pid, char *letter)
 }
 
 /*
- * Runs work in a child and kills that as it enters its n-th such call, from 1.
- * False when work ended before.
+ * Runs work in a child up to the entry of its n-th such call, from 1, where it
+ * stands still. 0 when work ended before.
  */
-static inline bool
-kill_at(int n, void (*work)(void *), void *arg)
+static inline pid_t
+stop_at(int n, void (*work)(void *), void *arg)
 {
 	pid_t pid = killer_start(work, arg);
-	int status = 0;
 	char letter;
 
 	for (int i = 0; i < n; i++)
 		if (!killer_next(pid, &letter))
-			return false;
+			return 0;
+	return pid;
+}
+
+static inline void
+killer_end(pid_t pid)
+{
+	int status = 0;
+
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFSIGNALED(status));
-	return true;
+}
+
+/* Kills work as it enters its n-th such call; false when it ended before. */
+static inline bool
+kill_at(int n, void (*work)(void *), void *arg)
+{
+	pid_t pid = stop_at(n, work, arg);
+
+	if (pid != 0)
+		killer_end(pid);
+	return pid != 0;
 }
 
 /* The letters of all such calls, but for those of modes and owners. */

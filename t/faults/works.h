@@ -5,6 +5,8 @@
 #ifndef KAMCERT_T_FAULTS_WORKS_H
 #define KAMCERT_T_FAULTS_WORKS_H
 
+#include <sys/wait.h>
+
 #include "../unit/installed.h"
 
 /* How a work that failed ends: its outcome class is added. */
@@ -19,6 +21,15 @@ work_fail(void)
 
 	close_all();
 	_exit(count_open() != open_before ? WORK_LEAKED : WORK_FAILED + (int)class);
+}
+
+/* Of the child: its outcome class; 0 is success. */
+static inline int
+class_of(int status)
+{
+	if (!WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status) == 0 ? OUT_OK : WEXITSTATUS(status) - WORK_FAILED;
 }
 
 #define OR_END(call)	do { if ((call) != 0) work_fail(); } while (0)
