@@ -45,11 +45,19 @@ processes() {
 	ps -o pid= -g "$daemon_pid" | wc -l
 }
 
+sleeps() {
+	[ "$(processes)" = 1 ]
+}
+
+is_served() {
+	[ "$(installed "$name")" = "$(served "$name")" ]
+}
+
 start_daemon
 first=$(version "$name")
 begin=$(ms)
 until_ok 60 "two renewals on schedule" at_least $((first + 2))
-until_ok 10 "it is served" test "$(installed "$name")" = "$(served "$name")"
+until_ok 20 "it is served" is_served
 ok "two renewals within $(($(ms) - begin)) ms, by themselves"
 until_ok 5 "WATCHDOG=1" told WATCHDOG=1
 until_ok 5 "STATUS=" told '^STATUS=1 certificates, next at 20'
@@ -59,7 +67,7 @@ run 3 daemon
 says 'another daemon .* locked by pid'
 ok "a second daemon is sent away"
 
-until_ok 20 "the daemon sleeps" test "$(processes)" = 1
+until_ok 20 "the daemon sleeps" sleeps
 run 0 status
 says "$name"
 run 0 reload
@@ -81,13 +89,13 @@ told RELOADING=1 || fail "RELOADING=1 was not told"
 ok "SIGHUP: a new certificate section is seen at once"
 
 kill -TERM "$daemon_pid"
-until_ok 5 "the daemon has ended" gone "$daemon_pid"
+until_ok 35 "the daemon has ended" gone "$daemon_pid"	# a proof under way is finished
 rc=0
 wait "$daemon_pid" || rc=$?
 equal 0 "$rc" "exit code behind SIGTERM"
 told STOPPING=1 || fail "STOPPING=1 was not told"
 logged 'event="daemon ended"' || fail "the end is not in the log"
-ok "SIGTERM ends it within 5 s"
+ok "SIGTERM ends it"
 
 # In the middle of an order: the CA says nothing more.
 orders() {
@@ -98,8 +106,8 @@ faults stall-header
 start_daemon
 until_ok 30 "an order is under way" orders
 kill -TERM "$daemon_pid"
-until_ok 5 "the daemon and its roles have ended" gone "$daemon_pid"
+until_ok 10 "the daemon and its roles have ended" gone "$daemon_pid"
 faults
 run 0 renew --force
 equal "$(installed "$name")" "$(served "$name")" "certificate served"
-ok "SIGTERM in the middle of an order: all have ended within 5 s, and the next run is a good one"
+ok "SIGTERM in the middle of an order: all have ended, and the next run is a good one"
