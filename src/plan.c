@@ -133,6 +133,17 @@ clock_is_wrong(struct job *j, const struct due_facts *facts)
 	return true;
 }
 
+/* Without hooks, what is installed waits for its deployment until it is due itself. */
+static bool
+waits_for_hooks(const struct job *j, const struct due_facts *facts)
+{
+	struct due_facts own = *facts;
+
+	own.work = DUE_RENEW;
+	return j->keeper->setup.no_hooks && j->state.pending == PENDING_DEPLOY &&
+	    due_of(&own).at > facts->now;
+}
+
 static enum choice
 choose_renew(struct job *j, const struct due_facts *facts)
 {
@@ -160,7 +171,7 @@ choose_renew(struct job *j, const struct due_facts *facts)
 		return begin(j, JOB_ISSUE, 0);
 	}
 	/* a deployment costs the CA nothing: it is repeated in every run until it is proven */
-	if (j->state.pending != PENDING_NONE && !setup->no_hooks)
+	if ((j->state.pending != PENDING_NONE && !setup->no_hooks) || waits_for_hooks(j, facts))
 		return choose_pending(j);
 	if (due.at <= facts->now)
 		return begin(j, JOB_ISSUE, 0);

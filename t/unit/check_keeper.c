@@ -103,6 +103,19 @@ START_TEST(without_hooks_the_deployment_waits_for_kamcert_reload)
 }
 END_TEST
 
+/* A host where nobody runs the hooks would else order with every run. */
+START_TEST(without_hooks_what_is_installed_is_not_ordered_again)
+{
+	for (int i = 0; i < 3; i++) {
+		fake_reset();
+		script.setup.no_hooks = true;
+		fake_run_to(CMD_RENEW, OUT_OK);
+		ck_assert_int_eq(fake_look(0).version, 1);
+		ck_assert_uint_eq(fake_issued(), 1);
+	}
+}
+END_TEST
+
 /* --- a deployment that fails --- */
 
 static const struct deploy_row {
@@ -305,6 +318,7 @@ make_suite(void)
 	tcase_add_test(tc, a_way_back_without_hooks_waits_for_a_run_with_them);
 	tcase_add_test(tc, a_server_that_is_not_ready_costs_no_order_and_no_back_off);
 	tcase_add_test(tc, a_port_that_is_taken_ends_the_run_before_anything_is_asked);
+	tcase_add_test(tc, without_hooks_what_is_installed_is_not_ordered_again);
 	tcase_add_test(tc, a_port_that_is_taken_ends_only_what_needs_it);
 	suite_add_tcase(s, tc);
 	return s;
