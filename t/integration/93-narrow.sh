@@ -1,0 +1,99 @@
+#!/bin/bash
+# Around a renewal: variables that would steer libraries (FAULTS I09), one role killed at many
+# moments (P02), little memory and few descriptors (P08), a store on another file system (F16).
+. "$(dirname "$0")/lib.sh"
+
+name=sip.example.org
+hook='hook "program" { command = { "/bin/true" } }'
+start_responder --key-type ecdsa --validation-delay 200
+write_conf "$name"
+run 0 renew
+
+# --- I09: each of these would send traffic, keys or code elsewhere
+poison=$work/poison
+steering="SSLKEYLOGFILE SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES
+OPENSSL_ia32cap CTLOG_FILE RANDFILE CURL_CA_BUNDLE CURL_HOME CURL_SSL_BACKEND CURL_ENTROPY QLOGDIR NETRC
+http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY RES_OPTIONS HOSTALIASES
+LOCALDOMAIN NLSPATH LOCPATH GCONV_PATH LANGUAGE MALLOC_TRACE MALLOC_CHECK_ GLIBC_TUNABLES
+LD_LIBRARY_PATH LD_ORIGIN_PATH LD_PROFILE_OUTPUT LD_DEBUG_OUTPUT TZDIR BASH_ENV ENV CDPATH
+PYTHONPATH PERL5LIB XDG_CONFIG_HOME GETCONF_DIR"
+sample() {
+	local process
+	while [ ! -e "$work/sampled" ]; do
+		for process in $(pgrep -f "^$build/src/kamcert-" || :); do
+			tr '\0' '\n' <"/proc/$process/environ"
+		done >>"$work/environ" 2>/dev/null || :
+		read -r -t 0.01 <>"$work/never" || :
+	done
+}
+sample &
+sampler=$!
+before=$(version "$name")
+(
+	for variable in $steering; do
+		export "$variable=$poison"
+	done
+	run 0 renew --force
+)
+: >"$work/sampled"
+wait "$sampler"
+[ "$(version "$name")" -gt "$before" ] || fail "nothing was renewed"
+[ -s "$work/environ" ] || fail "no role was seen"
+! grep -F "$poison" "$work/environ" || fail "a role has a variable that steers libraries"
+[ ! -e "$poison" ] || fail "a library wrote to $poison"
+ok "$(wc -w <<<"$steering") variables that steer libraries reach no role"
+
+# --- P02
+# alone ROLE N: it is killed N hundredths of a second after it is seen.
+alone() {
+	local rc=0 pid what="$1 killed at moment $2"
+	setsid "$kamcert" -c "$conf" renew --force >"$out" 2>&1 </dev/null &
+	pid=$!
+	until_ok 10 "$what: it is there" pgrep -s "$pid" -f "/kamcert-$1 "
+	for ((i = 0; i < $2; i++)); do
+		read -r -t 0.01 <>"$work/never" || :
+	done
+	pkill -KILL -s "$pid" -f "/kamcert-$1 " || :
+	wait "$pid" || rc=$?
+	[ "$rc" -lt 15 ] || fail "$what: exit code $rc"
+	until_ok 5 "$what: the others have ended" sh -c "! pgrep -s $pid"
+	cat "$out" >>"$work/kamcert.log"
+	[ "$rc" = 0 ] || killed=$((killed + 1))
+	[ "$rc" = 0 ] || run 0 renew
+}
+for role in keeper net answer; do
+	killed=0
+	for moment in 0 1 2 4 7 11; do
+		alone "$role" "$moment"
+	done
+	[ "$killed" -gt 0 ] || fail "no kill of $role was in time"
+	run 0 renew --force
+	ok "$role killed at 6 moments: no orphan, and the next run is a good one"
+done
+
+# --- P08
+before=$(version "$name")
+for limit in "-v 131072" "-v 65536" "-n 16" "-n 8" "-f 1"; do
+	rc=0
+	# shellcheck disable=SC2086
+	(ulimit $limit && exec "$kamcert" -c "$conf" renew --force) >"$out" 2>&1 </dev/null || rc=$?
+	cat "$out" >>"$work/kamcert.log"
+	case $rc in
+	0) ;;
+	10 | 11) [ -s "$out" ] || fail "ulimit $limit: not a word" ;;
+	*) fail "ulimit $limit: exit code $rc" ;;
+	esac
+done
+run 0 renew
+run 0 renew --force
+[ "$(version "$name")" -gt "$before" ] || fail "nothing was renewed"
+ok "little memory, few descriptors, small files: told, and the next run is a good one"
+
+# --- F16
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	unshare -m sh -c 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"' x \
+	    "$(stat -c 'mode=%a,uid=%u,gid=%g' "$state/certs")" "$state/certs" "$kamcert" \
+	    -c "$conf" renew --force >"$out" 2>&1 || fail "a store of two file systems"
+	says "version 1,"
+	ok "certs on another file system than the rest"
+fi
