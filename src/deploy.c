@@ -395,6 +395,14 @@ report_result(struct job *j)
 	buf_clear(&data);
 }
 
+/* What an operator mends on this host: the certificate of the order is as good as before. */
+static bool
+is_held_here(const struct job *j)
+{
+	return j->err.class == OUT_HOLD && (j->failed_at == STEP_CHAIN ||
+	    j->failed_at == STEP_REHEARSE || j->failed_at == STEP_INSTALL);
+}
+
 /*
  * An order that led to nothing is not to be continued: the next one begins
  * anew. That of a pair's other key stands, with its certificate.
@@ -402,7 +410,8 @@ report_result(struct job *j)
 static int
 drop_order(struct job *j, struct err *e)
 {
-	if (j->kind != JOB_ISSUE || j->err.class == OUT_OK || j->err.class == OUT_RETRY)
+	if (j->kind != JOB_ISSUE || j->err.class == OUT_OK || j->err.class == OUT_RETRY ||
+	    is_held_here(j))
 		return 0;
 	if (j->nparts == config_parts(j->conf))
 		return store_orders_drop(j->folder, e);
