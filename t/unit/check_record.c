@@ -247,7 +247,7 @@ END_TEST
 
 START_TEST(the_oldest_window_makes_room)
 {
-	char id[8];
+	char id[16];
 
 	for (int i = 0; i <= RECORD_WINDOWS; i++) {
 		snprintf(id, sizeof id, "%d", i);

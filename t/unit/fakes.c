@@ -546,7 +546,7 @@ struct settings {
 	struct cert_conf	 certs[FAKE_CERTS];
 	char			*names[FAKE_CERTS];
 	char			*key[PART_MAX], *ca_names[FAKE_CAS], *hosts[1], *listen, *command;
-	char			 rpc[FAKE_SERVERS][32], verify[FAKE_SERVERS][32];
+	char			 rpc[FAKE_SERVERS][48], verify[FAKE_SERVERS][48];
 	char			*verifies[FAKE_SERVERS], *rollback_on[2];
 };
 
