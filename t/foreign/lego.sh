@@ -6,8 +6,7 @@ need lego pebble-challtestsrv
 free_port; dns_port=$port
 free_port; dns_control=$port
 # lego asks a name server itself before it lets the CA ask.
-start dns "$ca_user" pebble-challtestsrv -http01 '' -https01 '' -tlsalpn01 '' \
-    -dns01 "$addr:$dns_port" -management "$addr:$dns_control" -defaultIPv4 "$addr" -defaultIPv6 ''
+start_test_dns dns "$addr:$dns_port" -management "$addr:$dns_control" -defaultIPv4 "$addr" -defaultIPv6 ''
 until_ok 10 "the test DNS answers" answers "$dns_port"
 start_responder --dns "$addr:$dns_port" --eab key-1=c2VjcmV0LXNlY3JldC1zZWNyZXQ
 export LEGO_CA_CERTIFICATES=$work/server.pem

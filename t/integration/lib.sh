@@ -218,6 +218,18 @@ make_server_cert() {
 	[ "$(id -u)" != 0 ] || chown "$ca_user" "$work/server.key"
 }
 
+# start_test_dns NAME ADDRESS OPTION...: Pebble's DNS server at this address and port.
+start_test_dns() {
+	local name=$1 address=$2 options=(-dns01)
+	shift 2
+	# What comes with newer releases of Pebble calls the option otherwise, and also serves HTTPS.
+	case $(pebble-challtestsrv -h 2>&1) in
+	*-dnsserver*) options=(-doh '' -dnsserver) ;;
+	esac
+	start "$name" "$ca_user" pebble-challtestsrv -http01 '' -https01 '' -tlsalpn01 '' \
+	    "${options[@]}" "$address" "$@"
+}
+
 # start_pebble [NAME=VALUE...]: Pebble, with these in its environment, which finds every name at
 # $addr (with $only_v6: at ::1) and looks for http-01 at $http_port. Sets $directory; the root it
 # issues from is in $work/roots.pem, and $manage is where it shows others. With $eab_key it wants
@@ -239,9 +251,8 @@ start_pebble() {
 	    "ocspResponderURL": "", "externalAccountBindingRequired": $eab } }
 	END
 	free_port
-	start challtestsrv "$ca_user" pebble-challtestsrv -http01 '' -https01 '' -tlsalpn01 '' \
-	    -dns01 "$addr:$dns" -management "$addr:$port" -defaultIPv4 "${only_v6-$addr}" \
-	    -defaultIPv6 "${only_v6+::1}"
+	start_test_dns challtestsrv "$addr:$dns" -management "$addr:$port" \
+	    -defaultIPv4 "${only_v6-$addr}" -defaultIPv6 "${only_v6+::1}"
 	until_ok 10 "the test DNS answers" answers "$dns"
 	start pebble "$ca_user" env PEBBLE_VA_NOSLEEP=1 "$@" \
 	    pebble ${strict+-strict} -config "$work/pebble.json" -dnsserver "$addr:$dns"
