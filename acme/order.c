@@ -345,6 +345,20 @@ took_new(struct acme_task *t, const struct acme_answer *a, struct err *e)
 }
 
 /*
+ * Was it the order that was refused? Some CAs call a predecessor that they do
+ * not know a fault of their own, and go on to do so for ever.
+ */
+static bool
+is_about_order(const struct acme_refusal *r, const struct err *e)
+{
+	if (r->problem == PROBLEM_ACCOUNT || r->problem == PROBLEM_TERMS ||
+	    r->problem == PROBLEM_PAUSED)
+		return false;
+	return (r->status >= 400 && r->status < 500 && e->class == OUT_HOLD) ||
+	    (r->status == 500 && r->problem == PROBLEM_OTHER);
+}
+
+/*
  * RFC 9773 section 5, FAULTS A43: CAs disagree about how they refuse a
  * predecessor, so any refusal of such an order is answered with one that
  * names none. The profile likewise, where it is only preferred.
@@ -352,9 +366,7 @@ took_new(struct acme_task *t, const struct acme_answer *a, struct err *e)
 static int
 new_refused(struct acme_task *t, const struct acme_refusal *r, struct err *e)
 {
-	bool refused = r->status >= 400 && r->status < 500 && e->class == OUT_HOLD &&
-	    r->problem != PROBLEM_ACCOUNT && r->problem != PROBLEM_TERMS &&
-	    r->problem != PROBLEM_PAUSED;
+	bool refused = is_about_order(r, e);
 
 	if (refused && r->problem == PROBLEM_BAD_PROFILE && t->job.profile != NULL &&
 	    !t->job.profile_required && !t->order.no_profile) {

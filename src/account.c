@@ -136,6 +136,13 @@ out:
 	return rc;
 }
 
+void
+account_forget_url(struct account *a)
+{
+	free(a->stored.url);
+	a->stored.url = NULL;
+}
+
 static int
 load_stored(struct account *a, bool make, struct err *e)
 {
@@ -150,10 +157,8 @@ load_stored(struct account *a, bool make, struct err *e)
 	if ((a->key = key_from_pem(blob_span(&a->stored.key_pem), e)) == NULL)
 		return err_in(e, "account of %s", a->ca->name);
 	/* an account is one at a directory: at another one it is looked for again */
-	if (a->stored.directory == NULL || strcmp(a->stored.directory, a->ca->directory) != 0) {
-		free(a->stored.url);
-		a->stored.url = NULL;
-	}
+	if (a->stored.directory == NULL || strcmp(a->stored.directory, a->ca->directory) != 0)
+		account_forget_url(a);
 	return 0;
 }
 

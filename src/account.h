@@ -25,6 +25,10 @@ MUST_CHECK int	account_get(struct keeper *, const struct ca_conf *ca, struct acc
 		    struct err *e);
 
 const char	*account_url(const struct account *);
+
+/* It is to be looked for again by its key, or made anew; what is on file stays until it is kept. */
+void	account_forget_url(struct account *);
+
 const char	*account_thumbprint(const struct account *);
 
 /* A JWS with header, nonce and payload as asked for, signed by the account's key. */

@@ -78,7 +78,8 @@ static void
 tell_records(struct errands *r, const struct acme_result *result)
 {
 	const struct cert_conf *conf = r->keeper->setup.config.certs.v;
-	struct persist_in in = { .issuers = &result->caa, .account = account_url(r->account) };
+	struct persist_in in = { .issuers = &result->caa, .account = result->account != NULL ?
+	    result->account : account_url(r->account) };
 	const char *name;
 	struct buf b;
 
@@ -190,6 +191,9 @@ begin_account(struct errands *r, const struct ca_conf *ca, struct err *e)
 		err_set(e, OUT_HOLD, "no account at %s is known", ca->name);
 		return err_hint(e, "kamcert account register makes or finds it");
 	}
+	/* who asks for it by name knows that the CA has forgotten the one on file (FAULTS A37) */
+	if (kind == ACME_REGISTER)
+		account_forget_url(r->account);
 	if (kind == ACME_ROLLOVER) {
 		if (account_next_key(r->account, &r->key, e) == -1)
 			return -1;

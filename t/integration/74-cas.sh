@@ -21,7 +21,7 @@ equal 3 "$(issuers strict.example.org)" "intermediates"
 ok "a strict CA with long chains, and every authorization anew"
 
 first=$(openssl x509 -in "$state/certs/strict.example.org/current/chain.pem" -noout -issuer_hash)
-curl -fsS --cacert "$work/server.pem" -o "$work/roots.pem" "https://$addr:$manage/roots/2"
+curl -fsS --cacert "$work/server.pem" -o "$work/roots.pem" "$pebble_manage/roots/2"
 run 0 renew --force
 equal 3 "$(version strict.example.org)" "active version"
 openssl verify -CAfile "$work/roots.pem" -untrusted "$state/certs/strict.example.org/current/chain.pem" \

@@ -76,14 +76,9 @@ until_ok 10 "the second BIND answers" answers_for "$second" example.org
 
 # ca_asks ENDPOINT: Pebble anew, which believes this name server.
 ca_asks() {
-	local manage
-	manage=$(sed -n 's/.*"managementListenAddress": "\([^"]*\)".*/\1/p' "$work/pebble.json")
 	stop "$pebble_pid"
-	start pebble "$ca_user" env PEBBLE_VA_NOSLEEP=1 \
-	    pebble -config "$work/pebble.json" -dnsserver "$1"
-	pebble_pid=$pid
-	until_ok 10 "Pebble answers" curl -fsS --cacert "$work/server.pem" "$directory"
-	curl -fsS --cacert "$work/server.pem" -o "$work/roots.pem" "https://$manage/roots/0"
+	pebble_dns=$1
+	run_pebble
 }
 
 start_pebble

@@ -49,8 +49,18 @@ run 2 account explode
 run 2 account show other
 ok "wrong words are refused"
 
+stop "$pebble_pid"
+run_pebble
+run 11 renew --force --no-hooks
+says 'accountDoesNotExist'
+run 0 account register
+says 'registered'
+run 0 renew --force --no-hooks
+equal 3 "$(version "$name")" "active version"
+ok "a CA that has forgotten all: a new account when asked for, and an order that replaces nothing"
+
 run 0 account deactivate
 run 11 renew --force --no-hooks
 says 'deactivated'
-equal 2 "$(version "$name")" "active version"
+equal 3 "$(version "$name")" "active version"
 ok "A37: an account that is gone is HOLD, and no new one is made"

@@ -232,11 +232,12 @@ start_test_dns() {
 
 # start_pebble [NAME=VALUE...]: Pebble, with these in its environment, which finds every name at
 # $addr (with $only_v6: at ::1) and looks for http-01 at $http_port. Sets $directory; the root it
-# issues from is in $work/roots.pem, and $manage is where it shows others. With $eab_key it wants
-# accounts to be bound by this key, "kid-1"; with $strict it is strict.
+# issues from is in $work/roots.pem, and $pebble_manage is where it shows others. With $eab_key it wants
+# accounts to be bound by this key, "kid-1"; with $strict it is strict. $pebble_more are further
+# members of its configuration, each with a comma behind it.
 start_pebble() {
 	need pebble pebble-challtestsrv curl openssl
-	local listen dns eab=false
+	local listen manage dns eab=false
 	[ -z "${eab_key-}" ] || eab="true, \"externalAccountMACKeys\": { \"kid-1\": \"$eab_key\" }"
 	make_server_cert
 	free_port; listen=$port
@@ -244,7 +245,7 @@ start_pebble() {
 	free_port; dns=$port
 	free_port; http_port=$port
 	cat >"$work/pebble.json" <<-END
-	{ "pebble": {
+	{ "pebble": { ${pebble_more-}
 	    "listenAddress": "$addr:$listen", "managementListenAddress": "$addr:$manage",
 	    "certificate": "$work/server.pem", "privateKey": "$work/server.key",
 	    "httpPort": $http_port, "tlsPort": $http_port,
@@ -254,12 +255,20 @@ start_pebble() {
 	start_test_dns challtestsrv "$addr:$dns" -management "$addr:$port" \
 	    -defaultIPv4 "${only_v6-$addr}" -defaultIPv6 "${only_v6+::1}"
 	until_ok 10 "the test DNS answers" answers "$dns"
-	start pebble "$ca_user" env PEBBLE_VA_NOSLEEP=1 "$@" \
-	    pebble ${strict+-strict} -config "$work/pebble.json" -dnsserver "$addr:$dns"
-	pebble_pid=$pid
 	directory=https://$addr:$listen/dir
+	pebble_manage=https://$addr:$manage
+	pebble_dns=$addr:$dns
+	pebble_env=("$@")
+	run_pebble
+}
+
+# run_pebble: the same one, which has forgotten everything if it ran before; it asks $pebble_dns.
+run_pebble() {
+	start pebble "$ca_user" env PEBBLE_VA_NOSLEEP=1 "${pebble_env[@]}" \
+	    pebble ${strict+-strict} -config "$work/pebble.json" -dnsserver "$pebble_dns"
+	pebble_pid=$pid
 	until_ok 10 "Pebble answers" curl -fsS --cacert "$work/server.pem" "$directory"
-	curl -fsS --cacert "$work/server.pem" -o "$work/roots.pem" "https://$addr:$manage/roots/0"
+	curl -fsS --cacert "$work/server.pem" -o "$work/roots.pem" "$pebble_manage/roots/0"
 }
 
 # start_responder [OPTION...]: our own test CA, with these options, which finds every name at $addr,

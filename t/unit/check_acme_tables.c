@@ -414,10 +414,13 @@ static const struct {
 	{ PROBLEM("400 Bad", "malformed", ",\"detail\":\"unknown field\""), true },
 	{ PROBLEM("403 No", "unauthorized", ",\"detail\":\"another account\""), true },
 	{ HTML("400 Bad"), true },
+	{ PROBLEM("500 Oops", "serverInternal", ",\"detail\":\"no order for the given certificate\""),
+	  true },
 	{ PROBLEM("400 Bad", "accountDoesNotExist", ""), false },
 	{ PROBLEM("403 No", "userActionRequired", ""), false },
 	{ LIMITED("60"), false },
 	{ HTML("500 Oops"), false },
+	{ PROBLEM("503 Busy", "serverInternal", ""), false },
 };
 
 START_TEST(a_refused_successor_is_ordered_once_more_without_predecessor)
