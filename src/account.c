@@ -31,6 +31,12 @@ struct account {
 	char			 thumbprint[JWS_THUMBPRINT_TEXT];
 };
 
+const struct ca_conf *
+account_ca(const struct account *a)
+{
+	return a->ca;
+}
+
 const char *
 account_url(const struct account *a)
 {

@@ -24,6 +24,7 @@ struct key;
 MUST_CHECK int	account_get(struct keeper *, const struct ca_conf *ca, struct account **,
 		    struct err *e);
 
+const struct ca_conf *account_ca(const struct account *);
 const char	*account_url(const struct account *);
 
 /* It is to be looked for again by its key, or made anew; what is on file stays until it is kept. */

@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define HEADER_LEN	14u			/* u32 length of what follows the length, u16, u64 */
-#define FRAME_MAX	(4u * 1024 * 1024)	/* five chains of 256 KiB and their frame fit */
 #define READ_CHUNK	16384u
 #define FDS_MAX		8u			/* received, not yet claimed by a frame */
+#define TURN_READS	16u			/* of READ_CHUNK, before others come to their turn */
+#define UNREAD_MAX	(1024u * 1024)		/* octets that a distrusted peer may leave unread */
 
 struct outgoing {
 	struct outgoing	*next;
@@ -28,6 +28,7 @@ struct outgoing {
 struct call {
 	struct call	*next;
 	uint64_t	 id;
+	int64_t		 until;		/* clock_boot_ms of an answer that comes too late */
 	channel_answer	*cb;
 	void		*arg;
 };
@@ -41,157 +42,18 @@ struct channel {
 	struct buf		 in;
 	int			 fds[FDS_MAX];
 	size_t			 nfds;
+	unsigned		 events;	/* that are watched for */
 	struct outgoing		*first, **last;
+	size_t			 unread;	/* octets in the queue */
 	struct call		*calls;
 	uint64_t		 last_id;
+	int64_t			 patience_ms;	/* 0: a peer that is trusted */
+	struct loop_timer	*timer;		/* for the answer that is missing longest */
 	bool			 busy;		/* in on_socket(), which frees it at its end */
 	bool			 gone;		/* channel_free() was called meanwhile */
 };
 
 static void	on_socket(void *, unsigned);
-
-void
-frame_write(struct buf *b, enum message_type type, uint64_t id, const void *body)
-{
-	const struct message_info *info = message_info(type);
-	size_t mark;
-
-	mark = buf_open(b, 4);
-	buf_u16(b, (uint16_t)type);
-	buf_u64(b, id);
-	if (info == NULL)
-		buf_fail(b);
-	else if (info->pack != NULL)
-		pack_write(info->pack, body, b);
-	buf_close(b, mark, 4);
-}
-
-int
-frame_read(struct span in, struct message *m, size_t *eaten, struct err *e)
-{
-	const struct message_info *info;
-	struct rd r = rd_of(in), frame;
-	uint32_t len;
-	uint16_t type;
-
-	memset(m, 0, sizeof *m);
-	m->fd = -1;
-	if (in.n < 4)
-		return 0;
-	len = rd_u32(&r);
-	if (len < HEADER_LEN - 4 || len > FRAME_MAX)
-		return err_set(e, OUT_RETRY, "message: length %u is not possible", len);
-	if (in.n - 4 < len)
-		return 0;
-	frame = rd_of(rd_bytes(&r, len));
-	type = rd_u16(&frame);
-	m->id = rd_u64(&frame);
-	if ((info = message_info(type)) == NULL)
-		return err_set(e, OUT_RETRY, "message: unknown type %u", type);
-	m->type = type;
-	if (info->pack != NULL) {
-		if ((m->body = calloc(1, info->pack->size)) == NULL)
-			return err_nomem(e);
-		if (pack_read(info->pack, &frame, m->body) == -1) {
-			free(m->body);
-			m->body = NULL;
-		}
-	}
-	if (!rd_end(&frame)) {
-		message_clear(m);
-		return err_set(e, OUT_RETRY, "message %s: malformed body", info->name);
-	}
-	*eaten = 4 + (size_t)len;
-	return 1;
-}
-
-int
-frame_put(int fd, enum message_type type, const void *body, struct err *e)
-{
-	struct buf b;
-	struct rd r;
-	ssize_t n;
-	int rc = 0;
-
-	buf_init(&b, FRAME_MAX);
-	frame_write(&b, type, 0, body);
-	if (!buf_ok(&b))
-		rc = err_nomem(e);
-	for (r = rd_of(buf_span(&b)); rc == 0 && r.n > 0;) {
-		n = send(fd, r.p, r.n, MSG_NOSIGNAL);
-		if (n > 0)
-			(void)rd_bytes(&r, (size_t)n);
-		else if (n == 0 || errno != EINTR)
-			rc = err_sys(e, OUT_RETRY, "message %s", message_info(type)->name);
-	}
-	buf_clear(&b);
-	return rc;
-}
-
-static int
-get_octets(int fd, size_t n, struct buf *b, struct err *e)
-{
-	uint8_t part[1024];
-	ssize_t got;
-
-	while (n > 0) {
-		got = recv(fd, part, n < sizeof part ? n : sizeof part, 0);
-		if (got == 0)
-			return err_set(e, OUT_RETRY, "the other end has gone");
-		if (got == -1 && errno != EINTR)
-			return err_sys(e, OUT_RETRY, "message");
-		if (got > 0) {
-			buf_put(b, span_of(part, (size_t)got));
-			n -= (size_t)got;
-		}
-	}
-	return buf_ok(b) ? 0 : err_nomem(e);
-}
-
-int
-frame_get(int fd, enum message_type wanted, struct message *m, struct err *e)
-{
-	struct buf b;
-	struct rd r;
-	size_t eaten;
-	uint32_t len;
-	int rc = -1;
-
-	memset(m, 0, sizeof *m);
-	m->fd = -1;
-	buf_init(&b, 4 + FRAME_MAX);
-	if (get_octets(fd, 4, &b, e) == -1)
-		goto out;
-	r = rd_of(buf_span(&b));
-	len = rd_u32(&r);
-	if (len > FRAME_MAX)
-		err_set(e, OUT_RETRY, "message: length %u is not possible", len);
-	else if (get_octets(fd, len, &b, e) == 0 && frame_read(buf_span(&b), m, &eaten, e) != -1) {
-		if (m->type == wanted)
-			rc = 0;
-		else
-			err_set(e, OUT_RETRY, "message: want %s", message_info(wanted)->name);
-	}
-out:
-	if (rc == -1)
-		message_clear(m);
-	buf_clear(&b);
-	return rc;
-}
-
-void
-message_clear(struct message *m)
-{
-	const struct message_info *info = message_info(m->type);
-
-	if (m->body != NULL && info != NULL && info->pack != NULL)
-		pack_clear(info->pack, m->body);
-	free(m->body);
-	m->body = NULL;
-	if (m->fd != -1)
-		close(m->fd);
-	m->fd = -1;
-}
 
 int
 channel_new(struct loop *loop, int fd, const struct handlers *handlers, void *arg,
@@ -217,9 +79,34 @@ channel_new(struct loop *loop, int fd, const struct handlers *handlers, void *ar
 		free(c);
 		return -1;
 	}
+	c->events = LOOP_READ;
 	c->fd = fd;
 	*out = c;
 	return 0;
+}
+
+void
+channel_distrust(struct channel *c, int64_t patience_ms)
+{
+	c->patience_ms = patience_ms;
+}
+
+static int
+watch(struct channel *c, unsigned events, struct err *e)
+{
+	if (events == c->events)
+		return 0;
+	if (loop_fd_set(c->watch, events, e) == -1)
+		return -1;
+	c->events = events;
+	return 0;
+}
+
+/* Who does not read what it is told is not heard for so long. */
+static bool
+is_heard(const struct channel *c)
+{
+	return c->patience_ms == 0 || c->unread <= UNREAD_MAX;
 }
 
 static void
@@ -229,6 +116,7 @@ drop_first(struct channel *c)
 
 	if ((c->first = o->next) == NULL)
 		c->last = &c->first;
+	c->unread -= o->octets.n;
 	buf_clear(&o->octets);
 	if (o->fd != -1)
 		close(o->fd);
@@ -244,6 +132,7 @@ destroy(struct channel *c)
 		c->calls = call->next;
 		free(call);
 	}
+	loop_timer_del(c->timer);
 	loop_fd_del(c->watch);
 	while (c->first != NULL)
 		drop_first(c);
@@ -287,10 +176,11 @@ channel_send(struct channel *c, enum message_type type, uint64_t id, const void 
 		err_sys(e, OUT_RETRY, "message: dup");
 		goto fail;
 	}
-	if (loop_fd_set(c->watch, LOOP_READ | LOOP_WRITE, e) == -1)
+	if (watch(c, c->events | LOOP_WRITE, e) == -1)
 		goto fail;
 	*c->last = o;
 	c->last = &o->next;
+	c->unread += o->octets.n;
 	return 0;
 fail:
 	buf_clear(&o->octets);
@@ -298,6 +188,24 @@ fail:
 		close(o->fd);
 	free(o);
 	return -1;
+}
+
+static void	on_patience(void *);
+
+/* Wakes for the first answer that is missing; there may be none by then. */
+static int
+be_patient(struct channel *c, struct err *e)
+{
+	const struct call *call;
+	int64_t first = INT64_MAX;
+
+	for (call = c->calls; call != NULL; call = call->next)
+		if (call->until < first)
+			first = call->until;
+	if (c->patience_ms == 0 || c->timer != NULL || first == INT64_MAX)
+		return 0;
+	c->timer = loop_timer_add(c->loop, first, on_patience, c, e);
+	return c->timer != NULL ? 0 : -1;
 }
 
 int
@@ -311,15 +219,16 @@ channel_call(struct channel *c, enum message_type type, const void *body, int fd
 	if ((call = calloc(1, sizeof *call)) == NULL)
 		return err_nomem(e);
 	call->id = ++c->last_id;
+	call->until = time_add(clock_boot_ms(), c->patience_ms);
 	call->cb = cb;
 	call->arg = arg;
-	if (channel_send(c, type, call->id, body, fd, e) == -1) {
-		free(call);
-		return -1;
-	}
 	call->next = c->calls;
 	c->calls = call;
-	return 0;
+	if (be_patient(c, e) == 0 && channel_send(c, type, call->id, body, fd, e) == 0)
+		return 0;
+	c->calls = call->next;
+	free(call);
+	return -1;
 }
 
 void
@@ -588,6 +497,50 @@ end_channel(struct channel *c, const struct err *why)
 		c->handlers->ended(c->arg, why);
 }
 
+/* After the channel's own work, of which rc is the result. */
+static void
+leave(struct channel *c, int rc, const struct err *e)
+{
+	if (rc == -1 && !c->gone)
+		end_channel(c, e);
+	c->busy = false;
+	if (c->gone)
+		destroy(c);
+}
+
+static void
+on_patience(void *arg)
+{
+	struct channel *c = arg;
+	const struct call *call;
+	struct err e = ERR_NONE;
+	int rc = 0;
+
+	c->timer = NULL;
+	c->busy = true;
+	for (call = c->calls; call != NULL && rc == 0; call = call->next)
+		if (call->until <= clock_boot_ms())
+			rc = err_set(&e, OUT_RETRY, "channel: no answer in %lld minutes",
+			    (long long)c->patience_ms / 60000);
+	leave(c, rc == 0 ? be_patient(c, &e) : -1, &e);
+}
+
+/*
+ * First of all what is there: a peer that is gone may have said its last word
+ * before. 1: there may be more, -1: the channel has ended.
+ */
+static int
+hear(struct channel *c, struct err *e)
+{
+	unsigned reads;
+	int rc;
+
+	for (reads = 0; reads < TURN_READS && is_heard(c); reads++)
+		if ((rc = read_some(c, e)) != 1 || (rc = dispatch(c, e)) == -1)
+			return rc;
+	return reads == TURN_READS;
+}
+
 static void
 on_socket(void *arg, unsigned events)
 {
@@ -596,17 +549,12 @@ on_socket(void *arg, unsigned events)
 	int rc = 0;
 
 	c->busy = true;
-	/* first of all what is there: a peer that is gone may have said its last word before */
-	while (rc != -1 && (events & (LOOP_READ | LOOP_HANGUP)) != 0) {
-		if ((rc = read_some(c, &e)) != 1)
-			break;
-		rc = dispatch(c, &e);
-	}
-	if (rc != -1 && (events & LOOP_WRITE) != 0 && (rc = write_queue(c, &e)) == 1)
-		rc = loop_fd_set(c->watch, LOOP_READ, &e);
-	if (rc == -1 && !c->gone)
-		end_channel(c, &e);
-	c->busy = false;
-	if (c->gone)
-		destroy(c);
+	if ((events & (LOOP_READ | LOOP_HANGUP)) != 0)
+		rc = hear(c, &e);
+	if ((rc == 0 || (rc == 1 && (events & LOOP_HANGUP) == 0)) && (events & LOOP_WRITE) != 0)
+		rc = write_queue(c, &e);
+	if (rc != -1)
+		rc = watch(c, (is_heard(c) ? LOOP_READ : 0) |
+		    (c->first != NULL ? LOOP_WRITE : 0), &e);
+	leave(c, rc, &e);
 }

@@ -1,25 +1,16 @@
 /*
  * channel: typed messages between two roles over a socketpair.
  *
- * A frame is a length (u32), a type (u16), an identity that a reply repeats
- * (u64) and a body, which the type's pack table describes. Descriptors travel
- * with the frames that are declared to carry one. What does not parse to its
- * last octet ends the channel: nothing of it is acted upon.
+ * Descriptors travel with the frames (frame.h) that are declared to carry
+ * one. What does not parse ends the channel.
  */
 #ifndef KAMCERT_CHANNEL_H
 #define KAMCERT_CHANNEL_H
 
 #include "base/loop.h"
-#include "message.h"
+#include "frame.h"
 
 struct channel;
-
-struct message {
-	enum message_type	 type;
-	uint64_t		 id;	/* chosen by who asks, repeated by who answers */
-	void			*body;	/* the struct of the type; freed after the handler */
-	int			 fd;	/* -1, or a descriptor; the handler sets it to -1 to keep it */
-};
 
 /*
  * What a role does with a message type; what is not listed is a breach and
@@ -40,6 +31,13 @@ struct handlers {
 MUST_CHECK int	channel_new(struct loop *, int fd, const struct handlers *, void *arg,
 		    struct channel **, struct err *e);
 void		channel_free(struct channel *);
+
+/*
+ * For a peer that may have become somebody else's: while it leaves more than
+ * 1 MiB of what it is told unread, it is not heard, and the channel ends when
+ * an answer takes longer than this. Only one end may be so wary.
+ */
+void		channel_distrust(struct channel *, int64_t patience_ms);
 
 /*
  * Queues a message; body is copied, fd (or -1) is duplicated. A failure means that
@@ -70,22 +68,5 @@ MUST_CHECK int	channel_flush(struct channel *, int64_t timeout_ms, struct err *e
 
 /* Flushes and gives the bare descriptor back, the channel is freed. -1 on failure (and freed, closed). */
 int		channel_release(struct channel *, struct err *e);
-
-/*
- * One frame from octets: the entry for fuzzing and tests. 1: a message was
- * read and *eaten octets used; 0: more octets are wanted; -1: a breach.
- */
-int		frame_read(struct span in, struct message *, size_t *eaten, struct err *e);
-void		frame_write(struct buf *, enum message_type, uint64_t id, const void *body);
-
-/*
- * One message over a bare socket, before there is a loop: waits until all of it was sent, or came.
- * Nothing is read beyond it. A message that carries a descriptor cannot be had this way.
- */
-MUST_CHECK int	frame_put(int fd, enum message_type type, const void *body, struct err *e);
-MUST_CHECK int	frame_get(int fd, enum message_type wanted, struct message *, struct err *e);
-
-/* Frees body and closes fd. */
-void		message_clear(struct message *);
 
 #endif

@@ -19,6 +19,7 @@ struct errands {
 	const char	*subject;	/* name of the CA or the certificate */
 	struct job	*cert;		/* revoke: its folder and state */
 	size_t		 part;		/* of it, that is being revoked */
+	struct blob	 der;		/* of this part */
 	struct key	*key;		/* revoke by the certificate's key, or the next one of a rollover */
 	bool		 finding;	/* the rollover's next key is being looked up */
 };
@@ -303,7 +304,8 @@ send_revocation(struct errands *r, struct err *e)
 	    part_name(PART_FULL, suffix, name), &pem, e) == 0 &&
 	    chain_read(buf_span(&pem), &certs, e) == 0) {
 		task.todo.cert = ((const struct cert_facts *)certs.all.v)->der;
-		rc = account_ask(r->account, &task, on_revoked, r, e);
+		rc = blob_set(&r->der, blob_span(&task.todo.cert)) == -1 ? err_nomem(e) :
+		    account_ask(r->account, &task, on_revoked, r, e);
 	}
 	pack_clear(&certs_pack, &certs);
 	buf_clear(&pem);
@@ -369,6 +371,13 @@ clear_one(struct errands *r)
 	r->key = NULL;
 	job_free(r->cert);
 	r->cert = NULL;
+	blob_clear(&r->der);
+}
+
+struct span
+errands_revoke(const struct keeper *k)
+{
+	return k->errands != NULL ? blob_span(&k->errands->der) : SPAN_NONE;
 }
 
 static void

@@ -5,7 +5,7 @@
 #ifndef KAMCERT_ERRAND_H
 #define KAMCERT_ERRAND_H
 
-#include "base/base.h"
+#include "base/bytes.h"
 
 struct keeper;
 
@@ -13,5 +13,8 @@ struct keeper;
 void	errands_begin(struct keeper *);
 bool	errands_have_ended(const struct keeper *);
 void	errands_free(struct keeper *);
+
+/* The certificate that is being revoked now, as DER; empty: there is none. */
+struct span errands_revoke(const struct keeper *);
 
 #endif

@@ -21,6 +21,11 @@
 
 #define ORDER_MS	(15 * 60 * 1000)	/* for all of an order */
 
+/* A net that is somebody else's could say any number and any text. */
+#define STEPS_MAX	100	/* that are told of one order */
+#define STEP_NAME_MAX	32
+#define WARNINGS_MAX	16
+
 /* --- account --- */
 
 /* Room and rights, before anybody is asked for anything (FAULTS L07). */
@@ -146,7 +151,7 @@ report_warnings(struct job *j, const struct acme_result *result)
 	size_t i;
 
 	r.step = (char *)(uintptr_t)"order";
-	for (i = 0; i < result->warnings.n; i++) {
+	for (i = 0; i < result->warnings.n && i < WARNINGS_MAX; i++) {
 		r.text = result->warnings.v[i];
 		keeper_report(j->keeper, &r);
 	}
@@ -290,9 +295,23 @@ issue_order(struct job *j, struct err *e)
 	if ((j->kind == JOB_ISSUE && spend(j, e) == -1) || ask_for_order(j, e) == -1)
 		return JOB_FAILED;
 	j->task_open = true;
+	j->told_steps = j->signed_orders = 0;
 	j->keeper->orders++;
 	j->deadline = loop_timer_add(j->keeper->loop, clock_boot_ms() + ORDER_MS, on_deadline, j, e);
 	return j->deadline == NULL ? JOB_FAILED : JOB_WAIT;
+}
+
+bool
+issue_is_at_net(const struct job *j)
+{
+	return j != NULL && (j->at == STEP_ORDER || j->at == STEP_CHAIN) && j->task_open && !j->taken;
+}
+
+static bool
+is_step_name(const char *text)
+{
+	return text != NULL && strlen(text) <= STEP_NAME_MAX &&
+	    text[strspn(text, "abcdefghijklmnopqrstuvwxyz ")] == '\0';
 }
 
 void
@@ -302,7 +321,8 @@ issue_on_step(void *arg, struct message *m)
 	struct job *j = keeper_job(arg, body->job);
 	struct report r = { .kind = REPORT_START, .ms = -1 };
 
-	if (j == NULL || body->step == NULL)
+	if (j == NULL || !j->task_open || !is_step_name(body->step) ||
+	    j->told_steps++ >= STEPS_MAX)
 		return;
 	r.cert = j->conf->name;
 	r.step = body->step;
@@ -324,21 +344,13 @@ answer(struct keeper *k, uint64_t id, enum message_type type, const void *body, 
 		channel_fail(net, id, &e);
 }
 
-/* Bindings and inner requests have no payload of net's. */
-static int
-may_sign(struct keeper *k, const struct job *j, const struct acme_sign *what, struct err *e)
-{
-	if (what->key == ACME_KEY_EAB || what->key == ACME_KEY_NEW)
-		return 0;
-	return signing_allows(k, j, blob_span(&what->payload), e);
-}
-
 void
 issue_on_sign(void *arg, struct message *m)
 {
 	const struct msg_sign *body = m->body;
 	struct job *j = keeper_job(arg, body->job);
-	struct account *a = j != NULL ? j->account : account_by_id(arg, body->job);
+	struct account *a = j == NULL ? account_by_id(arg, body->job) :
+	    issue_is_at_net(j) ? j->account : NULL;
 	struct msg_signed out = { { NULL, 0 } };
 	struct err e = ERR_NONE;
 	struct buf jws;
@@ -346,7 +358,7 @@ issue_on_sign(void *arg, struct message *m)
 	buf_init(&jws, ACME_BODY_MAX);
 	if (a == NULL)
 		err_set(&e, OUT_RETRY, "sign: no such task");
-	else if (may_sign(arg, j, &body->sign, &e) == 0 &&
+	else if (signing_allows(&(struct signing){ arg, j, a }, &body->sign, &e) == 0 &&
 	    account_sign(a, &body->sign, &jws, &e) == 0 &&
 	    (body->sign.key != ACME_KEY_NEW || signing_inner(arg, buf_span(&jws), &e) == 0)) {
 		out.jws.p = jws.p;
@@ -411,7 +423,7 @@ issue_on_csr(void *arg, struct message *m)
 	struct buf der;
 
 	buf_init(&der, KEY_CSR_MAX);
-	if (j == NULL || j->at != STEP_ORDER || !j->task_open || j->taken)
+	if (!issue_is_at_net(j) || j->at != STEP_ORDER)
 		err_set(&e, OUT_RETRY, "finalize: no such task");
 	else if (account_check_url(j->account, "order", body->order, &e) == 0 &&
 	    make_request(j, body->order, &der, &e) == 0 && note_request(j, buf_span(&der), &e) == 0) {
@@ -431,8 +443,7 @@ issue_on_chain(void *arg, struct message *m)
 	struct job *j = keeper_job(arg, body->job);
 	struct err e = ERR_NONE;
 
-	if (j == NULL || !j->waiting || !j->task_open || j->taken || j->chain_asked != 0 || m->id == 0 ||
-	    (j->at != STEP_ORDER && j->at != STEP_CHAIN)) {
+	if (!issue_is_at_net(j) || !j->waiting || j->chain_asked != 0 || m->id == 0) {
 		err_set(&e, OUT_RETRY, "chain: no job waits for it");
 		answer(arg, m->id, MSG_TAKE, NULL, &e);
 		return;

@@ -121,6 +121,8 @@ struct job {
 	int64_t			 ca_time;
 	uint64_t		 chain_asked;	/* net waits for this answer; 0: it does not */
 	bool			 task_open;	/* net has the order */
+	unsigned		 told_steps;	/* of it */
+	unsigned		 signed_orders;	/* newOrder requests, likewise */
 	bool			 taken;		/* and was told that its chain is fit */
 	struct loop_timer	*deadline;	/* of the order */
 	bool			 given_up;	/* it took too long: net's answer is not waited for */

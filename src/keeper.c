@@ -15,6 +15,9 @@
 #include "revocation.h"
 #include "solve_record.h"
 
+/* For any answer of another role (FAULTS V5): one that hangs must not hold up the run for ever. */
+#define PATIENCE_MS	(15 * 60 * 1000)
+
 static void	finish(struct keeper *, enum outcome);
 
 /* Errors say what they are about; where that is the step's name, once is enough. */
@@ -202,6 +205,7 @@ on_started(void *arg, struct message *m)
 		(void)message_error(m, &e);
 	else if (channel_new(k->loop, m->fd, handlers_of(r), k, &k->roles[r], &e) == 0) {
 		m->fd = -1;
+		channel_distrust(k->roles[r], PATIENCE_MS);
 		if (r == ROLE_ANSWER)
 			take_lost(k, m->body);
 	}

@@ -69,6 +69,9 @@ MUST_CHECK int	plan_jobs(struct keeper *, struct err *e);
 /* Writes index and reports how the run ended. */
 void	plan_end(struct keeper *);
 
+/* Has net the order of this job (NULL: of none), and no chain for it that was taken? */
+bool	issue_is_at_net(const struct job *);
+
 /* What net asks while an order is under way (issue.c; solve.c for challenges). */
 void	issue_on_step(void *keeper, struct message *);
 void	issue_on_sign(void *keeper, struct message *);

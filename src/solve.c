@@ -18,6 +18,7 @@
 
 #define DNS_PREFIX	"_acme-challenge."	/* RFC 8555 section 8.4 */
 #define FULL_NAME_MAX	(SOLVE_LABEL + sizeof(DNS_PREFIX) + 256)
+#define PER_NAME	4			/* a CA may want two of one name (FAULTS A46) */
 
 /* Challenges that are being put up for one question of net's. */
 struct solving {
@@ -52,6 +53,68 @@ conf_of(const struct solve_record *r)
 	return (const struct challenge_conf *)r->cert->challenges.v + r->challenge;
 }
 
+/* --- what may be put up --- */
+
+static bool
+is_own_name(const struct job *j, const char *name)
+{
+	const char *own;
+
+	for (size_t i = 0; i < j->conf->names.n; i++) {
+		own = j->conf->names.v[i];
+		if (strcmp(strncmp(own, "*.", 2) == 0 ? own + 2 : own, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* For another account's key, it would prove our names to somebody else's order. */
+static bool
+is_own_proof(const struct job *j, const char *key_auth)
+{
+	const char *dot = strchr(key_auth, '.');
+
+	return dot != NULL && strcmp(dot + 1, account_thumbprint(j->account)) == 0;
+}
+
+static int
+judge(const struct job *j, const struct acme_challenge *c, struct err *e)
+{
+	if (c->type == NULL || solver_of(j, c->type) == NULL)
+		return err_set(e, OUT_HOLD, "challenge %s for %s: not configured",
+		    c->type != NULL ? c->type : "?", c->name != NULL ? c->name : "?");
+	if (c->name == NULL || !is_own_name(j, c->name))
+		return err_set(e, OUT_HOLD, "challenge %s for %s: not a name of this certificate",
+		    c->type, c->name != NULL ? c->name : "?");
+	if (strcmp(c->type, CHALLENGE_PERSIST) == 0)
+		return 0;
+	if (c->token == NULL || c->key_auth == NULL)
+		return err_set(e, OUT_HOLD, "challenge %s for %s: no token", c->type, c->name);
+	if (solve_token_check(c->token, c->key_auth, e) == -1)
+		return -1;
+	return is_own_proof(j, c->key_auth) ? 0 : err_set(e, OUT_HOLD,
+	    "challenge %s for %s: not for the key of our account", c->type, c->name);
+}
+
+/* All of them, before the first one is put up. */
+static int
+judge_all(const struct keeper *k, const struct job *j, const struct list *challenges, struct err *e)
+{
+	const struct acme_challenge *c = challenges->v;
+	const struct solving *s;
+
+	for (s = k->solving; s != NULL; s = s->next)
+		if (s->job == j->id)
+			return err_set(e, OUT_RETRY, "solve: others are being put up for this task");
+	if (challenges->n > j->conf->names.n * PER_NAME)
+		return err_set(e, OUT_HOLD, "solve: %zu challenges for %zu names", challenges->n,
+		    j->conf->names.n);
+	for (size_t i = 0; i < challenges->n; i++)
+		if (judge(j, &c[i], e) == -1)
+			return -1;
+	return 0;
+}
+
 /* --- the end of a run --- */
 
 bool
@@ -79,7 +142,8 @@ take_down(struct keeper *k, const struct job *j, const struct list *challenges)
 
 	for (i = 0; i < challenges->n; i++) {
 		conf = solver_of(j, c[i].type);
-		if (conf == NULL || conf->program.n > 0 || c[i].token == NULL)
+		if (conf == NULL || conf->program.n > 0 || c[i].token == NULL ||
+		    !solve_token_fits(span_str(c[i].token)))
 			continue;
 		drop.token = c[i].token;
 		drop.webroot = conf->webroot;
@@ -204,13 +268,8 @@ put_up(struct solving *s, const struct job *j, const struct acme_challenge *c, s
 	struct msg_put put = { .token = c->token, .key_authorization = c->key_auth };
 	struct channel *ch;
 
-	if (conf != NULL && c->name != NULL && strcmp(c->type, CHALLENGE_PERSIST) == 0)
+	if (strcmp(c->type, CHALLENGE_PERSIST) == 0)
 		return ask_persist(s, j, c, e);
-	if (conf == NULL || c->token == NULL || c->key_auth == NULL)
-		return err_set(e, OUT_HOLD, "challenge %s for %s: not configured",
-		    c->type != NULL ? c->type : "?", c->name != NULL ? c->name : "?");
-	if (solve_token_check(c->token, c->key_auth, e) == -1)
-		return -1;
 	if (conf->program.n > 0)
 		return 0;	/* comes later, in its turn */
 	put.webroot = conf->webroot;
@@ -365,11 +424,14 @@ solve_on_solve(void *arg, struct message *m)
 	const struct acme_challenge *c = body->challenges.v;
 	struct job *j = keeper_job(k, body->job);
 	struct err e = ERR_NONE;
-	struct solving *s;
+	struct solving *s = NULL;
 	size_t i;
 
-	if (j == NULL || (s = calloc(1, sizeof *s)) == NULL) {
-		err_set(&e, OUT_RETRY, "solve: no such task, or no memory");
+	if (!issue_is_at_net(j) || j->at != STEP_ORDER)
+		err_set(&e, OUT_RETRY, "solve: no such task");
+	else if (judge_all(k, j, &body->challenges, &e) == 0 && (s = calloc(1, sizeof *s)) == NULL)
+		err_nomem(&e);
+	if (e.class != OUT_OK) {
 		tell_net(k, m->id, &e);
 		return;
 	}
@@ -393,7 +455,7 @@ solve_on_unsolve(void *arg, struct message *m)
 	const struct msg_solve *body = m->body;
 	struct job *j = keeper_job(arg, body->job);
 
-	if (j == NULL)
+	if (j == NULL || body->challenges.n > j->conf->names.n * PER_NAME)
 		return;
 	take_down(arg, j, &body->challenges);
 	solve_records_leave(arg, body->job);

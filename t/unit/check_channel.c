@@ -11,6 +11,7 @@
 
 #include <check.h>
 
+#include "base/clock.h"
 #include "channel.h"
 
 struct end {
@@ -23,7 +24,10 @@ struct end {
 	enum message_type answer;
 	uint64_t	 asked;
 	bool		 free_in_handler;
+	const struct buf *says_more;	/* to what the other end says, there is always more */
 };
+
+static int raw;		/* the right end's socket, when there is no channel on it */
 
 static void
 on_put(void *arg, struct message *m)
@@ -33,6 +37,8 @@ on_put(void *arg, struct message *m)
 
 	end->puts++;
 	end->asked = m->id;
+	if (end->says_more != NULL)
+		ck_assert_int_gt(send(raw, end->says_more->p, end->says_more->n, MSG_DONTWAIT), 0);
 	snprintf(end->token, sizeof end->token, "%s", body->token);
 	if (end->free_in_handler) {
 		channel_free(end->channel);
@@ -80,7 +86,6 @@ static const struct handlers handlers = { table, NITEMS(table), on_end };
 
 static struct loop *loop;
 static struct end left, right;
-static int raw;		/* the right end's socket, when there is no channel on it */
 
 static void
 set_up(void)
@@ -282,6 +287,141 @@ START_TEST(a_descriptor_that_was_not_sent_is_a_breach)
 }
 END_TEST
 
+static int64_t later_ms;
+
+static int64_t
+boot_later(void)
+{
+	return 1000000 + later_ms;
+}
+
+static int64_t
+wall_now(void)
+{
+	return 1700000000;
+}
+
+/* A second question half-way does not make the first one wait longer. */
+START_TEST(a_distrusted_peer_that_does_not_answer_in_time_has_gone)
+{
+	const struct clock_source clock = { wall_now, boot_later };
+	struct err e = ERR_NONE;
+
+	later_ms = 0;
+	clock_use(&clock);
+	set_up();
+	channel_distrust(left.channel, 60000);
+	ck_assert_int_eq(channel_call(left.channel, MSG_PUT, &put, -1, on_answer, &left, &e), 0);
+	later_ms = 30000;
+	ck_assert_int_eq(channel_call(left.channel, MSG_PUT, &put, -1, on_answer, &left, &e), 0);
+	ck_assert_int_eq(loop_turn(loop, 0, &e), 0);
+	ck_assert_uint_eq(left.answers, 0);
+	later_ms = 60000;
+	turn_until(&left.ended, 1);
+	ck_assert_uint_eq(left.answers, 2);
+	ck_assert_ptr_nonnull(strstr(left.err.text, "no answer in 1 minutes"));
+	close(raw);
+	tear_down();
+	clock_use(NULL);
+}
+END_TEST
+
+START_TEST(a_distrusted_peer_that_answers_in_time_stays)
+{
+	const struct clock_source clock = { wall_now, boot_later };
+	struct err e = ERR_NONE;
+
+	later_ms = 0;
+	clock_use(&clock);
+	set_up_both();
+	channel_distrust(left.channel, 60000);
+	for (size_t i = 1; i <= 3; i++) {
+		ck_assert_int_eq(channel_call(left.channel, MSG_PUT, &put, -1, on_answer, &left, &e), 0);
+		later_ms += 50000;
+		turn_until(&left.answers, i);
+	}
+	ck_assert_uint_eq(left.ended, 0);
+	tear_down();
+	clock_use(NULL);
+}
+END_TEST
+
+static void
+put_frame(struct buf *frame)
+{
+	buf_init(frame, 4096);
+	frame_write(frame, MSG_PUT, 7, &put);
+	ck_assert(buf_ok(frame));
+}
+
+/* A peer that asks and asks, until nothing moves any more; it reads nothing. */
+static void
+ask_until_full(const struct buf *frame)
+{
+	struct err e = ERR_NONE;
+	int stuck = 0;
+
+	while (stuck < 50) {
+		if (send(raw, frame->p, frame->n, MSG_DONTWAIT) == (ssize_t)frame->n)
+			stuck = 0;
+		else
+			stuck++;
+		ck_assert_int_eq(loop_turn(loop, 0, &e), 0);
+		ck_assert_uint_lt(left.puts, 300000);
+	}
+}
+
+START_TEST(a_distrusted_peer_that_does_not_read_is_not_heard)
+{
+	struct err e = ERR_NONE;
+	struct buf frame;
+	char answers[65536];
+	size_t heard;
+
+	set_up();
+	channel_distrust(left.channel, 60000);
+	put_frame(&frame);
+	ask_until_full(&frame);
+	heard = left.puts;
+	ck_assert_uint_gt(heard, 1000);
+	for (int i = 0; i < 200; i++) {
+		while (recv(raw, answers, sizeof answers, MSG_DONTWAIT) > 0)
+			;
+		ck_assert_int_eq(loop_turn(loop, 0, &e), 0);
+	}
+	ck_assert_uint_gt(left.puts, heard);
+	ck_assert_uint_eq(left.ended, 0);
+	buf_clear(&frame);
+	close(raw);
+	tear_down();
+}
+END_TEST
+
+static void
+on_timer(void *arg)
+{
+	loop_stop(arg);
+}
+
+START_TEST(who_never_stops_talking_does_not_keep_the_others_waiting)
+{
+	struct err e = ERR_NONE;
+	struct buf frame;
+
+	set_up();
+	put_frame(&frame);
+	left.says_more = &frame;
+	ck_assert_int_eq(send(raw, frame.p, frame.n, 0), (ssize_t)frame.n);
+	ck_assert_ptr_nonnull(loop_timer_add(loop, clock_boot_ms() + 20, on_timer, loop, &e));
+	ck_assert_int_eq(loop_run(loop, &e), 0);
+	ck_assert_uint_gt(left.puts, 1);
+	left.says_more = NULL;
+	close(raw);
+	tear_down();
+	buf_clear(&frame);
+}
+END_TEST
+
 START_TEST(every_type_has_a_name_and_an_end)
 {
 	unsigned type;
@@ -310,6 +450,10 @@ main(void)
 	tcase_add_test(tc, an_error_keeps_class_time_and_hint);
 	tcase_add_test(tc, a_channel_may_be_freed_in_its_handler);
 	tcase_add_test(tc, a_frame_may_come_octet_by_octet);
+	tcase_add_test(tc, a_distrusted_peer_that_does_not_answer_in_time_has_gone);
+	tcase_add_test(tc, a_distrusted_peer_that_answers_in_time_stays);
+	tcase_add_test(tc, a_distrusted_peer_that_does_not_read_is_not_heard);
+	tcase_add_test(tc, who_never_stops_talking_does_not_keep_the_others_waiting);
 	tcase_add_test(tc, every_type_has_a_name_and_an_end);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -480,6 +480,8 @@ on_report(void *arg UNUSED, struct message *m)
 		seen.bad_findings += r->outcome != OUT_OK;
 	}
 	seen.notes += r->kind == REPORT_NOTE;
+	seen.starts += r->kind == REPORT_START;
+	ck_assert_msg(r->step == NULL || strchr(r->step, '\x1b') == NULL, "escapes for a terminal");
 	if (r->kind == REPORT_RESULT && (r->outcome != OUT_OK || seen.last[0] == '\0'))
 		snprintf(seen.last, sizeof seen.last, "%s", r->text != NULL ? r->text : "");
 }

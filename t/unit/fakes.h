@@ -57,6 +57,7 @@ struct fake_task {
 	int64_t		 kind;		/* enum acme_kind */
 	char		*order;		/* URL */
 	char		*name;		/* the first one asked for */
+	char		*key_auth;	/* of FAKE_TOKEN */
 	struct blob	 csr;
 	size_t		 chain;		/* that is offered */
 };
@@ -123,7 +124,10 @@ struct script {
 
 	bool			 net_dies;
 	enum fake_net_step	 net_dies_at;
-	/* Called at each step of an order and of renewal information; true: it sees to the rest. */
+	/*
+	 * Called at each step of an order, and at the beginning of an errand and of renewal
+	 * information; true: it sees to the rest.
+	 */
 	bool			(*hostile)(struct fake_task *, enum fake_net_step);
 	/* Called with each message to control; says true if it has answered. */
 	bool			(*liar)(struct message *);
@@ -136,7 +140,7 @@ struct seen {
 	char		 trace[4096];	/* the keeper's messages in their order, see fakes.c */
 	unsigned	 messages;
 	unsigned	 drops, reloads, verifies, watches;
-	unsigned	 notes;
+	unsigned	 notes, starts;
 	unsigned	 rows;
 	struct status	 row;		/* the last one, but for its texts: numbers only */
 	unsigned	 findings, bad_findings;

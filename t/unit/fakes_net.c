@@ -133,6 +133,7 @@ kind_word(const struct msg_task *task)
 		[ACME_REGISTER] = "task:register", [ACME_SHOW] = "task:show",
 		[ACME_UPDATE] = "task:update", [ACME_ROLLOVER] = "task:rollover",
 		[ACME_REVOKE] = "task:revoke", [ACME_RENEWAL] = "task:renewal",
+		[ACME_DROP_AUTHZ] = "task:deauthorize", [ACME_DEACTIVATE] = "task:deactivate",
 	};
 
 	if (task->todo.kind == ACME_ORDER)
@@ -193,7 +194,7 @@ tell_solve(struct fake_task *t, enum message_type type, channel_answer *cb)
 {
 	struct acme_challenge c = {
 		.name = t->name, .type = fake_text("http-01"), .token = fake_text(FAKE_TOKEN),
-		.key_auth = fake_text(FAKE_TOKEN ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+		.key_auth = t->key_auth,
 	};
 	struct msg_solve body = { .job = t->job, .challenges = { &c, 1 } };
 
@@ -412,6 +413,7 @@ begin_order(struct fake_task *t, const struct msg_task *body)
 	norders += !old;
 	snprintf(seen.order, sizeof seen.order, "%s", t->order);
 	ck_assert_ptr_nonnull(t->name = strdup(body->todo.names.v[0]));
+	ck_assert_int_gt(asprintf(&t->key_auth, FAKE_TOKEN ".%s", body->todo.thumbprint), 0);
 	if (order_of(t->order) == NULL)
 		fail_task(t, OUT_HOLD, "there is no such order");
 	else if (turns_away(t, NET_TASK))
@@ -459,7 +461,7 @@ begin_other(struct fake_task *t)
 	struct acme_result result = { .ask_again_at = (int64_t)time(NULL) + script.ask_again,
 		.caa = { &issuer, 1 }, .has_skew = true, .skew = script.skew };
 
-	if (t->kind == ACME_RENEWAL && turns_away(t, NET_TASK))
+	if ((t->kind == ACME_RENEWAL || script.setup.command != CMD_RENEW) && turns_away(t, NET_TASK))
 		return;
 	switch (t->kind) {
 	case ACME_REGISTER:
@@ -524,6 +526,7 @@ fake_net_end(void)
 	for (size_t i = 0; i < ntasks; i++) {
 		free(tasks[i].order);
 		free(tasks[i].name);
+		free(tasks[i].key_auth);
 		blob_clear(&tasks[i].csr);
 	}
 	memset(tasks, 0, sizeof tasks);
