@@ -92,6 +92,7 @@ enum hook_result {
 	HOOK_UNKNOWN,	/* no answer that can be trusted: maybe loaded */
 	HOOK_FAILED,	/* it was not asked: nothing has changed */
 	HOOK_DOWN,	/* it does not run any more: the old files must be loaded again */
+	HOOK_LATER,	/* not now, which says nothing about the files: nothing has changed */
 };
 
 /* Everything that a program is told, on standard input as one JSON object. */

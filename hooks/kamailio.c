@@ -458,7 +458,7 @@ conclude(enum answer a, struct err *e)
 		return HOOK_OK;
 	case TOO_SOON:
 		e->class = OUT_RETRY;
-		return HOOK_FAILED;
+		return HOOK_LATER;
 	case NO_COMMAND:
 	case NOT_ASKED:
 		return HOOK_FAILED;
@@ -515,7 +515,7 @@ reload_locked(const struct hook_conf *conf, struct hook_facts *f, struct err *e)
 		goto out;
 	a = insist(conf, e);
 	result = conclude(a, e);
-	if (result == HOOK_FAILED)
+	if (result == HOOK_FAILED || result == HOOK_LATER)
 		goto out;
 	if (facts_after(conf, a == UNKNOWN, f, &why) == -1) {
 		if (a == LOADED)
@@ -542,8 +542,10 @@ reload(const struct hook_conf *conf, const struct hook_event *event UNUSED, stru
 	int lock;
 
 	hook_facts_init(f);
-	if (ctl_addr(conf, &a, e) == -1 || ctl_lock(&a, deadline_of(conf), &lock, e) == -1)
+	if (ctl_addr(conf, &a, e) == -1)
 		return HOOK_FAILED;
+	if (ctl_lock(&a, deadline_of(conf), &lock, e) == -1)
+		return HOOK_LATER;
 	result = reload_locked(conf, f, e);
 	(void)close(lock);
 	return result;

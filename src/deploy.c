@@ -166,6 +166,20 @@ deploy_switch(struct job *j, struct err *e)
 	return install_asked(j->folder, clock_wall(), e) == -1 ? JOB_FAILED : JOB_DONE;
 }
 
+/* "Not now" is no reason to go back: what waits is as good as before (FAULTS K05). */
+static bool
+put_off(const struct job *j, struct err *e)
+{
+	const struct hook_conf *h = (const struct hook_conf *)j->conf->hooks.v + j->hook;
+	struct err why = ERR_NONE;
+	const struct instance *in = instance_of(j->keeper, h, &why);
+
+	if (in == NULL || !instance_put_off(in))
+		return false;
+	(void)err_hint(e, "the files are in place, and the next run tells it");
+	return true;
+}
+
 enum job_progress
 deploy_reload(struct job *j, struct err *e)
 {
@@ -183,7 +197,9 @@ deploy_reload(struct job *j, struct err *e)
 	if (j->kind == JOB_RELOAD && j->group == 0 && j->hook == 0 &&
 	    managed_turn(j, j->version, e) == -1)
 		return JOB_FAILED;
-	return each_hook(j, skips_other_groups, instance_reload, e);
+	p = each_hook(j, skips_other_groups, instance_reload, e);
+	j->leave = p == JOB_FAILED && put_off(j, e);
+	return p;
 }
 
 /* --- verify --- */
@@ -212,6 +228,20 @@ longest_watch(const struct job *j)
 	return longest;
 }
 
+/* What was proven may have become another's since (FAULTS K15). */
+static void
+forget_proof(struct job *j)
+{
+	const struct hook_conf *h = j->conf->hooks.v;
+	const struct instance *in;
+	struct err e = ERR_NONE;
+
+	for (size_t i = 0; i < j->conf->hooks.n; i++)
+		if (h[i].watch != 0 && (in = instance_of(j->keeper, &h[i], &e)) != NULL &&
+		    rollout_has(j, in))
+			j->servers[i].proven = false;
+}
+
 /* All of the group are proven, and later they are looked at once more. */
 static enum job_progress
 watch_group(struct job *j, struct err *e)
@@ -227,6 +257,10 @@ watch_group(struct job *j, struct err *e)
 	}
 	if ((p = rollout_wait(j, j->watch_until, e)) != JOB_DONE)
 		return p;
+	if (!j->watched) {
+		j->watched = true;
+		forget_proof(j);
+	}
 	return each_hook(j, skips_unwatched, prove_one, e);
 }
 
@@ -300,6 +334,19 @@ count_stuck(const struct job *j)
 	return n;
 }
 
+/* Does a server serve what is nobody's here? Telling it again changes nothing (FAULTS K15). */
+static bool
+is_foreign(const struct job *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->conf->hooks.n; i++)
+		if (j->servers[i].stuck && j->servers[i].looked &&
+		    j->servers[i].seen.verdict == VERIFY_OTHER)
+			return true;
+	return false;
+}
+
 /* Who could not be told has made it an alarm already, and the way back stays open. */
 enum job_progress
 deploy_back_verify(struct job *j, struct err *e)
@@ -309,6 +356,9 @@ deploy_back_verify(struct job *j, struct err *e)
 
 	if (p != JOB_DONE)
 		return p;
+	if (is_foreign(j))
+		err_hint(&j->err, "somebody else's certificate is left as it is, and nothing is tried by "
+		    "itself until tomorrow; kamcert reload goes on");
 	if (tell_of(j, true, e))
 		return j->err.class == OUT_ALARM && count_stuck(j) == stuck ? JOB_DONE : JOB_FAILED;
 	if (install_done(j->folder, clock_wall(), e) == -1)
@@ -490,7 +540,8 @@ deploy_note(struct job *j, const struct record_time *now, struct err *e)
 	if (record_end(&j->record, now, &t) == -1)
 		return err_nomem(e);
 	if (j->err.class == OUT_ALARM && j->failed_at >= STEP_SWITCH)
-		j->record.reload_tries = time_add(j->record.reload_tries, 1);
+		j->record.reload_tries = is_foreign(j) ? DUE_RELOADS + 1 :
+		    time_add(j->record.reload_tries, 1);
 	if (j->spent && j->order_url == NULL)
 		cas_unspend(j);
 	if (j->served != 0)

@@ -239,7 +239,8 @@ on_reloaded(void *arg, struct message *m)
 	}
 	if (!in->back && in->type->in_starter && in->result == HOOK_REFUSED)
 		in->refused = true;
-	if (in->type->in_starter || (in->result != HOOK_REFUSED && in->result != HOOK_FAILED))
+	if (in->type->in_starter || (in->result != HOOK_REFUSED && in->result != HOOK_FAILED &&
+	    in->result != HOOK_LATER))
 		in->touched = true;
 	wake_told(in->keeper);
 }
@@ -394,6 +395,12 @@ bool
 instance_refused(const struct instance *in)
 {
 	return in->refused;
+}
+
+bool
+instance_put_off(const struct instance *in)
+{
+	return in->reload == ANSWERED && in->result == HOOK_LATER;
 }
 
 int

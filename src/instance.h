@@ -52,6 +52,9 @@ bool		instance_was_told(const struct instance *);
  */
 bool		instance_touched(const struct instance *);
 
+/* Did it, or another program that is telling it, say "not now" (FAULTS K05, K20)? */
+bool		instance_put_off(const struct instance *);
+
 /*
  * Is it known how its last reload ended? If not, -1 and HOLD: only what its
  * listeners serve can tell (FAULTS K02, K03).

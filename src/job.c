@@ -212,6 +212,7 @@ enter(struct job *j, enum job_step s)
 	j->asked = false;
 	j->retell = false;
 	j->watch_until = 0;
+	j->watched = false;
 	j->told = 0;
 	j->parked = s != STEP_END && steps[s].together;
 	j->step_ms = clock_boot_ms();

@@ -143,6 +143,7 @@ struct job {
 	struct loop_timer	*pause;		/* before that group */
 	bool			 retell;	/* the server is told a second time */
 	int64_t			 watch_until;	/* clock_boot_ms: the group is watched; 0: not yet */
+	bool			 watched;	/* and that time is over */
 	bool			 leave;		/* a failure does not lead back: the next run goes on */
 };
 

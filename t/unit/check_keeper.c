@@ -55,6 +55,7 @@ START_TEST(nothing_due_starts_no_role)
 }
 END_TEST
 
+/* FAULTS K17 */
 START_TEST(three_certificates_of_one_server_share_one_reload)
 {
 	script.certs = 3;
@@ -127,14 +128,18 @@ static const struct deploy_row {
 	int64_t			 version;	/* that is active afterwards */
 	enum install_pending	 pending;
 } deploys[] = {
-	{ "refused: the server kept its old set, no second reload", { RELOAD_REFUSED }, { 0 },
+	{ "refused: the server kept its old set, no second reload (K04)", { RELOAD_REFUSED }, { 0 },
 	  OUT_ROLLBACK, " reload verify", 1, PENDING_AGAIN },
 	{ "could not be asked: the same", { RELOAD_FAILED }, { 0 },
 	  OUT_ROLLBACK, " reload verify", 1, PENDING_AGAIN },
-	{ "no answer, but it is served: fine", { RELOAD_LOST }, { 0 },
+	{ "no answer, but it is served: fine (K02, K03)", { RELOAD_LOST }, { 0 },
 	  OUT_OK, " reload verify task:renewal", 2, PENDING_NONE },
-	{ "no answer and the old one served: back, with a reload of its own", { RELOAD_LOST_OLD },
+	{ "no answer and the old one served: back, with a reload of its own (K02, K03)", { RELOAD_LOST_OLD },
 	  { 0 }, OUT_ROLLBACK, " reload verify back-reload verify", 1, PENDING_AGAIN },
+	{ "not now: what waits is as good as before (K05, K20)", { RELOAD_LATER }, { 0 }, OUT_RETRY,
+	  " reload", 2, PENDING_DEPLOY },
+	{ "it says that it has, and has not (K07)", { RELOAD_LIES }, { 0 }, OUT_ROLLBACK,
+	  " reload verify back-reload verify", 1, PENDING_AGAIN },
 	{ "refused and the old one is not served either", { RELOAD_REFUSED }, { VERIFY_UNREACHABLE },
 	  OUT_ALARM, " reload verify", 1, PENDING_BACK },
 	{ "refused, and something else is served: alarm", { RELOAD_REFUSED }, { VERIFY_OTHER },
@@ -233,6 +238,24 @@ START_TEST(a_way_back_that_fails_in_a_later_run_is_still_an_alarm)
 }
 END_TEST
 
+/* FAULTS K15: an alarm, and one reload on the way back; a run that nobody forces leaves it alone. */
+START_TEST(a_certificate_of_somebody_else_is_not_fought_over)
+{
+	issue_then_want_another();
+	script.verdict[0] = script.verdict[1] = VERIFY_OTHER;
+	fake_run_to(CMD_RENEW, OUT_ALARM);
+	ck_assert_str_eq(seen.trace, RENEWAL " reload verify back-reload verify");
+	ck_assert_int_eq(fake_look(0).pending, PENDING_BACK);
+	fake_run_to(CMD_RENEW, OUT_ALARM);
+	ck_assert_str_eq(seen.trace, "");
+	fake_check_active(0);
+	fake_reset();
+	fake_run_to(CMD_RELOAD, OUT_ROLLBACK);
+	ck_assert_str_eq(seen.trace, "start:control back-reload verify");
+	ck_assert(fake_is_served(0));
+}
+END_TEST
+
 START_TEST(a_way_back_without_hooks_waits_for_a_run_with_them)
 {
 	issue_then_want_another();
@@ -315,6 +338,7 @@ make_suite(void)
 	    NITEMS(firsts));
 	tcase_add_test(tc, a_program_that_fails_leads_back_by_a_second_reload);
 	tcase_add_test(tc, a_way_back_that_fails_in_a_later_run_is_still_an_alarm);
+	tcase_add_test(tc, a_certificate_of_somebody_else_is_not_fought_over);
 	tcase_add_test(tc, a_way_back_without_hooks_waits_for_a_run_with_them);
 	tcase_add_test(tc, a_server_that_is_not_ready_costs_no_order_and_no_back_off);
 	tcase_add_test(tc, a_port_that_is_taken_ends_the_run_before_anything_is_asked);

@@ -186,6 +186,7 @@ work(void *arg UNUSED)
 		_exit(1);
 }
 
+/* FAULTS K10: whoever starts at any moment reads the old names or the new ones. */
 START_TEST(a_kill_leaves_one_file_or_the_other)
 {
 	char calls[64];

@@ -137,6 +137,7 @@ START_TEST(or_leads_back_where_that_is_configured)
 }
 END_TEST
 
+/* FAULTS K09 */
 START_TEST(a_restart_that_does_not_serve_the_new_one_leads_back)
 {
 	static const struct evidence row = { .watched = other_process };
@@ -145,6 +146,20 @@ START_TEST(a_restart_that_does_not_serve_the_new_one_leads_back)
 	script.verdict[1] = VERIFY_UNREACHABLE;
 	fake_run_to(CMD_RENEW, OUT_ROLLBACK);
 	ck_assert_ptr_nonnull(strstr(seen.trace, "reload verify verify back-reload verify"));
+}
+END_TEST
+
+/* FAULTS K15: somebody else's certificate, put in its place while it was watched. */
+START_TEST(what_is_another_at_the_end_of_the_watch_is_not_proven)
+{
+	static const struct evidence row = { .watched = NULL };
+
+	want_another(&row);
+	script.watch = 1;
+	script.verdict[1] = VERIFY_OTHER;
+	fake_run_to(CMD_RENEW, OUT_ROLLBACK);
+	ck_assert_ptr_nonnull(strstr(seen.trace, "reload verify verify back-reload verify"));
+	ck_assert_int_eq(fake_look(0).version, 1);
 }
 END_TEST
 
@@ -188,6 +203,7 @@ make_suite(void)
 	tcase_add_loop_test(tc, what_is_found_is_a_warning, 0, NITEMS(rows));
 	tcase_add_loop_test(tc, or_leads_back_where_that_is_configured, 0, NITEMS(rows));
 	tcase_add_test(tc, a_restart_that_does_not_serve_the_new_one_leads_back);
+	tcase_add_test(tc, what_is_another_at_the_end_of_the_watch_is_not_proven);
 	tcase_add_test(tc, it_is_watched_for_a_while);
 	suite_add_tcase(s, tc);
 	return s;

@@ -309,6 +309,7 @@ START_TEST(the_time_to_settle_is_used_up)
 }
 END_TEST
 
+/* FAULTS K08 */
 START_TEST(every_worker_is_met_for_every_name)
 {
 	const struct tlspeer_script script = { .serves = "n" };

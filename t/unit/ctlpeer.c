@@ -1,5 +1,6 @@
 #include <check.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,9 @@
 
 #include "ctlpeer.h"
 #include "hooks/binrpc.h"
+
+#define SMALL		128	/* octets of an answer */
+#define PATIENCE_MS	10	/* for the next request behind an answer that was damaged */
 
 /* The process that answers. */
 struct run {
@@ -150,12 +154,12 @@ put_packet(struct buf *out, unsigned type, uint32_t cookie, struct span body)
 }
 
 static void
-put_fault(struct buf *out, uint32_t cookie, const char *text)
+put_fault(struct buf *out, uint32_t cookie, int64_t code, const char *text)
 {
 	struct buf body;
 
 	buf_init(&body, 4096);
-	put_num(&body, 500, false);
+	put_num(&body, code, false);
 	put_value(&body, BINRPC_STR, text);
 	put_packet(out, 3, cookie, buf_span(&body));
 	buf_clear(&body);
@@ -182,6 +186,33 @@ put_hex(struct buf *out, const char *hex)
 		abort();
 	buf_put(out, buf_span(&b));
 	buf_clear(&b);
+}
+
+/* A file of t/data/binrpc: hex digits, and comment lines. False: there is none. */
+static bool
+put_real(struct buf *out, uint32_t cookie, const char *name)
+{
+	const char *dir = getenv("srcdir");
+	char path[4096], line[256];
+	size_t i, at = out->n;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/t/data/binrpc/%s.reply.hex", dir != NULL ? dir : ".",
+	    name);
+	if ((f = fopen(path, "r")) == NULL)
+		return false;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		for (i = 0; line[0] != '#' && line[i] != '\0' && line[i] != '\n'; i += 3) {
+			line[i + 2] = '\0';
+			put_hex(out, line + i);
+		}
+	}
+	(void)fclose(f);
+	/* behind the length, which has one octet more than its two bits say */
+	at += 3 + (out->p[at + 1] >> 2 & 3);
+	for (i = 0; i < 4; i++)
+		out->p[at + i] = (uint8_t)(cookie >> (24 - 8 * i));
+	return true;
 }
 
 /* One request from a client. */
@@ -256,17 +287,24 @@ trickle(const struct run *run, int fd, struct span s)
 	run->p->tale->hangs = false;
 }
 
-static void
+/*
+ * Of a small answer each bit turned, then each end cut off; of a large one some. False: it was cut,
+ * or the client waits for octets that it believes in.
+ */
+static bool
 send_damaged(const struct run *run, int fd, struct buf *out)
 {
-	size_t n = (size_t)run->p->tale->damage, bits = out->n * 8, less = 0;
+	size_t step = out->n > SMALL ? 37 : 1, n = (size_t)run->p->tale->damage;
+	size_t flips = (out->n * 8 + step - 1) / step, keep = out->n, bit = n * step;
+	struct pollfd more = { .fd = fd, .events = POLLIN };
 
-	run->p->tale->damaged = n < bits + 2;
-	if (n < bits)
-		out->p[n / 8] ^= (uint8_t)(1u << n % 8);
+	if (n < flips)
+		out->p[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	else
-		less = n - bits + 1;
-	send_all(fd, NULL, 0, span_of(out->p, out->n - less));
+		keep = (n - flips) * step;
+	run->p->tale->damaged = n < flips || keep < out->n;
+	send_all(fd, NULL, 0, span_of(out->p, keep < out->n ? keep : out->n));
+	return keep >= out->n && poll(&more, 1, PATIENCE_MS) == 1;
 }
 
 /* False when the conversation is to be closed. */
@@ -281,7 +319,7 @@ act(struct run *run, int fd, const struct asked *a, struct buf *out)
 	run->p->tale->reloads++;
 	switch (s->reloads[i].act) {
 	case ACT_FAULT:
-		put_fault(out, a->cookie, text);
+		put_fault(out, a->cookie, 500, text);
 		return true;
 	case ACT_TEXT:
 		put_text(out, a->cookie, text);
@@ -311,13 +349,9 @@ act(struct run *run, int fd, const struct asked *a, struct buf *out)
 	case ACT_ECHO:
 		buf_put(out, a->whole);
 		return true;
-	case ACT_DAMAGED:
-		if (text != NULL)
-			put_fault(out, a->cookie, text);
-		else
-			put_text(out, a->cookie, CTLPEER_OK);
-		send_damaged(run, fd, out);
-		return false;
+	case ACT_REAL:
+		put_real(out, a->cookie, text);
+		return true;
 	default:
 		break;
 	}
@@ -344,6 +378,12 @@ act(struct run *run, int fd, const struct asked *a, struct buf *out)
 	return true;
 }
 
+static bool
+is(const char *named, const char *method)
+{
+	return named != NULL && strcmp(named, method) == 0;
+}
+
 /* One conversation, or all datagrams. */
 static void
 converse(struct run *run, int fd, bool dgram)
@@ -366,16 +406,19 @@ converse(struct run *run, int fd, bool dgram)
 			hang(run);
 		buf_init(&out, 1 << 20);
 		buf_init(&body, 1 << 20);
-		if (strcmp(a.method, "tls.reload") == 0 &&
-		    (s->lacks == NULL || strcmp(s->lacks, "tls.reload") != 0)) {
+		if (is(s->denies, a.method)) {
+			put_fault(&out, a.cookie, 403, "Permission denied");
+		} else if (is(s->lacks, a.method)) {
+			put_fault(&out, a.cookie, 500, "command tls.reload not found");
+		} else if (strcmp(a.method, "tls.reload") == 0) {
 			more = act(run, fd, &a, &out);
-		} else if (s->lacks != NULL && strcmp(s->lacks, a.method) == 0) {
-			put_fault(&out, a.cookie, "command tls.reload not found");
-		} else {
+		} else if (!s->real || !put_real(&out, a.cookie, a.method)) {
 			put_answer(&body, run, a.method);
 			put_packet(&out, 1, a.cookie, buf_span(&body));
 		}
-		if (more)
+		if (more && is(s->damages, a.method))
+			more = send_damaged(run, fd, &out);
+		else if (more)
 			send_all(fd, &from, dgram ? len : 0, buf_span(&out));
 		buf_clear(&out);
 		buf_clear(&body);

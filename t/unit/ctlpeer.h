@@ -29,12 +29,15 @@ enum ctlpeer_act {
 	ACT_ECHO,
 	ACT_TWICE,
 	ACT_RESTART,		/* the right answer, then another process is there */
-	ACT_DAMAGED,		/* the right answer, or the fault .text, damaged; then the end */
+	ACT_REAL,		/* what a real server has answered: .text is the file's name */
 };
 
 struct ctlpeer_script {
 	const char	*version;	/* NULL: that of 5.6.3 */
 	const char	*lacks;		/* a method that it does not know */
+	const char	*denies;	/* a method that this client may not call */
+	bool		 real;		/* answers are those of a real 5.6.3, where one was kept */
+	const char	*damages;	/* a method whose answers are damaged, by the tale's number */
 	bool		 no_config;
 	const char	*allocator;	/* on its command line; NULL: none */
 	int64_t		 free_kib;	/* 0: plenty */
@@ -51,7 +54,7 @@ struct ctlpeer_script {
 struct ctlpeer_tale {
 	int	reloads;
 	int	lists;		/* tls.list */
-	int	damage;		/* which one, told by the test: each bit, then 1 and 2 octets less */
+	int	damage;		/* which one, told by the test: bits that are turned, then octets cut off */
 	bool	damaged;	/* there is such a one */
 	bool	hangs;		/* now: it is the client's turn to lose patience */
 };

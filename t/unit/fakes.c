@@ -314,8 +314,10 @@ on_reload(void *arg UNUSED, struct message *m)
 	}
 	if (how == RELOAD_OK || how == RELOAD_LOST)
 		load_all(server);
+	if (how == RELOAD_LATER)
+		out.error.class = OUT_RETRY;
 	out.result = how == RELOAD_REFUSED ? HOOK_REFUSED : how == RELOAD_FAILED ? HOOK_FAILED :
-	    how == RELOAD_LOST || how == RELOAD_LOST_OLD ? HOOK_UNKNOWN : HOOK_OK;
+	    how == RELOAD_LATER ? HOOK_LATER : how == RELOAD_LOST || how == RELOAD_LOST_OLD ? HOOK_UNKNOWN : HOOK_OK;
 	hook_facts_init(&out.before);
 	hook_facts_init(&out.after);
 	fake_say_facts(&out.before);

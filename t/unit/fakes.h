@@ -43,6 +43,7 @@ enum fake_reload {
 	RELOAD_LOST_OLD,	/* and it has not */
 	RELOAD_LIES,		/* says that it has, and has not */
 	RELOAD_DIES,		/* control ends instead of an answer */
+	RELOAD_LATER,		/* says "not now" */
 };
 
 enum fake_list { LIST_NONE, LIST_GOOD, LIST_REVOKED, LIST_FORGED, LIST_LOST, LIST_HTML };
