@@ -92,7 +92,7 @@ add_dns() {
 
 	certificate "${1#\*.}" {
 	    names = { ${names#, } }
-	    challenge "dns-01" {
+	    challenge "${type:-dns-01}" {
 	        program     = { ${program:-"\"$update\", \"-k\", \"$work/tsig.key\", \"-s\", \"$addr\", \"-p\", \"$dns_port\""} }
 	        resolver    = "$addr:$dns_port"
 	        propagation = "${propagation:-20s}"
@@ -189,9 +189,19 @@ run 11 renew
 says '/bin/false present ended with status 1'
 ok "a program that fails: HOLD"
 
+# persistent NAME: a certificate that is proven by a record that stays.
+persistent() {
+	cat >>"$conf" <<-END
+
+	certificate "${1#\*.}" {
+	    names = { "$1" }
+	    challenge "dns-persist-01" { resolver = "$addr:$dns_port" }
+	    $hook
+	}
+	END
+}
+
 # dns-persist-01: a record that the operator publishes once, which is told and looked at.
-start_responder --dns "$addr:$dns_port"
-state=$work/state-persist
 # publish NAME: by hand, what kamcert printed last.
 publish() {
 	local line
@@ -204,15 +214,26 @@ publish() {
 dig_has() {
 	dig +short +time=1 +tries=1 @"$1" -p "$dns_port" "$2" TXT | grep -q .
 }
-write_ca
-cat >>"$conf" <<END
+# Releases of Pebble that offer more than dns-01 offer both.
+if grep -qa dns-persist-01 "$(command -v pebble)"; then
+	state=$work/state-account
+	write_ca
+	type=dns-account-01 add_dns '*.account.example.org' account.example.org
+	run 0 renew
+	equal 1 "$(version account.example.org)" "active version"
+	write_ca
+	persistent '*.pebble.example.org'
+	run 11 renew
+	publish pebble.example.org
+	run 0 renew --force
+	equal 1 "$(version pebble.example.org)" "active version"
+	ok "dns-account-01 and dns-persist-01 of another CA, for wildcards"
+fi
 
-certificate "persist.example.org" {
-    names = { "*.persist.example.org" }
-    challenge "dns-persist-01" { resolver = "$addr:$dns_port" }
-    $hook
-}
-END
+start_responder --dns "$addr:$dns_port"
+state=$work/state-persist
+write_ca
+persistent '*.persist.example.org'
 run 11 renew
 says 'publish: _validation-persist.persist.example.org. IN TXT "ca.kamcert.test; accounturi=.*policy=wildcard"'
 run 0 account show
