@@ -334,6 +334,15 @@ account_get(struct keeper *k, const struct ca_conf *ca, struct account **out, st
 	return 0;
 }
 
+/* As CAs' portals show it, and people copy it. */
+static struct span
+without_padding(struct span line)
+{
+	while (line.n > 0 && memchr("= \t", line.p[line.n - 1], 3) != NULL)
+		line.n--;
+	return line;
+}
+
 /* The HMAC key is read when it is needed and wiped at once (RFC 8555 section 7.3.4). */
 static int
 sign_eab(const struct account *a, const struct acme_sign *what, struct buf *jws, struct err *e)
@@ -358,7 +367,7 @@ sign_eab(const struct account *a, const struct acme_sign *what, struct buf *jws,
 	if (sandbox_read(a->ca->eab_key_file, EAB_FILE_MAX, &text, e) == -1)
 		goto out;
 	r = rd_of(buf_span(&text));
-	if (!rd_line(&r, &line) || base64url_decode(line, &key) == -1) {
+	if (!rd_line(&r, &line) || base64url_decode(without_padding(line), &key) == -1) {
 		err_set(e, OUT_HOLD, "%s: want the HMAC key in base64url on the first line",
 		    a->ca->eab_key_file);
 		goto out;

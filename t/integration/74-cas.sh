@@ -51,7 +51,7 @@ bound() {
 }
 bound "$(openssl rand -base64 48 | tr '+/' '-_')"
 run 11 renew --force
-bound "$eab_key"
+bound "$eab_key== "
 run 0 renew --force
 equal 1 "$(version bound.example.org)" "active version"
 ! grep -q "$eab_key" "$out" "$work/kamcert.log" || fail "the key was logged"
