@@ -129,6 +129,10 @@ purpose_fits(X509 *leaf, struct err *e)
 	    (X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER) == 0)
 		return err_set(e, OUT_REFUSE, "certificate 1: RFC 5280 section 4.2.1.12: "
 		    "extKeyUsage: want serverAuth, it is missing");
+	if (X509_get_ext_by_NID(leaf, NID_tlsfeature, -1) >= 0)
+		return err_set(e, OUT_REFUSE, "certificate 1: RFC 7633 section 4: TLS feature: it "
+		    "binds the server to send an OCSP reply along, which none does, and nobody "
+		    "asked for it");
 	/* Without the extension X509_get_key_usage() has all bits set. */
 	if ((X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) == 0)
 		return err_set(e, OUT_REFUSE, "certificate 1: RFC 8446 section 4.4.2.2: keyUsage: "

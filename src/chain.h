@@ -35,10 +35,11 @@ struct chain_in {
 /*
  * Finds the leaf by its key (RFC 8555 section 7.4.2), puts its issuers in
  * order and drops the root, doubles and strangers; then checks that it is
- * new, its names (RFC 6125 section 6.4), its purposes, the dates and strength
- * of every certificate (OpenSSL security level 2, at which Debian's Kamailio
- * loads), and the path to a trust anchor (RFC 5280 section 6.1) with no other
- * intermediates than these. On failure *out is NULL; OUT_REFUSE names the
+ * new, its names (RFC 6125 section 6.4), its purposes, that it is not bound to
+ * a TLS feature (RFC 7633), the dates and strength of every certificate
+ * (OpenSSL security level 2, at which Debian's Kamailio loads), and the path
+ * to a trust anchor (RFC 5280 section 6.1) with no other intermediates than
+ * these. On failure *out is NULL; OUT_REFUSE names the
  * certificate, 1 being the leaf, and the rule. HOLD when the bundle cannot be
  * read.
  */

@@ -97,13 +97,24 @@ add_name(struct strs *names, const GENERAL_NAME *gn, struct err *e)
 	return type == GEN_DNS ? add_host(names, octets, e) : add_address(names, octets, e);
 }
 
+/* CAs have ended OCSP, and a server that staples nothing would be refused by phones. */
+static int
+no_staple(STACK_OF(X509_EXTENSION) *exts, struct err *e)
+{
+	if (exts == NULL || X509v3_get_ext_by_NID(exts, NID_tlsfeature, -1) < 0)
+		return 0;
+	(void)err_set(e, OUT_HOLD, "RFC 7633: it asks for a TLS feature (must-staple): no server "
+	    "that is told by kamcert sends an OCSP reply along");
+	return err_hint(e, "make the request without this extension");
+}
+
 static int
 add_alternatives(struct strs *names, X509_REQ *req, struct err *e)
 {
 	STACK_OF(X509_EXTENSION) *exts = X509_REQ_get_extensions(req);
 	GENERAL_NAMES *all = exts == NULL ? NULL :
 	    X509V3_get_d2i(exts, NID_subject_alt_name, NULL, NULL);
-	int rc = 0;
+	int rc = no_staple(exts, e);
 
 	for (int i = 0; i < sk_GENERAL_NAME_num(all) && rc == 0; i++)
 		rc = add_name(names, sk_GENERAL_NAME_value(all, i), e);

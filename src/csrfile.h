@@ -20,7 +20,8 @@ struct csrfile {
 /*
  * Reads one request, PEM or DER, of KEY_CSR_MAX octets at most. HOLD says what
  * is wrong: it is none, is not signed by its own key, its key is of no type
- * that key.h knows, or it asks for what is neither host name nor address.
+ * that key.h knows, or it asks for what is neither host name nor address, or
+ * for must-staple.
  * csrfile_clear() frees.
  */
 MUST_CHECK int	csrfile_read(struct span file, struct csrfile *out, struct err *e);

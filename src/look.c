@@ -159,6 +159,20 @@ look_at_rights(struct job *j)
 	pack_clear(&install_rights_pack, &rights);
 }
 
+/* What an operator asks for by a request of his own is looked at before it is needed. */
+static void
+look_at_request(struct job *j)
+{
+	struct err e = ERR_NONE;
+
+	if (j->conf->csr == NULL)
+		return;
+	if (keys_take(j, &e) == -1)
+		look_tell(j, "csr", &e);
+	else
+		look_fine(j, "csr", "%s, for %zu names", key_type(j->key), j->csr.names.n);
+}
+
 static void
 look_at_time(struct job *j)
 {
@@ -209,6 +223,7 @@ look_files(struct job *j, struct err *e UNUSED)
 		look_at_next_keys(j);
 		look_at_rights(j);
 	}
+	look_at_request(j);
 	look_at_time(j);
 	return JOB_DONE;
 }

@@ -80,12 +80,20 @@ ok "csr: the request is sent as it is, with and without its key"
 
 write_ca
 section own.example.org "csr = \"$work/own.example.org.csr\""
+run 1 check
+says 'csr: FINDING.*have www.own.example.org, which the configuration does not name'
 run 11 renew
 says 'have www.own.example.org, which the configuration does not name'
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=staple.example.org \
+    -addext tlsfeature=status_request -keyout "$work/staple.key" -out "$work/staple.csr" 2>/dev/null
+write_ca
+section staple.example.org "csr = \"$work/staple.csr\""
+run 11 renew
+says 'HOLD.*must-staple'
 write_ca
 section own.example.org 'names = { "own.example.org", "www.own.example.org" }' \
     "csr = \"$work/own.example.org.csr\"" "private-key = \"$work/blind.example.org.key\""
 run 11 renew --force
 says 'not the key of the request'
 equal versions/1 "$(readlink "$state/certs/own.example.org/current")" "current"
-ok "csr: other names and another key are refused, and cost the CA nothing"
+ok "csr: other names, must-staple and another key are refused, and cost the CA nothing"

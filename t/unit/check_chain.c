@@ -136,6 +136,8 @@ static const struct row rows[] = {
 	{ BAD("A27: for anything", "LI", "want serverAuth"), .leaf = { .eku =
 	  "anyExtendedKeyUsage" } },
 	{ BAD("A27: for nothing named", "LI", "want serverAuth"), .leaf = { .eku = "" } },
+	{ BAD("must-staple", "LI", "certificate 1: RFC 7633 section 4: TLS feature"),
+	  .leaf = { .more_oid = "1.3.6.1.5.5.7.1.24", .more = "3003020105" } },
 	{ BAD("A27: must not sign", "LI", "certificate 1: RFC 8446 section 4.4.2.2: "
 	  "keyUsage: want digitalSignature"), .leaf = { .ku = "critical,keyEncipherment" } },
 	{ GOOD("A27: key usage left open", "LI", "LI"), .leaf = { .ku = "" } },

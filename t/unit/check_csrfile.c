@@ -14,7 +14,8 @@
 #include "csrfile.h"
 #include "pem.h"
 
-enum harm { SOUND, OTHER_SIGNATURE, TWICE, CUT, MORE_BEHIND, A_KEY, EMPTY, AS_DER };
+enum harm { SOUND, OTHER_SIGNATURE, TWICE, CUT, MORE_BEHIND, A_KEY, EMPTY, AS_DER,
+	STAPLE };
 
 static EVP_PKEY *p256, *small;
 
@@ -34,7 +35,7 @@ free_keys(void)
 
 /* The DER of a request. */
 static void
-make(const char *cn, const char *names, EVP_PKEY *key, bool signed_by_another, struct buf *der)
+make(const char *cn, const char *names, EVP_PKEY *key, enum harm harm, struct buf *der)
 {
 	X509_REQ *req = X509_REQ_new();
 	STACK_OF(X509_EXTENSION) *exts = NULL;
@@ -49,12 +50,18 @@ make(const char *cn, const char *names, EVP_PKEY *key, bool signed_by_another, s
 	if (names != NULL) {
 		ck_assert_ptr_nonnull(ext = X509V3_EXT_nconf_nid(NULL, NULL, NID_subject_alt_name, names));
 		ck_assert_ptr_nonnull(X509v3_add_ext(&exts, ext, -1));
-		ck_assert_int_eq(X509_REQ_add_extensions(req, exts), 1);
 		X509_EXTENSION_free(ext);
+		if (harm == STAPLE) {
+			ck_assert_ptr_nonnull(ext = X509V3_EXT_nconf_nid(NULL, NULL, NID_tlsfeature,
+			    "status_request"));
+			ck_assert_ptr_nonnull(X509v3_add_ext(&exts, ext, -1));
+			X509_EXTENSION_free(ext);
+		}
+		ck_assert_int_eq(X509_REQ_add_extensions(req, exts), 1);
 		sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
 	}
 	ck_assert_int_eq(X509_REQ_set_pubkey(req, key), 1);
-	ck_assert_int_gt(X509_REQ_sign(req, signed_by_another ? other : key, EVP_sha256()), 0);
+	ck_assert_int_gt(X509_REQ_sign(req, harm == OTHER_SIGNATURE ? other : key, EVP_sha256()), 0);
 	ck_assert_int_gt(n = i2d_X509_REQ(req, &out), 0);
 	buf_put(der, span_of(out, (size_t)n));
 	OPENSSL_free(out);
@@ -81,6 +88,7 @@ static const struct {
 	{ "no host name", "Alice Smith", "DNS:a.example", SOUND, false, "!have \"Alice Smith\"" },
 	{ "no host name either", NULL, "DNS:a_b", SOUND, false, "!host names" },
 	{ "signed by another key", NULL, "DNS:a.example", OTHER_SIGNATURE, false, "!own key" },
+	{ "must-staple", NULL, "DNS:a.example", STAPLE, false, "!RFC 7633" },
 	{ "two of them", NULL, "DNS:a.example", TWICE, false, "!second request" },
 	{ "cut", NULL, "DNS:a.example", CUT, false, "!not a certificate request" },
 	{ "something behind it", NULL, "DNS:a.example", MORE_BEHIND, false, "!not a certificate request" },
@@ -117,8 +125,7 @@ START_TEST(requests_keep_their_table)
 	buf_init(&der, 65536);
 	buf_init(&file, 131072);
 	buf_init(&got, 1024);
-	make(rows[_i].cn, rows[_i].names, rows[_i].small ? small : p256,
-	    rows[_i].harm == OTHER_SIGNATURE, &der);
+	make(rows[_i].cn, rows[_i].names, rows[_i].small ? small : p256, rows[_i].harm, &der);
 	spoil(rows[_i].harm, &der, &file);
 	if (want[0] == '!') {
 		ck_assert_msg(csrfile_read(buf_span(&file), &csr, &e) == -1, "%s: taken", rows[_i].what);
@@ -158,7 +165,7 @@ START_TEST(it_asks_for_what_is_configured_and_for_nothing_else)
 	struct buf der;
 
 	buf_init(&der, 65536);
-	make(NULL, "DNS:b.example,DNS:a.example", p256, false, &der);
+	make(NULL, "DNS:b.example,DNS:a.example", p256, SOUND, &der);
 	ck_assert_msg(csrfile_read(buf_span(&der), &csr, &e) == 0, "%s", e.text);
 	ck_assert_int_eq(csrfile_fits(&csr, &names, &e), sets[_i].n == 2 ? 0 : -1);
 	if (sets[_i].missing != NULL)
