@@ -1,6 +1,6 @@
 #!/bin/bash
-# CAs of other kinds: strict, with half of all nonces refused, accounts that must be bound, several
-# roots of which the phones know one, long chains, no authorization used twice, profiles.
+# CAs of other kinds: strict, accounts that must be bound, several roots of which the phones know
+# one, long chains, no authorization used twice, profiles.
 . "$(dirname "$0")/lib.sh"
 
 need jq
@@ -56,6 +56,32 @@ run 0 renew --force
 equal 1 "$(version bound.example.org)" "active version"
 ! grep -q "$eab_key" "$out" "$work/kamcert.log" || fail "the key was logged"
 ok "accounts that must be bound: HOLD without a key and with a wrong one, then it goes"
+
+# Only what Pebble has learnt since Debian 12: profiles, and renewal information.
+if grep -qa dns-persist-01 "$(command -v pebble)"; then
+	state=$work/state-current eab_key=
+	pebble_more='"profiles": { "default": { "description": "the usual one", "validityPeriod": 7776000 },
+	    "shortlived": { "description": "six days", "validityPeriod": 518400 } },
+	    "retryAfter": { "authz": 1, "order": 1 },'
+	start_pebble PEBBLE_AUTHZREUSE=0
+	name=current.example.org
+	write_conf "$name"
+	sed -i 's/^    names/    profile = "shortlived"\n    profile-required = true\n&/' "$conf"
+	run 1 check
+	says 'ca: profile shortlived: six days'
+	run 0 renew
+	openssl x509 -in "$state/certs/$name/current/cert.pem" -noout -checkend $((7 * 86400)) >/dev/null &&
+	    fail "it is valid for more than six days"
+	run 0 status
+	says "due: the CA's renewal information"
+	run 0 renew --force
+	grep -q 'ARI: order .* is a replacement of' "$work/pebble.log" || fail "no predecessor was named"
+	run 0 rollback "$name"
+	run 0 renew --force
+	says 'alreadyReplaced.*ordered again without naming the predecessor'
+	equal 3 "$(version "$name")" "active version"
+	ok "a current Pebble: a profile, renewal information, and a predecessor that is replaced already"
+fi
 
 state=$work/state-profile
 start_responder --profile short=160h --profile long=90d
