@@ -1,5 +1,5 @@
 /*
- * acme_objects: one reply of a CA, at any point of any task.
+ * acme_objects: one reply of a CA, at any point of any task (FAULTS I07).
  *
  * The first octet says what the task is, the second how many requests are
  * answered well before; the rest is the reply: status line, header, body.

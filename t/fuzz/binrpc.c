@@ -1,6 +1,7 @@
 /*
  * Replies of the ctl module: nothing crashes, nothing leaves the packet, what
- * was parsed is walked to its end, and a fault never reads as one text.
+ * was parsed is walked to its end, and a fault never reads as one text
+ * (FAULTS I03, S15).
  */
 #include <stdlib.h>
 

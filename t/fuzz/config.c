@@ -1,6 +1,7 @@
 /*
  * config: any octets as a configuration. What is accepted goes through the
- * pack tables and back; what is refused has an error; nothing is included.
+ * pack tables and back; what is refused has an error; nothing is included
+ * (FAULTS I01).
  */
 #include "../../src/config.c"
 

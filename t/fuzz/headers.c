@@ -1,5 +1,5 @@
 /*
- * headers: any octets as the header of a reply, and every field read.
+ * headers: any octets as the header of a reply, and every field read (FAULTS I07).
  */
 #include <stdlib.h>
 #include <string.h>

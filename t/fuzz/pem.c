@@ -1,5 +1,5 @@
 /*
- * pem: any octets as a CA's reply, as a key file and as a request. What begins like DER is
+ * pem: any octets as a CA's reply, as a key file and as a request (FAULTS I06). What begins like DER is
  * taken for a certificate and wrapped, with its issuer behind it, so that
  * mutations reach what is inside. What is accepted must be accepted again
  * when it was written, and be the same.

@@ -1,7 +1,7 @@
 /*
  * responder: any octets into the parsers of the test CA: HTTP both ways, JWS
  * and JWK, certificate requests, identifiers, fault rules, tls-alpn-01's
- * certificates, records of dns-persist-01. The first octet says which.
+ * certificates, records of dns-persist-01 (FAULTS I11). The first octet says which.
  */
 #include <stdlib.h>
 #include <string.h>

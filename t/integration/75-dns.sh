@@ -7,7 +7,7 @@ need named nsupdate dig tsig-keygen jq
 hook='hook "program" { command = { "/bin/true" } }'
 update=$top/etc/dns-nsupdate
 
-# serve NAME ZONES V4 V6: a BIND on port $dns_port of the addresses.
+# serve NAME ZONES ADDRESS ADDRESS6: a BIND on port $dns_port of the addresses.
 serve() {
 	local dir=$work/$1
 	cat >"$dir/named.conf" <<-END

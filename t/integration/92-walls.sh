@@ -1,5 +1,6 @@
 #!/bin/bash
-# The walls as they stand around running processes; a port without any right; the units.
+# The walls as they stand around running processes (FAULTS S16 to S18); a port without any right; the
+# units.
 . "$(dirname "$0")/lib.sh"
 
 need python3 systemd-analyze

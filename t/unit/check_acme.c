@@ -216,6 +216,7 @@ START_TEST(dns_persist_01_has_issuers_and_no_token)
 }
 END_TEST
 
+/* FAULTS L04 */
 START_TEST(a_predecessor_is_named_only_where_the_ca_knows_renewal_information)
 {
 	const struct acme_result *r;

@@ -1,5 +1,5 @@
 /*
- * check_acme_headers: header lines, Link, Retry-After, media types, nonces.
+ * check_acme_headers: header lines, Link, Retry-After, media types, nonces (FAULTS I07).
  */
 #include "acme/private.h"
 

@@ -290,6 +290,7 @@ START_TEST(eating_moves_the_rest_to_the_front)
 }
 END_TEST
 
+/* FAULTS S16 */
 START_TEST(reset_wipes_what_was_there)
 {
 	struct buf b;

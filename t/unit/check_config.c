@@ -1,6 +1,6 @@
 /*
  * check_config: texts that are right, texts that are wrong, and every line
- * that is said about those.
+ * that is said about those (FAULTS I01).
  */
 #include "conf.h"
 

@@ -375,6 +375,7 @@ static const struct {
 	{ 0, INT64_MAX, UINT32_MAX, 9223372034707292159 },
 };
 
+/* FAULTS L03 */
 START_TEST(the_point_lies_in_the_window)
 {
 	int64_t got = due_ari_point(draws[_i].start, draws[_i].end, draws[_i].random);
@@ -631,6 +632,7 @@ static const struct {
 	{ T0, INT64_MIN, true },
 };
 
+/* FAULTS T02 */
 START_TEST(a_clock_that_was_not_set_is_known)
 {
 	ck_assert_msg(due_clock_holds(set_clocks[_i].now, set_clocks[_i].not_before) ==

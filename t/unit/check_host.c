@@ -10,15 +10,15 @@
 #define W HOST_WILDCARD
 #define S HOST_SINGLE
 
-#define A10	"aaaaaaaaaa"
-#define A60	A10 A10 A10 A10 A10 A10
-#define A61	A60 "a"
-#define A62	A60 "aa"
-#define A63	A60 "aaa"
-#define A100	A60 A10 A10 A10 A10
-#define A250	A100 A100 A10 A10 A10 A10 A10
-#define A254	A250 "aaaa"
-#define A1000	A250 A250 A250 A250
+#define N10	"aaaaaaaaaa"
+#define N60	N10 N10 N10 N10 N10 N10
+#define N61	N60 "a"
+#define N62	N60 "aa"
+#define N63	N60 "aaa"
+#define N100	N60 N10 N10 N10 N10
+#define N250	N100 N100 N10 N10 N10 N10 N10
+#define A254	N250 "aaaa"
+#define A1000	N250 N250 N250 N250
 #define AD10	"a.a.a.a.a.a.a.a.a.a."
 #define AD100	AD10 AD10 AD10 AD10 AD10 AD10 AD10 AD10 AD10 AD10
 #define AD126	AD100 AD10 AD10 "a.a.a.a.a.a."
@@ -57,17 +57,17 @@ static const struct {
 	{ "a.0xg", 0, "a.0xg", NULL },
 	{ "a.b.c.d.e.f.g.h", 0, "a.b.c.d.e.f.g.h", NULL },
 	{ "1.2.3.4.example", 0, "1.2.3.4.example", NULL },
-	{ A63 ".example", 0, A63 ".example", NULL },
-	{ "a." A63, 0, "a." A63, NULL },
-	{ A63 "." A63 "." A63 "." A61, 0,
-	  A63 "." A63 "." A63 "." A61, NULL },
+	{ N63 ".example", 0, N63 ".example", NULL },
+	{ "a." N63, 0, "a." N63, NULL },
+	{ N63 "." N63 "." N63 "." N61, 0,
+	  N63 "." N63 "." N63 "." N61, NULL },
 	{ "localhost", S, "localhost", NULL },
 	{ "HOST", S, "host", NULL },
 	{ "a", S, "a", NULL },
 	{ "a.b", S, "a.b", NULL },
 	{ "7up", S, "7up", NULL },
 	{ "x-1", S, "x-1", NULL },
-	{ A63, S, A63, NULL },
+	{ N63, S, N63, NULL },
 	{ "*.example.com", W, "*.example.com", NULL },
 	{ "*.EXAMPLE.com", W, "*.example.com", NULL },
 	{ "*.a.b", W, "*.a.b", NULL },
@@ -192,18 +192,18 @@ static const struct {
 	{ "\xc0\xae.com", 0, NULL, "beyond ASCII" },
 	{ "\xef\xbb\xbf" "a.com", 0, NULL, "beyond ASCII" },
 	{ "\xd0\xb0pple.com", 0, NULL, "beyond ASCII" },
-	{ A63 "a" ".example", 0, NULL, "63" },
-	{ "x." A63 "a", 0, NULL, "63" },
-	{ A63 "a", S, NULL, "63" },
-	{ "a." A100 ".b", 0, NULL, "63" },
-	{ A250 ".b", 0, NULL, "63" },
-	{ A63 "." A63 "." A63 "." A62, 0, NULL, "253" },
-	{ A63 "." A63 "." A63 "." A63, 0, NULL, "253" },
+	{ N63 "a" ".example", 0, NULL, "63" },
+	{ "x." N63 "a", 0, NULL, "63" },
+	{ N63 "a", S, NULL, "63" },
+	{ "a." N100 ".b", 0, NULL, "63" },
+	{ N250 ".b", 0, NULL, "63" },
+	{ N63 "." N63 "." N63 "." N62, 0, NULL, "253" },
+	{ N63 "." N63 "." N63 "." N63, 0, NULL, "253" },
 	{ AD126 "ab", 0, NULL, "253" },
 	{ A254, 0, NULL, "253" },
 	{ A1000, 0, NULL, "253" },
 	{ AD500 "a", 0, NULL, "253" },
-	{ "*." A63 "." A63 "." A63 "." A60, W, NULL, "253" },
+	{ "*." N63 "." N63 "." N63 "." N60, W, NULL, "253" },
 	{ DT254, 0, NULL, "253" },
 	{ DS254, 0, NULL, "253" },
 	{ "*.example.com", 0, NULL, "wildcard" },

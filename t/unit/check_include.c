@@ -1,6 +1,6 @@
 /*
  * check_include: the files of a configuration: which are read, which are
- * refused, and how errors name them.
+ * refused, and how errors name them (FAULTS I01).
  */
 #include "conf.h"
 

@@ -440,7 +440,7 @@ END_TEST
 
 /* --- K02 --- */
 
-/* Who hangs in an answer serves nobody else either: nothing is learned afterwards. */
+/* Who hangs in an answer serves nobody else either: nothing is learned afterwards (FAULTS V5). */
 START_TEST(a_server_that_hangs_is_left_in_time)
 {
 	static const enum ctlpeer_act acts[] = { ACT_HANG, ACT_HALF_HANG };

@@ -28,6 +28,7 @@ issue_then_want_another(void)
 
 /* --- forward --- */
 
+/* FAULTS L03: asked for renewal information behind it. */
 START_TEST(a_first_certificate_takes_every_step_once_and_in_order)
 {
 	struct fake_state s;
@@ -146,6 +147,7 @@ static const struct deploy_row {
 	  OUT_ALARM, " reload verify", 1, PENDING_BACK },
 };
 
+/* FAULTS V2, V3 */
 START_TEST(a_failed_deployment_keeps_its_table)
 {
 	const struct deploy_row *row = &deploys[_i];

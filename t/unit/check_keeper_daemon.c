@@ -31,6 +31,7 @@ expect_next(int64_t from, int64_t to)
 
 /* --- runs on schedule --- */
 
+/* FAULTS L03 */
 START_TEST(a_run_says_when_the_next_one_is_to_be)
 {
 	run_scheduled(OUT_OK);

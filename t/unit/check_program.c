@@ -1,6 +1,6 @@
 /*
  * program: what operators' programs are told, what becomes of them, and that
- * nothing they do stops the loop (FAULTS P10, I10).
+ * nothing they do stops the loop (FAULTS P10, I10, S01).
  */
 #include <check.h>
 #include <errno.h>

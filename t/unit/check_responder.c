@@ -638,6 +638,7 @@ static const struct {
 	{ "127.0.0.1", false }, { "127.0.0.1:65536", false }, { "", false }, { ":1", false },
 };
 
+/* FAULTS I11 */
 START_TEST(only_loopback_is_listened_on)
 {
 	struct sockaddr_storage a;

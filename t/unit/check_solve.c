@@ -584,6 +584,7 @@ START_TEST(a_token_dropped_before_the_last_octet_is_not_answered)
 }
 END_TEST
 
+/* FAULTS S06 */
 START_TEST(octets_that_trickle_in_do_not_prolong_the_ten_seconds)
 {
 	struct client c;
@@ -606,6 +607,7 @@ START_TEST(octets_that_trickle_in_do_not_prolong_the_ten_seconds)
 }
 END_TEST
 
+/* FAULTS S06, I05 */
 START_TEST(each_connection_has_its_own_deadline)
 {
 	struct client a, b;
