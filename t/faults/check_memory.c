@@ -3,6 +3,7 @@
  * (FAULTS P07): the work ends with RETRY, nothing stays allocated, and no
  * name points at what is not whole. Linked with --wrap for the allocator.
  */
+#include <malloc.h>
 #include <stdint.h>
 
 #include "acme/acme.h"
@@ -44,6 +45,7 @@ int	 __wrap_fsync(int);
 static int calls, fails_at;
 static uintptr_t live[LIVE_MAX];	/* blocks that were made while armed */
 static size_t nlive;
+static size_t unwiped;		/* keys in blocks that were freed */
 
 static bool
 is_refused(void)
@@ -114,9 +116,20 @@ __wrap_strdup(const char *s)
 	return is_refused() ? NULL : born(__real_strdup(s));
 }
 
+/* FAULTS S16: a key that was here is wiped before anybody else can be given its place. */
+static void
+look_for_keys(void *p)
+{
+	static const char mark[] = "PRIVATE KEY-----";
+
+	if (armed && p != NULL && memmem(p, malloc_usable_size(p), mark, sizeof(mark) - 1) != NULL)
+		unwiped++;
+}
+
 void
 __wrap_free(void *p)
 {
+	look_for_keys(p);
 	buried(p);
 	__real_free(p);
 }
@@ -256,6 +269,8 @@ START_TEST(an_allocation_that_fails_is_a_retry_and_leaks_nothing)
 		rc = works[_i].work();
 		armed = false;
 		ck_assert_msg(nlive == 0, "%s: allocation %d: %zu blocks are left", name, fails_at, nlive);
+		ck_assert_msg(unwiped == 0, "%s: allocation %d: %zu keys are left in free memory", name,
+		    fails_at, unwiped);
 		ck_assert_msg(rc == 0 || calls >= fails_at, "%s: %s", name, e.text);
 		ck_assert_msg(rc == 0 || e.class == OUT_RETRY, "%s: allocation %d: %s: %s: %s", name,
 		    fails_at, outcome_word(e.class), e.text, complaints);

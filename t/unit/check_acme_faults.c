@@ -372,6 +372,8 @@ START_TEST(orders_keep_the_table_of_faults)
 	ck_assert_msg(row->class != OUT_REFUSE || ca->chains == 0, "%s", row->what);
 	ck_assert_msg(strstr(row->what, "A35") == NULL || row->class == OUT_OK || ca->solves == 0,
 	    "%s: was put up", row->what);
+	ck_assert_msg(strstr(row->what, "A46") == NULL || (ca->solves == 1 && ca_count(ca, "/authz") == 1),
+	    "%s: %zu up, %zu looks", row->what, ca->solves, ca_count(ca, "/authz"));
 }
 END_TEST
 

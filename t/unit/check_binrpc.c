@@ -1,6 +1,6 @@
 /*
  * binrpc, against packets that real servers have sent (t/data/binrpc), and
- * against packets that none should.
+ * against packets that none should (FAULTS I03, S15).
  */
 #include <check.h>
 #include <inttypes.h>
@@ -192,6 +192,23 @@ START_TEST(a_stream_is_framed_octet_by_octet)
 	buf_u8(&in, 0xa1);
 	ck_assert_int_eq(binrpc_wanted(buf_span(&in), &binrpc_cap_reply, &wanted, &e), -1);
 	buf_clear(&in);
+}
+END_TEST
+
+/* FAULTS K03: refused as soon as it is announced. */
+START_TEST(a_length_beyond_the_cap_is_not_waited_for)
+{
+	uint8_t head[] = { 0xa1, 0x18, 0, 0, 0, 9 };	/* a reply; length of three octets, cookie 9 */
+	size_t wanted, most = binrpc_cap_reply.octets - sizeof(head);
+	struct err e;
+
+	for (size_t n = most - 1; n <= most + 2; n++) {
+		for (size_t i = 0; i < 3; i++)
+			head[2 + i] = (uint8_t)(n >> 8 * (2 - i));
+		ck_assert_int_eq(binrpc_wanted(span_of(head, sizeof(head)), &binrpc_cap_reply, &wanted,
+		    &e), n <= most ? 0 : -1);
+		ck_assert_uint_eq(wanted, n <= most ? n : 0);
+	}
 }
 END_TEST
 
@@ -527,6 +544,7 @@ main(void)
 	tcase_add_loop_test(tc, replies_of_real_servers_are_understood, 0, NITEMS(real));
 	tcase_add_loop_test(tc, another_cookie_is_never_mine, 0, NITEMS(real));
 	tcase_add_loop_test(tc, a_stream_is_framed_octet_by_octet, 0, NITEMS(real));
+	tcase_add_test(tc, a_length_beyond_the_cap_is_not_waited_for);
 	tcase_add_loop_test(tc, truncated_replies_are_refused, 0, NITEMS(real));
 	tcase_add_loop_test(tc, damage_never_turns_a_fault_into_a_success, 0, NITEMS(real));
 	tcase_add_loop_test(tc, crafted_packets_keep_their_table, 0, NITEMS(crafted));

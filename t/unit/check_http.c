@@ -5,6 +5,8 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -312,14 +314,32 @@ request(void)
 
 /* --- what is sent --- */
 
+/* A password for the server, where libcurl looks for such. */
+static void
+plant_netrc(char home[], char netrc[PATH_MAX])
+{
+	static const char text[] = "machine 127.0.0.1 login a password b\n";
+	int fd;
+
+	ck_assert_ptr_nonnull(mkdtemp(home));
+	(void)snprintf(netrc, PATH_MAX, "%s/.netrc", home);
+	ck_assert_int_ge(fd = open(netrc, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), 0);
+	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	(void)close(fd);
+	setenv("HOME", home, 1);
+}
+
+/* FAULTS L09, S04 */
 START_TEST(requests_carry_what_they_must_and_nothing_else)
 {
 	struct script s = { SERVE, GOOD, HEAD "Replay-Nonce: abc\r\nSet-Cookie: a=b\r\n"
 	    "Content-Length: 2\r\n\r\n{}", NULL };
+	char home[] = "/tmp/kamcert-home.XXXXXX", netrc[PATH_MAX];
 	const char *text;
 	struct got g;
 
 	/* FAULTS S04: none of these may have a say. */
+	plant_netrc(home, netrc);
 	setenv("https_proxy", "http://127.0.0.1:1", 1);
 	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
 	start_server(&s);
@@ -337,6 +357,9 @@ START_TEST(requests_carry_what_they_must_and_nothing_else)
 	ck_assert_ptr_nonnull(strstr(text, "\r\n\r\n{\"protected\":\"x\"}"));
 	ck_assert_ptr_null(strcasestr(text, "encoding"));
 	ck_assert_ptr_null(strcasestr(text, "expect"));
+	ck_assert_ptr_null(strcasestr(text, "authorization"));
+	ck_assert_int_eq(unlink(netrc), 0);
+	ck_assert_int_eq(rmdir(home), 0);
 	fetch(ACME_HEAD, "/nonce", &g);
 	ck_assert_msg(g.replied, "%s", g.e.text);
 	ck_assert_uint_eq(g.octets, 0);

@@ -1,8 +1,15 @@
+/*
+ * check_pem: blocks of text, as they should be and as they should not, and how long it takes to
+ * see that (FAULTS I06).
+ */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <check.h>
 
+#include "chain.h"
+#include "csrfile.h"
 #include "pem.h"
 
 #define BODY	"AQIDBAU=\n"		/* 01 02 03 04 05 */
@@ -143,6 +150,121 @@ START_TEST(every_cut_is_noticed)
 }
 END_TEST
 
+/* --- time --- */
+
+#define LADDER_TOP	(256 * 1024)
+#define LADDER_STEPS	8	/* between the lowest rung and the top */
+#define LIMIT_NS	(100 * 1000000)
+
+static void
+read_as_chain(struct span in)
+{
+	struct certs certs;
+	struct err why;
+
+	if (chain_read(in, &certs, &why) == 0)
+		pack_clear(&certs_pack, &certs);
+}
+
+static void
+read_as_key(struct span in)
+{
+	struct err why;
+
+	key_free(key_from_pem(in, &why));
+}
+
+static void
+read_as_request(struct span in)
+{
+	struct csrfile csr;
+	struct err why;
+
+	if (csrfile_read(in, &csr, &why) == 0)
+		csrfile_clear(&csr);
+}
+
+static void	(*const readers[])(struct span) = { read_as_chain, read_as_key, read_as_request };
+
+static const struct {
+	const char	*head;
+	const char	*piece;		/* over and over */
+} endless[] = {
+	{ "", "a" },
+	{ "", "a\n" },
+	{ "", "-" },
+	{ "", " \t" },
+	{ "", "\n" },
+	{ "", "\x30\x82\xff\xff" },
+	{ "", "-----BEGIN CERTIFICATE-----\n" },
+	{ "", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n" },
+	{ "", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" },
+	{ "-----BEGIN CERTIFICATE-----\n", "A" },
+	{ "-----BEGIN CERTIFICATE-----\n", "AAAA\n" },
+	{ "-----BEGIN CERTIFICATE-----\n", "=" },
+	{ "-----BEGIN CERTIFICATE-----\n", "--" },
+	{ "-----BEGIN PRIVATE KEY-----\n", "\n" },
+	{ "-----BEGIN CERTIFICATE REQUEST-----\n", " " },
+};
+
+static int64_t
+cpu_ns(void)
+{
+	struct timespec t;
+
+	ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* The best of a few: what else the machine does is not counted. */
+static int64_t
+time_of(void (*reader)(struct span), struct span in)
+{
+	int64_t best = INT64_MAX, begin, took;
+
+	for (int i = 0; i < 5; i++) {
+		begin = cpu_ns();
+		reader(in);
+		took = cpu_ns() - begin;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
+static void
+look_at_each_octet(struct span in)
+{
+	volatile uint8_t seen = 0;
+
+	for (size_t i = 0; i < in.n; i++)
+		seen = (uint8_t)(seen ^ in.p[i]);
+}
+
+/* A hundred milliseconds for the largest reply; eight times as much text takes no 64 times as long. */
+START_TEST(what_is_wrong_is_seen_in_time)
+{
+	int64_t low, high, look;
+	struct buf in;
+
+	buf_init(&in, LADDER_TOP + 64);
+	buf_str(&in, endless[_i].head);
+	while (in.n < LADDER_TOP)
+		buf_str(&in, endless[_i].piece);
+	look = time_of(look_at_each_octet, buf_span(&in));
+	for (size_t i = 0; i < NITEMS(readers); i++) {
+		low = time_of(readers[i], span_of(in.p, LADDER_TOP / LADDER_STEPS));
+		high = time_of(readers[i], buf_span(&in));
+		/* sanitizers slow down everything */
+		ck_assert_msg(high < LIMIT_NS || high < look * 100, "reader %zu, \"%s%s...\": %jd ns", i,
+		    endless[_i].head, endless[_i].piece, (intmax_t)high);
+		ck_assert_msg(high < low * 3 * LADDER_STEPS || high < look * 20,
+		    "reader %zu, \"%s%s...\": %jd ns, and %jd for an eighth", i, endless[_i].head,
+		    endless[_i].piece, (intmax_t)high, (intmax_t)low);
+	}
+	buf_clear(&in);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -154,6 +276,7 @@ main(void)
 	tcase_add_loop_test(tc, pem_is_read_as_the_table_says, 0, (int)NITEMS(rows));
 	tcase_add_loop_test(tc, what_is_put_is_read_again, 0, 200);
 	tcase_add_test(tc, every_cut_is_noticed);
+	tcase_add_loop_test(tc, what_is_wrong_is_seen_in_time, 0, (int)NITEMS(endless));
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -1,7 +1,7 @@
 /*
  * check_sandbox: what a role whose code is somebody else's could do from
  * behind its walls. Every test runs in a process of its own, as root where the
- * tests are, and as somebody.
+ * tests are, and as somebody (FAULTS S16, S17, S18).
  */
 #include <linux/capability.h>
 #include <sys/mman.h>
@@ -226,6 +226,8 @@ become_somebody(void)
 	ck_assert_int_eq(setgroups(0, NULL), 0);
 	ck_assert_int_eq(setresgid(SOMEBODY, SOMEBODY, SOMEBODY), 0);
 	ck_assert_int_eq(setresuid(SOMEBODY, SOMEBODY, SOMEBODY), 0);
+	/* as whoever has logged in is, not as who was root */
+	ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1), 0);
 }
 
 /* In a child: the walls of the role, then the attempt. Its exit status. */
