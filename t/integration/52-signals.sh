@@ -65,7 +65,7 @@ reached() {
 interrupted() {
 	local rc=0 begin before what="$1 in the phase \"$2\""
 	before=$(version "$name")
-	begin --json -v renew --force ${5-}
+	begin --json -v renew --force ${5:+"$5"}
 	until_ok 20 "$what: it is reached" reached "$2"
 	begin=$(ms)
 	kill -s "$1" "$pid"
@@ -90,7 +90,7 @@ interrupted() {
 again() {
 	faults
 	echo end >"$work/mode"
-	run 0 renew --force ${1-}
+	run 0 renew --force ${1:+"$1"}
 }
 
 # What the CA is asked for: it has the question, and the answer does not come.
