@@ -38,7 +38,7 @@ static struct narrowed narrowed[] = {
 };
 
 static struct {
-	OSSL_PROVIDER				*provider;
+	OSSL_PROVIDER				*provider, *ours;
 	OSSL_FUNC_provider_query_operation_fn	*query;
 	OSSL_DISPATCH				 dispatch[DISPATCH_MAX + 1];
 } whole;
@@ -118,12 +118,12 @@ provider_narrow(struct err *e)
 {
 	OSSL_LIB_CTX *apart;
 
-	if (EVP_default_properties_is_fips_enabled(NULL) == 1)
+	if (whole.ours != NULL || EVP_default_properties_is_fips_enabled(NULL) == 1)
 		return 0;
 	if ((apart = OSSL_LIB_CTX_new()) != NULL &&
 	    (whole.provider = OSSL_PROVIDER_load(apart, "default")) != NULL &&
 	    OSSL_PROVIDER_add_builtin(NULL, "kamcert", start) == 1 &&
-	    OSSL_PROVIDER_load(NULL, "kamcert") != NULL)
+	    (whole.ours = OSSL_PROVIDER_load(NULL, "kamcert")) != NULL)
 		return 0;
 	return ossl_err(e, OUT_RETRY, "libcrypto's default provider cannot be narrowed");
 }
