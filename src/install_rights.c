@@ -158,3 +158,24 @@ install_readable(struct store_cert *c, const struct manifest *m, const struct in
 	}
 	return 0;
 }
+
+int
+install_guarded(struct store_cert *c, const struct manifest *m, const struct install_rights *rights,
+    struct err *e)
+{
+	static const enum part_file files[] = { PART_KEY, PART_COMBINED };
+	const struct fs_mode mode = { 0640, (uid_t)rights->uid, (gid_t)-1 };
+	char folder[40], name[PART_NAME_MAX];
+	int dir = -1, rc;
+
+	(void)snprintf(folder, sizeof(folder), "versions/%jd", (intmax_t)m->version);
+	rc = fs_open_dir(store_cert_fd(c), folder, &dir, e);
+	for (size_t i = 0; rc == 0 && i < m->leaves.n * NITEMS(files); i++) {
+		part_name(files[i % NITEMS(files)], part_suffix(i / NITEMS(files),
+		    manifest_leaf(m, i / NITEMS(files))->key_type), name);
+		if (manifest_names(m, name))
+			rc = fs_check_private(dir, name, mode, e);
+	}
+	fs_close(&dir);
+	return rc == 0 ? 0 : err_in(e, "version %jd", (intmax_t)m->version);
+}

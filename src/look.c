@@ -151,7 +151,9 @@ look_at_rights(struct job *j)
 	struct err e = ERR_NONE;
 
 	if (install_rights(j->conf, &rights, &e) == 0 &&
-	    install_readable(j->folder, &j->state.active, &rights, &e) == 0)
+	    install_readable(j->folder, &j->state.active, &rights, &e) == 0 &&
+	    (j->state.health != INSTALL_GOOD ||
+	    install_guarded(j->folder, &j->state.active, &rights, &e) == 0))
 		look_fine(j, "rights", "%s", rights.readers.n > 0 ?
 		    "the server's user can read the files" : "no hook names a user");
 	else

@@ -285,6 +285,19 @@ report_health(struct job *j)
 		    "a new one with kamcert renew --force" : NULL);
 }
 
+/* So is a key that others can get at (FAULTS S09). */
+static void
+report_exposed(struct job *j)
+{
+	struct install_rights rights = { 0 };
+	struct err e = ERR_NONE;
+
+	if (j->state.health == INSTALL_GOOD && install_rights(j->conf, &rights, &e) == 0 &&
+	    install_guarded(j->folder, &j->state.active, &rights, &e) == -1 && e.class == OUT_HOLD)
+		report_result(j, OUT_ALARM, e.text, e.hint);
+	pack_clear(&install_rights_pack, &rights);
+}
+
 /* When a run must look at it again: it is due, or the CA is to be asked. */
 static int64_t
 next_look(const struct job *j, const struct due_facts *facts)
@@ -344,8 +357,10 @@ plan_cert(struct keeper *k, const struct cert_conf *conf, struct index_due *row,
 		job_free(j);
 		return 0;
 	}
-	if (k->store != NULL && store_is_work(k->store) && k->setup.command != CMD_WATCH)
+	if (k->store != NULL && store_is_work(k->store) && k->setup.command != CMD_WATCH) {
 		report_health(j);
+		report_exposed(j);
+	}
 	if (choose(j, &facts) == BEGIN) {
 		k->jobs[k->njobs++] = j;
 		return 0;

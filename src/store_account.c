@@ -63,6 +63,7 @@ load_json(int dir, struct store_account *a, bool *found, struct err *e)
 static int
 load_key(int dir, bool has_json, struct store_account *a, struct err *e)
 {
+	static const struct fs_mode mode = { 0600, (uid_t)-1, (gid_t)-1 };
 	struct buf pem;
 	int rc;
 
@@ -74,6 +75,8 @@ load_key(int dir, bool has_json, struct store_account *a, struct err *e)
 	if (rc == -1 && e->class == OUT_HOLD && e->sys != ENOENT)
 		(void)err_hint(e, "put the account's key back; only if it is lost for good remove "
 		    "the folder, then a new account is made");
+	if (rc == 0)
+		rc = fs_check_private(dir, KEY_NAME, mode, e);
 	buf_clear(&pem);
 	return rc;
 }

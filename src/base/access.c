@@ -53,6 +53,23 @@ fs_check_dir(int fd, const char *name, uid_t uid, mode_t mode, struct err *e)
 	return 0;
 }
 
+int
+fs_check_private(int at, const char *name, struct fs_mode m, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return fs_fail(e, at, name, "look at");
+	if (check_owner(&st, name, m.uid, e) == -1)
+		return -1;
+	if ((st.st_mode & 07777u & ~m.mode) == 0)
+		return 0;
+	(void)err_set(e, OUT_HOLD, "%s: a key is in it: want mode %04o at most, have %04o", name,
+	    (unsigned)m.mode, (unsigned)st.st_mode & 07777u);
+	return err_hint(e, "chmod %04o %s; if somebody could read it, a new key is needed",
+	    (unsigned)m.mode, name);
+}
+
 /* In a sticky folder such as /tmp nobody can exchange what belongs to somebody else. */
 static int
 check_parent(int fd, const char *seen, struct err *e)

@@ -103,6 +103,12 @@ bool	fs_is_locked(int at, const char *name);
  */
 MUST_CHECK int fs_user_can_read(const char *path, uid_t, gid_t, struct err *e);
 
+/*
+ * HOLD unless this file has no mode bits but these, and belongs to root, to us or to the user named:
+ * a key that somebody may have copied back since it was made.
+ */
+MUST_CHECK int fs_check_private(int at, const char *name, struct fs_mode, struct err *e);
+
 /* close() for what may be -1; sets it to -1. */
 void	fs_close(int *fd);
 

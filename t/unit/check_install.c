@@ -243,6 +243,48 @@ START_TEST(a_changed_right_is_seen_later)
 }
 END_TEST
 
+/* FAULTS S09: a version that was made well, and what has become of a file of it. */
+static const struct {
+	const char	*what, *file;
+	mode_t		 mode;
+	uid_t		 file_uid;
+	int64_t		 uid;		/* of the configuration */
+	bool		 good;
+} guards[] = {
+	{ "as it was made", "privkey.pem", 0600, 0, -1, true },
+	{ "closed to its owner", "privkey.pem", 0400, 0, -1, true },
+	{ "its group may read", "privkey.pem", 0640, 0, -1, true },
+	{ "others may read", "privkey.pem", 0644, 0, -1, false },
+	{ "others may read the other file", "combined.pem", 0604, 0, -1, false },
+	{ "its group may write", "combined.pem", 0660, 0, -1, false },
+	{ "set-user-id", "privkey.pem", 04600, 0, -1, false },
+	{ "what is no secret", "cert.pem", 0666, 0, -1, true },
+	{ "somebody else's", "privkey.pem", 0600, SOMEBODY, -1, false },
+	{ "the configured owner's", "privkey.pem", 0600, SOMEBODY, SOMEBODY, true },
+};
+
+START_TEST(a_key_that_others_can_read_is_seen_later)
+{
+	char path[PATH_MAX];
+
+	if (guards[_i].file_uid != 0 && !is_root())
+		return;
+	deploy(stage(&one));
+	look();
+	(void)snprintf(path, sizeof(path), DIR "versions/1/%s", guards[_i].file);
+	if (guards[_i].file_uid != 0)
+		ck_assert_int_eq(fchownat(at, path, guards[_i].file_uid, (gid_t)-1, 0), 0);
+	ck_assert_int_eq(fchmodat(at, path, guards[_i].mode, 0), 0);
+	rights.uid = guards[_i].uid;
+	ck_assert_msg((install_guarded(cert, &state.active, &rights, &e) == 0) == guards[_i].good, "%s: %s",
+	    guards[_i].what, e.text);
+	if (guards[_i].good)
+		return;
+	ck_assert_int_eq(e.class, OUT_HOLD);
+	ck_assert_ptr_nonnull(strstr(e.text, guards[_i].file));
+}
+END_TEST
+
 /* --- who may read --- */
 
 static const struct {
@@ -647,6 +689,7 @@ main(void)
 	tcase_add_loop_test(t, a_key_that_the_server_cannot_read_is_refused_before_the_swap, 0,
 	    NITEMS(readers));
 	tcase_add_test(t, a_changed_right_is_seen_later);
+	tcase_add_loop_test(t, a_key_that_others_can_read_is_seen_later, 0, NITEMS(guards));
 	tcase_add_loop_test(t, owner_and_group_follow_the_configuration, 0, NITEMS(owners));
 	tcase_add_test(t, room_is_taken_and_given_back);
 	tcase_add_test(t, without_room_no_order_is_placed);

@@ -2,8 +2,10 @@
  * check_keeper: the keeper's way of a certificate, from the first issue to
  * the way back, with the real program and everything around it faked.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <check.h>
 
@@ -115,6 +117,34 @@ START_TEST(without_hooks_what_is_installed_is_not_ordered_again)
 		ck_assert_int_eq(fake_look(0).version, 1);
 		ck_assert_uint_eq(fake_issued(), 1);
 	}
+}
+END_TEST
+
+/* FAULTS S09: told in every run until it is mended or replaced, and in the way of nothing. */
+START_TEST(a_key_that_others_can_read_is_an_alarm)
+{
+	char key[PATH_MAX];
+
+	(void)snprintf(key, sizeof key, "%s", fake_path("certs/a.example.com/versions/1/privkey.pem"));
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_int_eq(chmod(key, 0644), 0);
+	for (int i = 0; i < 2; i++) {
+		fake_run_to(CMD_RENEW, OUT_ALARM);
+		ck_assert_str_eq(seen.trace, "");
+		ck_assert_msg(strstr(seen.last, "version 1: privkey.pem: a key is in it") != NULL, "%s",
+		    seen.last);
+	}
+	ck_assert_int_eq(chmod(key, 0600), 0);
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_int_eq(chmod(key, 0644), 0);
+	fake_reset();
+	script.key = "ecdsa-p384";
+	fake_run_to(CMD_RENEW, OUT_ALARM);
+	ck_assert_int_eq(fake_look(0).version, 2);
+	ck_assert(fake_is_served(0));
+	fake_reset();
+	script.key = "ecdsa-p384";
+	fake_run_to(CMD_RENEW, OUT_OK);
 }
 END_TEST
 
@@ -331,6 +361,7 @@ make_suite(void)
 	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_test(tc, a_first_certificate_takes_every_step_once_and_in_order);
 	tcase_add_test(tc, nothing_due_starts_no_role);
+	tcase_add_test(tc, a_key_that_others_can_read_is_an_alarm);
 	tcase_add_test(tc, three_certificates_of_one_server_share_one_reload);
 	tcase_add_test(tc, without_a_hook_the_certificate_is_installed_and_done);
 	tcase_add_test(tc, a_program_runs_behind_the_server);

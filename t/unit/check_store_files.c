@@ -101,6 +101,36 @@ START_TEST(an_account_comes_back_as_it_went)
 }
 END_TEST
 
+/* FAULTS S09 */
+START_TEST(a_key_that_others_can_read_is_not_used)
+{
+	static const mode_t modes[] = { 0600, 0400, 0640, 0604, 0620, 0644, 0666, 0600 };
+	static const char name[] = "state/accounts/ca/account.key";
+	bool good = _i < 2, foreign = _i == (int)NITEMS(modes) - 1;
+	struct store_account a;
+
+	if (foreign && !is_root())
+		return;
+	save_account();
+	ck_assert_int_eq(fchmodat(at, name, modes[_i], 0), 0);
+	if (foreign)
+		ck_assert_int_eq(fchownat(at, name, SOMEBODY, (gid_t)-1, 0), 0);
+	open_for(STORE_WORK);
+	ck_assert_msg((store_account_load(store, "ca", &a, &e) == 0) == good, "mode %04o: %s",
+	    (unsigned)modes[_i], e.text);
+	close_all();
+	if (good) {
+		pack_clear(&store_account_pack, &a);
+		return;
+	}
+	/* nor is a new one made because of that */
+	ck_assert_int_eq(e.class, OUT_HOLD);
+	ck_assert_int_ne(e.sys, ENOENT);
+	ck_assert_ptr_nonnull(strstr(e.text, "account.key"));
+	ck_assert_uint_eq(tree_stat(name).st_mode & 07777, modes[_i]);
+}
+END_TEST
+
 START_TEST(a_key_without_the_rest_is_an_account_to_be_found_again)
 {
 	struct store_account a;
@@ -305,6 +335,7 @@ main(void)
 
 	tcase_add_checked_fixture(t, start, finish);
 	tcase_add_loop_test(t, an_account_comes_back_as_it_went, 0, 2);
+	tcase_add_loop_test(t, a_key_that_others_can_read_is_not_used, 0, 8);
 	tcase_add_loop_test(t, a_key_without_the_rest_is_an_account_to_be_found_again, 0, 2);
 	tcase_add_loop_test(t, a_lost_key_is_for_the_operator, 0, 2);
 	tcase_add_test(t, an_order_comes_back_as_it_went);
