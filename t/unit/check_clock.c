@@ -1,7 +1,12 @@
 /*
  * check_clock: two clocks, and sums that cannot overflow.
  */
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <check.h>
 
@@ -41,6 +46,39 @@ START_TEST(boot_time_is_counted_in_milliseconds_and_never_goes_back)
 	ck_assert_int_ge(then, now);
 	ck_assert_int_ge(now, before.tv_sec * 1000 + before.tv_nsec / 1000000);
 	ck_assert_int_le(then, after.tv_sec * 1000 + after.tv_nsec / 1000000);
+}
+END_TEST
+
+/* In a child: the machine has slept for 12 hours, as far as its own children can tell. */
+static bool
+sleep_for_hours(void)
+{
+	static const char offsets[] = "boottime 43200 0\n";
+	int fd;
+
+	if (unshare(CLONE_NEWTIME) == -1)
+		return false;
+	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	return fd != -1 && write(fd, offsets, strlen(offsets)) == (ssize_t)strlen(offsets);
+}
+
+/* FAULTS T07. Where the kernel lets nobody have clocks of his own, there is nothing to see. */
+START_TEST(hours_of_suspend_are_counted)
+{
+	int64_t before = clock_boot_ms();
+	pid_t pid;
+	int status;
+
+	ck_assert_int_ge(pid = fork(), 0);
+	if (pid == 0) {
+		if (!sleep_for_hours())
+			_exit(0);
+		if ((pid = fork()) == 0)
+			_exit(clock_boot_ms() - before >= 12 * HOUR * 1000 ? 0 : 1);
+		_exit(waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
 }
 END_TEST
 
@@ -90,6 +128,7 @@ main(void)
 
 	tcase_add_test(tc, the_wall_clock_is_the_kernels);
 	tcase_add_test(tc, boot_time_is_counted_in_milliseconds_and_never_goes_back);
+	tcase_add_test(tc, hours_of_suspend_are_counted);
 	tcase_add_test(tc, a_replaced_clock_is_asked_until_it_is_put_back);
 	tcase_add_loop_test(tc, sums_stop_at_the_limits, 0, (int)NITEMS(sums));
 	suite_add_tcase(s, tc);

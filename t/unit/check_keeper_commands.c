@@ -2,8 +2,10 @@
  * check_keeper_commands: what else the keeper is asked for: rollback, reload,
  * status, check, a rehearsal, accounts; and what holds an order back.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -285,6 +287,65 @@ START_TEST(an_account_is_registered_once_and_used_then)
 }
 END_TEST
 
+/* What an operator or a broken disk has made of the account's key; 0 when that is what was meant. */
+static int
+cut_key(const char *key)
+{
+	return truncate(key, 20);
+}
+
+static int
+empty_key(const char *key)
+{
+	return truncate(key, 0);
+}
+
+static int
+lose_key(const char *key)
+{
+	return unlink(key);
+}
+
+static int
+open_key_to_all(const char *key)
+{
+	return chmod(key, 0644);
+}
+
+static int
+make_key_a_folder(const char *key)
+{
+	return unlink(key) == 0 ? mkdir(key, 0700) : -1;
+}
+
+static int	(*const accidents[])(const char *) = { cut_key, empty_key, lose_key, open_key_to_all,
+	make_key_a_folder };
+
+/* FAULTS A37, L05: nobody's account is left behind because its key cannot be used. */
+START_TEST(a_key_that_cannot_be_used_makes_no_new_account)
+{
+	char key[PATH_MAX];
+	struct stat before, after;
+
+	fake_run_to(CMD_RENEW, OUT_OK);
+	(void)snprintf(key, sizeof key, "%s", fake_path("accounts/ca/account.key"));
+	ck_assert_int_eq(accidents[_i](key), 0);
+	before.st_ino = stat(key, &before) == 0 ? before.st_ino : 0;
+	for (int i = 0; i < 2; i++) {
+		fake_reset();
+		script.key = "ecdsa-p384";
+		script.setup.force = true;
+		fake_run_to(CMD_RENEW, OUT_HOLD);
+		ck_assert_msg(strstr(seen.trace, "task:") == NULL, "%s", seen.trace);
+		run_account(ACME_REGISTER, OUT_HOLD);
+		ck_assert_msg(strstr(seen.trace, "task:") == NULL, "%s", seen.trace);
+	}
+	after.st_ino = stat(key, &after) == 0 ? after.st_ino : 0;
+	ck_assert_uint_eq(before.st_ino, after.st_ino);
+	ck_assert_uint_eq(fake_issued(), 1);
+}
+END_TEST
+
 START_TEST(a_rollover_that_was_cut_off_goes_on_with_the_same_key)
 {
 	struct blob key = { NULL, 0 };
@@ -339,6 +400,7 @@ make_suite(void)
 	tcase_add_test(tc, a_rehearsal_changes_nothing_of_what_is_installed);
 	tcase_add_test(tc, a_rehearsal_leaves_an_order_under_way_alone);
 	tcase_add_test(tc, an_account_is_registered_once_and_used_then);
+	tcase_add_loop_test(tc, a_key_that_cannot_be_used_makes_no_new_account, 0, NITEMS(accidents));
 	tcase_add_test(tc, a_rollover_that_was_cut_off_goes_on_with_the_same_key);
 	tcase_add_test(tc, what_is_installed_can_be_revoked);
 	suite_add_tcase(s, tc);
