@@ -236,6 +236,14 @@ MUST_CHECK int acme_task_next(struct acme_task *, int64_t now, struct acme_want 
 
 struct acme_reply;
 
+/*
+ * Tasks of one session wait for each other: ACME_WAIT, and acme_task_is_blocked()
+ * says so. What they wait for is over when this says true, once; who waits may
+ * be asked again at once.
+ */
+bool	acme_session_opened(struct acme_session *);
+bool	acme_task_is_blocked(const struct acme_task *);
+
 /* The answers. Each fits one want; anything else fails the task. */
 void	acme_task_reply(struct acme_task *, int64_t now, const struct acme_reply *);
 void	acme_task_signed(struct acme_task *, struct span jws);	/* flattened JSON, jws_finish() */

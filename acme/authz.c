@@ -243,7 +243,8 @@ took_fetch(struct acme_task *t, const struct acme_answer *r, struct err *e)
 }
 
 const struct acme_step acme_step_authz = {
-	.name = "authorization", .what = ACME_SEND, .begin = begin_fetch, .took = took_fetch,
+	.name = "authorization", .what = ACME_SEND, .turn = TURN_FETCH,
+	.begin = begin_fetch, .took = took_fetch,
 };
 
 /* --- putting up, answering --- */
@@ -338,7 +339,7 @@ took_recheck(struct acme_task *t, const struct acme_answer *r, struct err *e)
 }
 
 static const struct acme_step step_recheck = {
-	.name = "authorization", .what = ACME_SEND,
+	.name = "authorization", .what = ACME_SEND, .turn = TURN_FETCH,
 	.begin = begin_recheck, .took = took_recheck,
 };
 
@@ -402,6 +403,6 @@ diagnose_refused(struct acme_task *t, const struct acme_refusal *r UNUSED, struc
 }
 
 const struct acme_step acme_step_diagnose = {
-	.name = "authorization", .what = ACME_SEND,
+	.name = "authorization", .what = ACME_SEND, .turn = TURN_FETCH,
 	.begin = begin_diagnose, .took = took_diagnose, .refused = diagnose_refused,
 };

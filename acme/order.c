@@ -440,7 +440,7 @@ const struct acme_step acme_step_order = {
 };
 
 static const struct acme_step step_new = {
-	.name = "order", .what = ACME_SEND,
+	.name = "order", .what = ACME_SEND, .turn = TURN_PLACE,
 	.begin = begin_new, .took = took_new, .refused = new_refused,
 };
 

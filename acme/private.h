@@ -47,6 +47,9 @@ struct acme_pace {
 	bool		 prompt;	/* the last one found all done */
 };
 
+/* What a request does at the CA, where two kinds do not go together: turn.c. */
+enum acme_turn { TURN_NONE, TURN_PLACE, TURN_FETCH, TURNS };
+
 #define SEEN_NONCES 64
 
 struct acme_session {
@@ -65,6 +68,8 @@ struct acme_session {
 	int64_t			 skew;
 	struct acme_pace	 validation;
 	struct acme_pace	 issuance;
+	unsigned		 turns[TURNS];	/* tasks that have each */
+	bool			 opened;	/* acme_session_opened() has not been told yet */
 };
 
 extern const struct pack acme_directory_pack;
@@ -186,6 +191,7 @@ struct acme_step {
 	/* What to do once after an unreadable body; NULL: this step again. */
 	const struct acme_step	*after_garbage;
 	bool	 soft;			/* faults of the CA are never worse than RETRY */
+	enum acme_turn turn;		/* that its request needs */
 };
 
 #define SOFT_RETRY	(6 * HOUR)	/* after such a fault */
@@ -201,7 +207,7 @@ struct acme_request {
 
 enum acme_phase {
 	PHASE_BEGIN,	/* the step has not begun */
-	PHASE_BLOCKED,	/* another task reads the directory */
+	PHASE_BLOCKED,	/* another task reads the directory, or has another turn */
 	PHASE_NONCE,	/* a nonce is fetched */
 	PHASE_SIGN,
 	PHASE_SEND,
@@ -283,6 +289,8 @@ struct acme_task {
 	unsigned		 dry_nonces;	/* replies of newNonce without one */
 	bool			 garbled;	/* this request was answered with garbage before */
 	int64_t			 block_ms;
+	enum acme_turn		 turn;		/* that it has */
+	int64_t			 blocked_at;	/* since when it waits for one; 0: it does not */
 	bool			 up;		/* challenges are */
 	bool			 take_down;
 	int64_t			 asked_ms;	/* Retry-After of the last reply, 0: none */
@@ -310,6 +318,12 @@ void	acme_expect(struct acme_task *, enum acme_expect);
 void	acme_ask(struct acme_task *);
 
 /* --- for task.c --- */
+
+/* Takes the turn that the step needs; false: another kind of request is under way. */
+bool	acme_turn_take(struct acme_task *);
+
+/* Behind the step, however it ended. */
+void	acme_turn_give(struct acme_task *);
 
 /* A reply came: moves the task on, or -1. */
 int	acme_request_took(struct acme_task *, const struct acme_reply *, struct err *e);

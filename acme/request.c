@@ -90,6 +90,7 @@ acme_get_location(const struct acme_task *t, const struct acme_reply *r, const c
 void
 acme_go(struct acme_task *t, const struct acme_step *step)
 {
+	acme_turn_give(t);
 	t->step = step;
 	t->phase = PHASE_BEGIN;
 	t->bad_nonces = 0;

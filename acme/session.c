@@ -358,6 +358,7 @@ took_directory(struct acme_task *t, const struct acme_answer *a, struct err *e)
 	if (acme_directory_read(t->s, a->json, e) == -1)
 		return -1;
 	t->s->fetching = NULL;
+	t->s->opened = true;
 	acme_go(t, t->first);
 	return 0;
 }
@@ -373,6 +374,7 @@ acme_session_task_ends(struct acme_session *s, const struct acme_task *t, const 
 	if (s->fetching != t)
 		return;
 	s->fetching = NULL;
+	s->opened = true;
 	if (e == NULL)
 		return;
 	s->dir_err = *e;

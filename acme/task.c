@@ -6,7 +6,7 @@
  *      |  \      ^  \NONCE/ |
  *      |   \     +--badNonce+
  *      |    +--> ASK -----> (answer)
- *      +--> BLOCKED (the directory is being read), DONE, FAILED
+ *      +--> BLOCKED (by another task: turn.c), DONE, FAILED
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -118,6 +118,7 @@ acme_task_free(struct acme_task *t)
 	if (t == NULL)
 		return;
 	acme_session_task_ends(t->s, t, NULL);
+	acme_turn_give(t);
 	pack_clear(&acme_job_pack, &t->job);
 	pack_clear(&acme_sign_pack, &t->sign);
 	pack_clear(&acme_result_pack, &t->result);
@@ -149,6 +150,7 @@ fail(struct acme_task *t, const struct err *e)
 	}
 	t->phase = PHASE_FAILED;
 	t->take_down = true;
+	acme_turn_give(t);
 	acme_session_task_ends(t->s, t, &t->err);
 }
 
@@ -194,7 +196,9 @@ advance(struct acme_task *t)
 		t->phase = PHASE_BEGIN;
 	while (t->phase == PHASE_BEGIN) {
 		err_clear(&e);
-		if (t->step->begin(t, &e) == -1)
+		if (!acme_turn_take(t))
+			t->phase = PHASE_BLOCKED;
+		else if (t->step->begin(t, &e) == -1)
 			fail(t, &e);
 	}
 	if (t->phase == PHASE_NONCE || t->phase == PHASE_SIGN) {

@@ -248,8 +248,9 @@ tell_step(struct task *t)
 		log_warn(KV_S("event", "progress lost"), KV_S("error", e.text));
 }
 
+/* To the next thing that is not at hand; the task may be gone then. */
 static void
-drive(struct task *t)
+go_on(struct task *t)
 {
 	struct acme_want want;
 	struct err e = ERR_NONE;
@@ -271,6 +272,26 @@ drive(struct task *t)
 	} while (want.what == ACME_UNSOLVE);
 	if (want.what == ACME_DONE)
 		task_free(t);
+}
+
+/* One task's step may be what others have waited for. */
+static void
+drive(struct task *t)
+{
+	struct net *net = t->net;
+	struct ca *ca = t->ca;
+	struct task *next;
+
+	go_on(t);
+	while (acme_session_opened(ca->session))
+		for (t = net->tasks; t != NULL; t = next) {
+			next = t->next;
+			if (t->ca != ca || !acme_task_is_blocked(t->acme))
+				continue;
+			loop_timer_del(t->timer);
+			t->timer = NULL;
+			go_on(t);
+		}
 }
 
 /* Takes the CA's description out of the message. */
