@@ -278,6 +278,8 @@ struct acme_headers {
 
 struct acme_reply {
 	int			status;
+	int			http;		/* major version of HTTP; 0: unknown */
+	bool			connected;	/* a connection was made for it */
 	struct acme_headers	headers;
 	struct buf		body;	/* buf_init() with ACME_BODY_MAX */
 };

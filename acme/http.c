@@ -22,6 +22,7 @@
 #define STALL_S		15L
 #define WHOLE_S		60L
 #define HOST_CONNECTIONS 4L	/* to servers without HTTP/2; with it one is enough */
+#define STREAMS		256L	/* on that one, as far as the server lets us; above all jobs at once */
 #define CA_CACHE_S	86400L
 
 struct acme_call {
@@ -191,6 +192,21 @@ call_unlink(struct acme_call *call)
 	TAILQ_REMOVE(&call->http->calls, call, link);
 }
 
+/* Once it is known to be HTTP/2, what finds no room on the connection waits for it. */
+static void
+note_connection(struct acme_http *http, struct acme_call *call)
+{
+	long version = 0, made = 0;
+
+	if (curl_easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &version) != CURLE_OK ||
+	    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &made) != CURLE_OK)
+		return;
+	call->reply.http = version == CURL_HTTP_VERSION_2_0 ? 2 : version == 0 ? 0 : 1;
+	call->reply.connected = made > 0;
+	if (call->reply.http == 2)
+		(void)curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
+}
+
 /* One at a time: the callback may send, and cancel what has finished as well. */
 static void
 reap(struct acme_http *http)
@@ -212,6 +228,7 @@ reap(struct acme_http *http)
 		if (code == CURLE_OK)
 			code = curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 		call->reply.status = (int)status;
+		note_connection(http, call);
 		if (code == CURLE_OK) {
 			call->done(call->arg, &call->reply, &e);
 		} else {
@@ -330,6 +347,7 @@ set_multi(struct acme_http *http)
 	    curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
 	    curl_multi_setopt(m, CURLMOPT_TIMERDATA, http) == CURLM_OK &&
 	    curl_multi_setopt(m, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX) == CURLM_OK &&
+	    curl_multi_setopt(m, CURLMOPT_MAX_CONCURRENT_STREAMS, STREAMS) == CURLM_OK &&
 	    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, HOST_CONNECTIONS) == CURLM_OK;
 }
 

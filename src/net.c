@@ -111,7 +111,8 @@ on_reply(void *arg, const struct acme_reply *reply, const struct err *e)
 		    text_http_date(span_str(date), clock_wall(), &t->ca_time) == -1)
 			t->ca_time = 0;
 		log_debug(KV_I("job", t->job), KV_S("step", acme_task_step(t->acme)),
-		    KV_I("status", reply->status), KV_I("octets", reply->body.n));
+		    KV_I("status", reply->status), KV_I("octets", reply->body.n),
+		    KV_I("http", reply->http), KV_I("connects", reply->connected));
 		acme_task_reply(t->acme, clock_wall(), reply);
 	} else
 		acme_task_failed(t->acme, e);

@@ -10,7 +10,10 @@ add_cert a1.example.org b{1..9}.example.org
 for i in {2..20}; do
 	add_cert "a$i.example.org"
 done
-run 0 renew --no-hooks
+run 0 -v renew --no-hooks --jobs 20
+equal "1 0" "$(grep -c 'connects=1' "$out") $(grep -c 'http=1' "$out" || :)" \
+    "connections, and requests without HTTP/2"
+ok "20 orders in flight: one connection, by HTTP/2"
 serve_from "$state/certs/a1.example.org/current"
 for i in {1..20}; do
 	cat >>"$kam/tls.cfg" <<-END
