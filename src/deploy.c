@@ -334,15 +334,14 @@ count_stuck(const struct job *j)
 	return n;
 }
 
-/* Does a server serve what is nobody's here? Telling it again changes nothing (FAULTS K15). */
+/* Does a server serve what is nobody's here, still? Telling it again changes nothing (FAULTS K15). */
 static bool
 is_foreign(const struct job *j)
 {
 	size_t i;
 
 	for (i = 0; i < j->conf->hooks.n; i++)
-		if (j->servers[i].stuck && j->servers[i].looked &&
-		    j->servers[i].seen.verdict == VERIFY_OTHER)
+		if (j->servers[i].stuck && j->servers[i].foreign)
 			return true;
 	return false;
 }

@@ -9,6 +9,12 @@
  */
 #define MEMORY	64
 
+/*
+ * The first reloads of a process cost what comes back later. Only of an allocator that is known to
+ * lose memory is an end foretold by so few.
+ */
+#define FEW	16
+
 void
 forecast_add(struct forecast *f, int64_t free_before, int64_t free_after)
 {
@@ -29,6 +35,8 @@ forecast_cost(const struct forecast *f, int64_t expected)
 {
 	int64_t mean = f->reloads > 1 ? f->sum / (f->reloads - 1) : expected;
 
+	if (expected == 0 && f->reloads < FEW)
+		return 0;
 	return mean > NOISE ? mean : 0;
 }
 

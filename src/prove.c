@@ -193,6 +193,7 @@ on_verified(void *arg, struct message *m)
 	s->seen = *seen;
 	memset(seen, 0, sizeof *seen);
 	s->looked = true;
+	s->foreign = s->foreign || s->seen.verdict == VERIFY_OTHER;
 	if (proof_of_listeners(j, &e) == 0 && deploy_note_seen(j, &s->seen, &e) == 0) {
 		s->version = j->version;
 		s->proven = true;

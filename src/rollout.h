@@ -20,6 +20,7 @@ struct job_server {
 	bool			 left;		/* it failed, and the others go on without it */
 	bool			 stuck;		/* the way back failed there */
 	bool			 again;		/* it was told a second time (FAULTS K08) */
+	bool			 foreign;	/* it was seen to serve what is nobody's here */
 	bool			 looked;	/* seen is what its listeners served last */
 	bool			 proven;	/* and they need not be looked at again */
 	bool			 watched;	/* now and log are known */

@@ -35,7 +35,34 @@ run 13 renew --force
 still_good
 ok "K04: a refused reload (a profile for an address without a listener): rolled back"
 
+rpc tls.reload >"$work/reload" || fail "kamcmd tells a fault by its exit code"
+grep -q '^error: 500' "$work/reload" || fail "Kamailio loads it"
+ok "K16: kamcmd's exit code is 0 all the same: kamcert has asked by itself"
+
+# A section that this process remembers for good.
+printf '[server:any]\nmethod = TLSv1.2+\n' >"$kam/tls.cfg"
+rpc tls.reload >/dev/null
+serve_from "$state/certs/$name/current"
+poisoned() {
+	grep -c 'duplicate definition' "$work/kamailio.log" || :
+}
+before=$(poisoned)
+run 13 renew --force
+still_good
+says 'the process needs a restart'
+equal "$((before + 2))" "$(poisoned)" "reloads that were tried"
+ok "K19: a parser that an earlier tls.cfg has poisoned: one repetition, rolled back, a restart is asked for"
+
 stop "$kam_pid"
+sed -e '/"tls/d' -e '/^enable_tls/d' -e '/^tls_max/d' -e '/^listen=tls/d' "$kam/kamailio.cfg" >"$kam/without.cfg"
+start kamailio "$kam_user" kamailio -f "$kam/without.cfg" -DD -E -x fm -Y "$kam/run" -P "$kam/run/pid" -w "$kam/run"
+until_ok 20 "a Kamailio without TLS answers" kamailio_answers
+run 11 renew --force
+equal 1 "$(version "$name")" "active version"
+says 'no command tls.reload'
+stop "$pid"
+ok "K06: a Kamailio without its module tls: nothing changed"
+
 run 11 renew --force
 equal 1 "$(version "$name")" "active version"
 says "$kam/run/ctl"

@@ -113,7 +113,7 @@ run 0 renew --force
 equal "$(installed "$name")" "$(served "$name")" "certificate served"
 ok "an expired one of somebody else is told, and holds nothing back, as Kamailio loads it"
 
-# broken SENTENCE PATTERN [CODE]: Kamailio itself refuses what is there; check names the line, and so
+# broken SENTENCE PATTERN [CODE] (K04, K16): Kamailio itself refuses what is there; check names the line, and so
 # does a renewal, which ends with the certificate that was served before.
 broken() {
 	local before
