@@ -8,6 +8,9 @@
 #include "hooks/hook.h"
 #include "hooks/private.h"
 
+/* A server that ends and begins has more to do than one that answers a question. */
+#define RESTART_TIMEOUT	6
+
 static const struct hook_type *const hook_types[] = {
 	&hook_kamailio,
 	&hook_program,
@@ -28,6 +31,7 @@ const struct pack hook_conf_pack = PACK(hook_conf,
 	{ PACK_BOOL, offsetof(struct hook_conf, new_privileges), NULL },
 	{ PACK_STRS, offsetof(struct hook_conf, command), NULL },
 	{ PACK_STR, offsetof(struct hook_conf, unit), NULL },
+	{ PACK_STR, offsetof(struct hook_conf, bus), NULL },
 	{ PACK_STR, offsetof(struct hook_conf, action), NULL },
 	{ PACK_STR, offsetof(struct hook_conf, pid_file), NULL },
 	{ PACK_STR, offsetof(struct hook_conf, signal), NULL },
@@ -60,6 +64,7 @@ const struct pack hook_facts_pack = PACK(hook_facts,
 	{ PACK_I64, offsetof(struct hook_facts, low_memory), NULL },
 	{ PACK_STR, offsetof(struct hook_facts, allocator), NULL },
 	{ PACK_BOOL, offsetof(struct hook_facts, unsafe_reload), NULL },
+	{ PACK_BOOL, offsetof(struct hook_facts, cramped), NULL },
 	{ PACK_BOOL, offsetof(struct hook_facts, leaks_memory), NULL },
 	{ PACK_STR, offsetof(struct hook_facts, config_dir), NULL },
 	{ PACK_STR, offsetof(struct hook_facts, work_dir), NULL },
@@ -108,13 +113,20 @@ is_same_server(const struct hook_conf *a, const struct hook_conf *b)
 	    strcmp(at.text, bt.text) == 0;
 }
 
+/* A unit is what a server is known by, or only what restarts it. */
+static bool
+is_same_unit(const struct hook_conf *a, const struct hook_conf *b)
+{
+	return is_same_text(a->type, hook_kamailio.name) || is_same_text(a->unit, b->unit);
+}
+
 bool
 hook_same(const struct hook_conf *a, const struct hook_conf *b)
 {
 	size_t i;
 
 	if (!is_same_text(a->type, b->type) || !is_same_text(a->user, b->user) ||
-	    !is_same_text(a->unit, b->unit) || !is_same_text(a->action, b->action) ||
+	    !is_same_unit(a, b) || !is_same_text(a->action, b->action) ||
 	    !is_same_text(a->pid_file, b->pid_file) || !is_same_text(a->signal, b->signal) ||
 	    !is_same_text(a->ssl_cert, b->ssl_cert) || a->command.n != b->command.n)
 		return false;
@@ -123,6 +135,23 @@ hook_same(const struct hook_conf *a, const struct hook_conf *b)
 			return false;
 	}
 	return is_same_text(a->rpc, b->rpc) || is_same_server(a, b);
+}
+
+bool
+hook_restart(const struct hook_conf *h, struct hook_conf *restart)
+{
+	static char action[] = "restart";
+
+	if (h->unsafe_reload == NULL || strcmp(h->unsafe_reload, "restart") != 0)
+		return false;
+	*restart = (struct hook_conf){
+		.type = (char *)(uintptr_t)hook_systemd.name,
+		.rpc = h->bus,
+		.unit = h->unit,
+		.action = action,
+		.timeout = h->timeout * RESTART_TIMEOUT,
+	};
+	return true;
 }
 
 void

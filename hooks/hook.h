@@ -26,7 +26,8 @@ struct hook_conf {
 	struct strs	 verify;	/* sips:host:port, tls:host:port, wss:host:port: listeners to look at afterwards */
 	bool		 new_privileges;	/* program: it may gain some */
 	struct strs	 command;	/* program: argument vector, [0] an absolute path */
-	char		*unit;		/* systemd: "haproxy.service" */
+	char		*unit;		/* systemd: "haproxy.service"; kamailio: the one that it is restarted by */
+	char		*bus;		/* kamailio: where systemd is asked, in one of the forms of wire.h */
 	char		*action;	/* systemd: "reload", "restart", "reload-or-restart" */
 	char		*pid_file;	/* signal: absolute path */
 	char		*signal;	/* signal: "HUP", ... */
@@ -34,7 +35,7 @@ struct hook_conf {
 	struct strs	 window;	/* "02:00-05:00": when it may be disturbed; empty: always */
 	int64_t		 max_connections;	/* kamailio: with as many open over TLS it is left alone; 0: never */
 	char		*error_log;	/* kamailio: "/path" or "journal:UNIT"; NULL: not looked at */
-	char		*unsafe_reload;	/* kamailio: "wait", "hold", "go-on" where a reload may crash it */
+	char		*unsafe_reload;	/* kamailio: "wait", "restart", "hold", "go-on" where a reload may crash it */
 	int64_t		 quiet_rate;	/* kamailio: new connections per second at most, to be quiet */
 	int64_t		 watch;		/* kamailio: seconds behind the proof, when it is looked at once more */
 	struct strs	 rollback_on;	/* what leads back, of what can be told as a warning: proof.h */
@@ -66,6 +67,7 @@ struct hook_facts {
 	int64_t	 low_memory;		/* octets; below this new TLS connections are refused */
 	char	*allocator;		/* of shared memory: "qm", "fm", "tlsf" */
 	bool	 unsafe_reload;		/* a reload that meets handshakes may crash it (K18) */
+	bool	 cramped;		/* no room for a reload (K12), for which it is restarted instead */
 	bool	 leaks_memory;		/* each reload costs shared memory for good (K12) */
 	char	*config_dir;		/* of the main configuration file: where relative paths begin */
 	char	*work_dir;		/* "-w": where paths with a leading dot begin; "" if not given */
@@ -117,6 +119,7 @@ extern const struct pack hook_event_pack;
 #define HOOK_HAS_PRIVILEGES	(1u << 11)
 #define HOOK_HAS_MAX		(1u << 10)
 #define HOOK_HAS_FACTS		(1u << 12)	/* what is asked of it before and after: watch, error-log */
+#define HOOK_HAS_BUS		(1u << 13)
 
 struct hook_type {
 	const char	*name;
@@ -146,6 +149,12 @@ const struct hook_type *hook_find(const char *name);
 
 /* The i-th type, NULL behind the last: for messages that list what is allowed. */
 const struct hook_type *hook_at(size_t i);
+
+/*
+ * The section of the hook systemd that restarts the server of this one, if its
+ * unsafe-reload says so; else false. Its texts are lent.
+ */
+bool hook_restart(const struct hook_conf *, struct hook_conf *restart);
 
 /* Do two sections mean the same server, so that one reload does for both? */
 bool	hook_same(const struct hook_conf *, const struct hook_conf *);

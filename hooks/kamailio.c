@@ -275,14 +275,20 @@ out:
 
 /* --- preflight --- */
 
+/* What is to be restarted in that case is not held back by it. */
 static int
-check_memory(const struct ctl *c, const struct hook_facts *f, struct err *e)
+check_memory(const struct ctl *c, const struct hook_conf *conf, struct hook_facts *f,
+    struct err *e)
 {
+	struct hook_conf restart;
 	int64_t floor = (f->low_memory > 0 ? f->low_memory : 0) + CONTEXT_COST * PROFILES_MIN * f->processes;
 
 	if (floor < FREE_MIN)
 		floor = FREE_MIN;
 	if (f->shm_free >= floor)
+		return 0;
+	f->cramped = hook_restart(conf, &restart);
+	if (f->cramped)
 		return 0;
 	(void)err_set(e, OUT_HOLD, "%s: %jd KiB of shared memory are free, want %jd: "
 	    "a reload could end TLS", c->addr.text, (intmax_t)(f->shm_free / KIB),
@@ -355,7 +361,7 @@ preflight(const struct hook_conf *conf, struct hook_facts *f, struct err *e)
 	    ask_version(&c, f, e) == -1 || check_version(&c, f, e) == -1 ||
 	    check_commands(&c, e) == -1 || ask_options(&c, f, e) == -1 ||
 	    ask_arguments(&c, f, e) == -1 || ask_facts(&c, f, e) == -1 ||
-	    check_memory(&c, f, e) == -1)
+	    check_memory(&c, conf, f, e) == -1)
 		goto out;
 	rc = 0;
 out:
@@ -552,27 +558,48 @@ reload(const struct hook_conf *conf, const struct hook_event *event UNUSED, stru
 }
 
 static int
+check_restart(const struct hook_conf *conf, bool remote, struct err *e)
+{
+	struct hook_conf restart;
+	struct wire_addr bus;
+
+	if (!hook_restart(conf, &restart))
+		return conf->unit == NULL ? 0 :
+		    err_set(e, OUT_USAGE, "unit: want unsafe-reload = \"restart\" as well");
+	if (remote)
+		return err_set(e, OUT_USAGE, "unsafe-reload: want no \"restart\" for a server of "
+		    "another host, have rpc = \"%s\"", conf->rpc);
+	if (conf->unit == NULL)
+		return err_set(e, OUT_USAGE, "unsafe-reload: want a unit for \"restart\", such as "
+		    "kamailio.service");
+	if (wire_addr_parse(conf->bus, &bus, e) == -1)
+		return err_in(e, "bus");
+	return bus.kind == WIRE_UNIX ? 0 :
+	    err_set(e, OUT_USAGE, "bus: want the unix: socket of D-Bus, have \"%s\"", conf->bus);
+}
+
+static int
 check(const struct hook_conf *conf, struct err *e)
 {
 	struct wire_addr a;
 
-	if (ctl_addr(conf, &a, e) == -1)
+	if (ctl_addr(conf, &a, e) == -1 || check_restart(conf, a.remote, e) == -1)
 		return -1;
 	return a.remote && conf->profiles.n > 0 ?
 	    err_set(e, OUT_USAGE, "profiles: only in a file of this host, and rpc is of another") : 0;
 }
 
-static char default_unsafe[] = "wait";
+static char default_unsafe[] = "wait", default_bus[] = SYSTEM_BUS;
 static char default_rpc[] = CTL_DEFAULT, default_user[] = "kamailio",
     default_cfg[] = "/etc/kamailio/kamailio.cfg", default_tls_cfg[] = "/etc/kamailio/tls.cfg";
 
 const struct hook_type hook_kamailio = {
 	.name = "kamailio",
 	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_FACTS | HOOK_HAS_TRUSTED | HOOK_HAS_PROFILES |
-	    HOOK_HAS_MAX,
+	    HOOK_HAS_MAX | HOOK_HAS_UNIT | HOOK_HAS_BUS,
 	.check = check,
 	.defaults = { .rpc = default_rpc, .kamailio_cfg = default_cfg, .tls_cfg = default_tls_cfg, .user = default_user,
-	    .timeout = 10, .unsafe_reload = default_unsafe, .quiet_rate = 2 },
+	    .timeout = 10, .unsafe_reload = default_unsafe, .quiet_rate = 2, .bus = default_bus },
 	.verify = "sips:127.0.0.1:5061",
 	.preflight = preflight,
 	.reload = reload,

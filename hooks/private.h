@@ -15,6 +15,7 @@ extern const struct hook_type hook_signal;
 extern const struct hook_type hook_systemd;
 
 #define LIBSYSTEMD	"libsystemd.so.0"
+#define SYSTEM_BUS	"unix:/run/dbus/system_bus_socket"
 
 struct library_function {
 	const char	*name;

@@ -310,6 +310,9 @@ run_job(struct talk *t, size_t action, bool back, struct err *e)
 	/* without a subscriber, systemd sends no signals */
 	if (call(t, "Subscribe", "", NULL, e) == -1)
 		return HOOK_FAILED;
+	/* one that would not start is not started again before long; who goes back wants it now */
+	if (back && call(t, "ResetFailedUnit", "s", NULL, e) == -1)
+		err_clear(e);
 	if (call(t, method, "ss", &t->job, e) == -1)
 		return e->sys == ETIMEDOUT || e->sys == ECONNRESET ? HOOK_UNKNOWN : HOOK_FAILED;
 	if (await(t, &result, e) == -1)
@@ -356,7 +359,7 @@ check(const struct hook_conf *conf, struct err *e)
 	    err_set(e, OUT_USAGE, "rpc: want the unix: socket of D-Bus, have \"%s\"", conf->rpc);
 }
 
-static char default_bus[] = "unix:/run/dbus/system_bus_socket", default_action[] = "reload";
+static char default_bus[] = SYSTEM_BUS, default_action[] = "reload";
 
 const struct hook_type hook_systemd = {
 	.name = "systemd",

@@ -91,6 +91,18 @@ print_server(const struct json *server)
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
 }
 
+/* What it cost is not to be overlooked. */
+static void
+print_restart(const struct json *server)
+{
+	const char *rpc = text_of(server, "rpc");
+
+	if (json_number(json_member(server, "by_restart")) == 1)
+		printf("    server %s: restarted in place of a reload, %lld TLS connections ended\n",
+		    rpc != NULL ? rpc : "-",
+		    (long long)json_number(json_member(server, "connections_before")));
+}
+
 /* With one server the row itself says it. */
 static void
 print_servers(const struct blob *facts)
@@ -107,9 +119,11 @@ print_servers(const struct blob *facts)
 		return;
 	}
 	hooks = json_member(json_root(doc), "hooks");
-	if (json_kind(hooks) == JSON_KIND_ARRAY && json_count(hooks) > 1)
-		for (i = 0; i < json_count(hooks); i++)
+	for (i = 0; json_kind(hooks) == JSON_KIND_ARRAY && i < json_count(hooks); i++) {
+		if (json_count(hooks) > 1)
 			print_server(json_at(hooks, i));
+		print_restart(json_at(hooks, i));
+	}
 	json_free(doc);
 }
 

@@ -477,7 +477,7 @@ take_error_log(struct reader *r UNUSED, void *field, const char *value, struct e
 static int
 take_unsafe(struct reader *r UNUSED, void *field, const char *value, struct err *e)
 {
-	static const char *const words[] = { "wait", "hold", "go-on", NULL };
+	static const char *const words[] = { "wait", "restart", "hold", "go-on", NULL };
 
 	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
 }
@@ -526,6 +526,7 @@ static const struct option hook_options[] = {
 	{ "command", OPTION_MANY, ROW(hook_conf, command), take_command, NULL },
 	{ "new-privileges", OPTION_ONE, ROW(hook_conf, new_privileges), take_bool, NULL },
 	{ "unit", OPTION_ONE, ROW(hook_conf, unit), take_unit, NULL },
+	{ "bus", OPTION_ONE, ROW(hook_conf, bus), take_rpc, NULL },
 	{ "action", OPTION_ONE, ROW(hook_conf, action), take_action, NULL },
 	{ "pid-file", OPTION_ONE, ROW(hook_conf, pid_file), take_path, NULL },
 	{ "signal", OPTION_ONE, ROW(hook_conf, signal), take_signal, NULL },

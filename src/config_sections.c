@@ -288,6 +288,7 @@ check_hook_options(struct reader *r, const struct hook_conf *h, const struct hoo
 		    ", { \"/path/of/program\", \"argument\", ... }" },
 		{ "new-privileges", h->new_privileges, HOOK_HAS_PRIVILEGES, "" },
 		{ "unit", h->unit != NULL, HOOK_HAS_UNIT, " such as haproxy.service" },
+		{ "bus", h->bus != NULL, HOOK_HAS_BUS, "" },
 		{ "action", h->action != NULL, HOOK_HAS_ACTION, "" },
 		{ "pid-file", h->pid_file != NULL, HOOK_HAS_PID_FILE, ", an absolute path" },
 		{ "signal", h->signal != NULL, HOOK_HAS_SIGNAL, "" },
@@ -319,6 +320,7 @@ fill_hook(struct reader *r, struct hook_conf *h, const struct hook_type *type)
 	default_text(r, &h->user, d->user);
 	default_text(r, &h->kamailio_cfg, d->kamailio_cfg);
 	default_text(r, &h->tls_cfg, d->tls_cfg);
+	default_text(r, &h->bus, d->bus);
 	default_text(r, &h->action, d->action);
 	default_text(r, &h->signal, d->signal);
 	default_text(r, &h->unsafe_reload, d->unsafe_reload);

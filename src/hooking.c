@@ -135,7 +135,9 @@ hooking_on_watch(void *arg, struct message *m)
 	if (type->facts != NULL && type->facts(&body->hook, &out.facts, &e) == -1) {
 		channel_fail(h->keeper, m->id, &e);
 	} else {
-		if (body->hook.error_log != NULL)
+		if (body->mark)
+			mark_log(&body->hook, &out.facts);
+		else if (body->hook.error_log != NULL)
 			errlog_since(body->hook.error_log, body->log_mark, &out.log);
 		hooking_answer(h, m->id, MSG_WATCHED, &out);
 	}

@@ -8,10 +8,11 @@
 #define KAMCERT_INSTANCE_H
 
 #include "base/err.h"
-#include "lull.h"
 #include "channel.h"
 #include "hooks/hook.h"
 #include "job.h"
+#include "lull.h"
+#include "restart.h"
 
 struct instance;
 struct json_out;
@@ -70,6 +71,15 @@ int64_t		instance_workers(const struct instance *);
 /* Before the last reload, as the server said; borrowed. */
 const struct hook_facts *instance_before(const struct instance *);
 
+/* The process that has to be there behind it: another one only where a restart was meant. Borrowed. */
+const struct hook_facts *instance_process(const struct instance *);
+
+/* Is its unit restarted in place of a reload, by what it said at preflight? */
+bool		instance_restarts(const struct instance *);
+
+/* HOLD with what systemd says against a restart of its unit; 0 where nothing is known of that. */
+MUST_CHECK int	instance_unit(const struct instance *, struct err *e);
+
 /* Does the server tell how it is? */
 bool		instance_tells(const struct instance *);
 
@@ -78,6 +88,12 @@ bool		instance_tells(const struct instance *);
  * answer is MSG_WATCHED.
  */
 MUST_CHECK int	instance_watch(struct instance *, channel_answer *, void *arg, struct err *e);
+
+/* The same before it is restarted: noted is where its log ends. */
+MUST_CHECK int	instance_mark(struct instance *, channel_answer *, void *arg, struct err *e);
+
+/* It was told; the facts are taken. Jobs that wait for it are woken. */
+void		instance_told(struct instance *, struct told *);
 
 /* Has it, with what it says of itself now, shared memory for a further reload (FAULTS K12)? Else HOLD. */
 bool		instance_has_room(const struct instance *, const struct hook_facts *now,

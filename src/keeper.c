@@ -239,12 +239,13 @@ needs_role(const struct keeper *k, const struct job *j, enum role r)
 {
 	const struct hook_conf *h = j->conf->hooks.v;
 	const struct hook_type *type;
+	struct hook_conf restart;
 	size_t i;
 
 	for (i = 0; !k->setup.no_hooks && i < j->conf->hooks.n; i++) {
 		if ((type = hook_find(h[i].type)) == NULL)
 			continue;
-		if (r == ROLE_COURIER ? type->in_courier :
+		if (r == ROLE_COURIER ? type->in_courier || hook_restart(&h[i], &restart) :
 		    h[i].verify.n > 0 || (!type->in_starter && !type->in_courier))
 			return true;
 	}

@@ -333,12 +333,39 @@ look_tls_cfg(struct job *j, const struct hook_conf *hook, const struct hook_fact
 	pack_clear(&tlscfg_pack, &cfg);
 }
 
+/* Which way a deployment would go where a reload is not safe, or not possible. */
+static void
+look_at_way(struct job *j, const struct hook_conf *h, const struct instance *in)
+{
+	const struct hook_facts *f = instance_facts(in);
+	struct err e = ERR_NONE;
+
+	if (instance_restarts(in)) {
+		if (instance_unit(in, &e) == 0)
+			restart_warn(h, f, &e);
+		look_tell(j, "server", &e);
+		return;
+	}
+	if (!f->unsafe_reload || h->unsafe_reload == NULL)
+		return;
+	if (strcmp(h->unsafe_reload, "wait") == 0)
+		look_fine(j, "server", "a deployment waits for a moment with at most %jd new TLS "
+		    "connections per second", (intmax_t)h->quiet_rate);
+	else
+		look_fine(j, "server", "a deployment %s (unsafe-reload = \"%s\")",
+		    strcmp(h->unsafe_reload, "hold") == 0 ? "is held for an operator" :
+		    "reloads it at once", h->unsafe_reload);
+}
+
 void
 look_profiles(struct job *j, const struct hook_conf *hook, struct instance *in)
 {
 	const struct hook_facts *facts = instance_facts(in);
 	bool first = instance_look_once(in);
 
-	if (facts->version != NULL && facts->release != -1)
-		look_tls_cfg(j, hook, facts, first);
+	if (facts->version == NULL || facts->release == -1)
+		return;
+	look_tls_cfg(j, hook, facts, first);
+	if (first)
+		look_at_way(j, hook, in);
 }

@@ -88,7 +88,7 @@ lull_wait(struct lull *c, struct instance *in, struct job *j, struct err *e)
 	int64_t now = clock_boot_ms();
 
 	if (!instance_facts(in)->unsafe_reload || strcmp(how, "go-on") == 0 ||
-	    j->at > STEP_VERIFY || now < c->until_ms)
+	    strcmp(how, "restart") == 0 || j->at > STEP_VERIFY || now < c->until_ms)
 		return JOB_DONE;
 	if (strcmp(how, "hold") == 0) {
 		err_set(e, OUT_HOLD, "%s: %s may crash when it loads certificates while handshakes "

@@ -25,7 +25,7 @@ struct lull {
 };
 
 /*
- * JOB_WAIT until it is calm; jobs that wait to switch or to reload are woken.
+ * JOB_WAIT until it is calm, where it is not to be restarted; jobs that wait to switch or to reload are woken.
  * HOLD at once where unsafe-reload says so, RETRY when it does not become
  * calm within ten minutes. What is about to expire does not wait.
  */

@@ -123,7 +123,7 @@ static const struct pack reloaded_pack = PACK(msg_reloaded, I64(msg_reloaded, re
 	IN(msg_reloaded, before, hook_facts_pack), IN(msg_reloaded, after, hook_facts_pack));
 
 static const struct pack watch_pack = PACK(msg_watch, IN(msg_watch, hook, hook_conf_pack),
-	STR(msg_watch, log_mark));
+	STR(msg_watch, log_mark), FLAG(msg_watch, mark));
 
 static const struct pack watched_pack = PACK(msg_watched,
 	IN(msg_watched, facts, hook_facts_pack), IN(msg_watched, log, errlog_pack));

@@ -291,6 +291,7 @@ struct msg_reloaded {
 struct msg_watch {
 	struct hook_conf	 hook;
 	char			*log_mark;	/* of the facts before; NULL: no log is looked at */
+	bool			 mark;		/* the facts are those before: where its log ends is noted */
 };
 
 struct msg_watched {

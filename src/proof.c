@@ -139,7 +139,7 @@ proof_is_other(struct job *j, bool answered)
 		s->mute = true;
 		return other;
 	}
-	if (!is_restarted(instance_before(in), &s->now) || s->pid == s->now.pid)
+	if (!is_restarted(instance_process(in), &s->now) || s->pid == s->now.pid)
 		return false;
 	s->pid = s->now.pid;
 	return true;
@@ -157,15 +157,19 @@ judge_restart(struct job *j, const struct hook_facts *before, const struct hook_
 	return judge(j, CHECK_RESTART, e);
 }
 
-/* By the list where it is known, else by the number alone. */
+/* By the list where it is known, else by the number alone. A restart that was meant keeps none. */
 static int
-judge_connections(struct job *j, const struct hook_facts *before, const struct hook_facts *now,
+judge_connections(struct job *j, const struct instance *in, const struct hook_facts *now,
     struct err *e)
 {
+	const struct hook_facts *before = instance_before(in);
 	struct job_server *s = &j->servers[j->hook];
 	int64_t *kept = j->watch_until != 0 ? &s->kept_later : &s->kept;
 	int64_t had = before->ids_known ? (int64_t)(before->tls_ids.n / 4) : before->tls_open;
 
+	*kept = 0;
+	if (instance_process(in) != before)
+		return 0;
 	*kept = hook_survivors(before, now);
 	if (*kept == -1)
 		*kept = now->tls_open < had ? now->tls_open : had;
@@ -204,15 +208,15 @@ proof_judge(struct job *j, struct err *e)
 {
 	struct job_server *s = &j->servers[j->hook];
 	struct instance *in = instance_of(j->keeper, hook_of(j), e);
-	const struct hook_facts *before;
+	const struct hook_facts *process;
 
 	if (in == NULL)
 		return -1;
-	before = instance_before(in);
+	process = instance_process(in);
 	if (!s->watched)
 		return 0;
-	if (judge_restart(j, before, &s->now, e) == -1 ||
-	    (!is_restarted(before, &s->now) && judge_connections(j, before, &s->now, e) == -1) ||
+	if (judge_restart(j, process, &s->now, e) == -1 ||
+	    (!is_restarted(process, &s->now) && judge_connections(j, in, &s->now, e) == -1) ||
 	    judge_memory(j, in, &s->now, e) == -1 || judge_log(j, &s->log, e) == -1)
 		return -1;
 	return 0;
@@ -253,9 +257,7 @@ put_listener(const struct verify_seen *seen, struct json_out *o)
 static void
 put_watched(const struct job_server *s, const struct instance *in, struct json_out *o)
 {
-	const struct hook_facts *before = instance_before(in);
-
-	json_put_bool(o, "restarted", is_restarted(before, &s->now));
+	json_put_bool(o, "restarted", is_restarted(instance_process(in), &s->now));
 	json_put_int(o, "connections_proven", s->kept);
 	json_put_int(o, "connections_later", s->kept_later);
 	json_put_int(o, "shm_free_now", s->now.shm_free);

@@ -123,9 +123,13 @@ deploy_unseen(const struct job *j)
 static bool
 tell_again(struct job *j, int64_t verdict)
 {
+	const struct hook_conf *conf = (const struct hook_conf *)j->conf->hooks.v + j->hook;
 	struct job_server *s = &j->servers[j->hook];
+	struct err e = ERR_NONE;
+	struct instance *in;
 
-	if (verdict != VERIFY_MIXED || j->at != STEP_VERIFY || s->again)
+	if (verdict != VERIFY_MIXED || j->at != STEP_VERIFY || s->again ||
+	    (in = instance_of(j->keeper, conf, &e)) == NULL || instance_restarts(in))
 		return false;
 	s->again = j->retell = true;
 	j->since = j->asked_at;

@@ -220,6 +220,7 @@ equip_courier(struct starter *s, int *fd, struct err *e)
 	static const struct handlers none = { NULL, 0, on_silence };
 	const struct cert_conf *certs = s->in->setup->config.certs.v;
 	const struct hook_type *type;
+	struct hook_conf restart;
 	const struct hook_conf *h;
 	struct channel *courier;
 	size_t i, j;
@@ -231,7 +232,9 @@ equip_courier(struct starter *s, int *fd, struct err *e)
 		for (j = 0; j < certs[i].hooks.n && rc == 0; j++) {
 			h = (const struct hook_conf *)certs[i].hooks.v + j;
 			type = hook_find(h->type);
-			if (type != NULL && type->in_courier)
+			if (hook_restart(h, &restart))
+				rc = channel_send(courier, MSG_ALLOW, 0, &restart, -1, e);
+			else if (type != NULL && type->in_courier)
 				rc = channel_send(courier, MSG_ALLOW, 0, h, -1, e);
 		}
 	if (rc == -1) {

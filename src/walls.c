@@ -385,6 +385,7 @@ for_courier(const struct msg_setup *setup, struct walls *w, struct err *e)
 {
 	const struct cert_conf *cert = setup->config.certs.v;
 	const struct hook_conf *h;
+	struct hook_conf restart;
 	size_t i, j;
 
 	if (reach_servers(setup, w, e) == -1 || hide_accounts(w, e) == -1 || read_system(w, e) == -1)
@@ -392,7 +393,8 @@ for_courier(const struct msg_setup *setup, struct walls *w, struct err *e)
 	for (i = 0; i < setup->config.certs.n; i++) {
 		h = cert[i].hooks.v;
 		for (j = 0; j < cert[i].hooks.n; j++)
-			if (fit_hook(&h[j], setup, w, e) == -1)
+			if (fit_hook(hook_restart(&h[j], &restart) ? &restart : &h[j], setup, w,
+			    e) == -1)
 				return -1;
 	}
 	return 0;

@@ -3,8 +3,8 @@
 # knows. systemd itself is played on a private D-Bus; HAProxy with its master process is the server.
 . "$(dirname "$0")/lib.sh"
 
-need haproxy dbus-daemon
-/usr/bin/python3 -c 'import dbus, gi' 2>/dev/null || need python3-dbus
+need haproxy
+need_systemd
 name=www.example.org
 file=$state/certs/$name/current/combined.pem
 free_port; tls=$port
@@ -22,25 +22,10 @@ cat >"$work/haproxy.cfg" <<-END
 	    bind $addr:$tls ssl crt $file
 	    http-request return status 204
 END
-cat >"$work/bus.conf" <<-END
-	<busconfig>
-	  <type>system</type>
-	  <listen>unix:path=$work/bus</listen>
-	  <policy context="default">
-	    <allow user="*"/><allow own="*"/>
-	    <allow send_destination="*"/><allow receive_sender="*"/>
-	  </policy>
-	</busconfig>
-END
 
 leaf() {
 	timeout 20 openssl s_client -connect "$addr:$tls" -servername "$name" </dev/null 2>/dev/null |
 	    openssl x509 -noout -fingerprint -sha256
-}
-
-# units LINE...: what the fake systemd says and does: see systemd.py.
-units() {
-	printf '%s\n' "$@" >"$work/units"
 }
 
 start_pebble
@@ -82,11 +67,7 @@ ok "signal: a number that may be another's, a file that anybody can change, a si
 # --- systemd
 
 units "ActiveState=active CanReload=true result=done command=kill -USR2 $haproxy_pid"
-start dbus "$(id -un)" dbus-daemon --config-file="$work/bus.conf" --nofork
-until_ok 10 "D-Bus answers" test -S "$work/bus"
-start systemd "$(id -un)" env DBUS_SYSTEM_BUS_ADDRESS="unix:path=$work/bus" \
-    /usr/bin/python3 "$here/systemd.py" "$work/units"
-until_ok 10 "the fake systemd is on the bus" grep -q ready "$work/systemd.log"
+start_systemd
 
 # systemd_hook ACTION
 systemd_hook() {

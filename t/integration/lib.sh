@@ -426,6 +426,37 @@ held() {
 	echo "${line#alive }"
 }
 
+# ---- systemd -------------------------------------------------------------------------------
+
+need_systemd() {
+	need dbus-daemon
+	/usr/bin/python3 -c 'import dbus, gi' 2>/dev/null || need python3-dbus
+}
+
+# units LINE: what the systemd that is played says and does: see systemd.py.
+units() {
+	printf '%s\n' "$@" >"$work/units"
+}
+
+# start_systemd: systemd as systemd.py plays it, on a D-Bus of its own at $work/bus.
+start_systemd() {
+	cat >"$work/bus.conf" <<-END
+	<busconfig>
+	  <type>system</type>
+	  <listen>unix:path=$work/bus</listen>
+	  <policy context="default">
+	    <allow user="*"/><allow own="*"/>
+	    <allow send_destination="*"/><allow receive_sender="*"/>
+	  </policy>
+	</busconfig>
+	END
+	start dbus "$(id -un)" dbus-daemon --config-file="$work/bus.conf" --nofork
+	until_ok 10 "D-Bus answers" test -S "$work/bus"
+	start systemd "$(id -un)" env DBUS_SYSTEM_BUS_ADDRESS="unix:path=$work/bus" \
+	    /usr/bin/python3 "$here/systemd.py" "$work/units"
+	until_ok 10 "the systemd that is played is on the bus" grep -q ready "$work/systemd.log"
+}
+
 # ---- kamcert -------------------------------------------------------------------------------
 
 # write_ca: the configuration's head: state folder, and the CA that runs.

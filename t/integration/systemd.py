@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """systemd.py FILE: org.freedesktop.systemd1 with the few methods that the hook "systemd" uses.
 
-FILE has one line: ActiveState=... CanReload=... result=... command=...
-A job runs the command and ends with the result; one of "never" does not end.
+FILE has one line: ActiveState=... CanReload=... result=... command=..., and PIDFile=... if the
+main process is a real one. A job runs the command and ends with the result; one of "never" does not
+end, and that of "real" is what became of the command.
 Every method that makes a job is printed.
 """
+import pathlib
 import subprocess
 import sys
 
@@ -24,11 +26,18 @@ def script():
     return dict(word.split("=", 1) for word in words.split()) | {"command": command}
 
 
+def main_pid():
+    file = script().get("PIDFile")
+    if file is None:
+        return 4711
+    return int(pathlib.Path(file).read_text(encoding="ascii"))
+
+
 class Unit(dbus.service.Object):
     @dbus.service.method(dbus.PROPERTIES_IFACE, in_signature="ss", out_signature="v")
     def Get(self, interface, name):
         if interface == NAME + ".Service" and name == "MainPID":
-            return dbus.UInt32(4711)
+            return dbus.UInt32(main_pid())
         if name == "LoadState":
             return "loaded"
         if name == "CanReload":
@@ -44,10 +53,13 @@ class Manager(dbus.service.Object):
         todo = script()
         Manager.jobs += 1
         path = dbus.ObjectPath("/org/freedesktop/systemd1/job/%d" % Manager.jobs)
-        subprocess.run(todo["command"], shell=True, check=False)
-        if todo["result"] != "never":
+        ran = subprocess.run(todo["command"], shell=True, check=False)
+        result = todo["result"]
+        if result == "real":
+            result = "done" if ran.returncode == 0 else "failed"
+        if result != "never":
             # before the answer, as it may happen: the client must know its job later
-            self.JobRemoved(dbus.UInt32(Manager.jobs), path, unit, todo["result"])
+            self.JobRemoved(dbus.UInt32(Manager.jobs), path, unit, result)
         return path
 
     @dbus.service.signal(MANAGER, signature="uoss")
@@ -56,6 +68,10 @@ class Manager(dbus.service.Object):
 
     @dbus.service.method(MANAGER)
     def Subscribe(self):
+        pass
+
+    @dbus.service.method(MANAGER, in_signature="s")
+    def ResetFailedUnit(self, name):
         pass
 
     @dbus.service.method(MANAGER, in_signature="s", out_signature="o")

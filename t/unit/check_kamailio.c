@@ -131,6 +131,23 @@ START_TEST(preflight_keeps_its_table)
 }
 END_TEST
 
+START_TEST(memory_that_is_used_up_holds_nobody_who_is_to_be_restarted)
+{
+	static const struct ctlpeer_script full = { .free_kib = 8191 };
+	static char restart[] = "restart";
+	struct hook_conf conf;
+	struct hook_facts f;
+	struct err e = ERR_NONE;
+
+	ctlpeer_start(&peer, &full, WIRE_UNIX);
+	conf = conf_of(peer.rpc);
+	conf.unsafe_reload = restart;
+	ck_assert_msg(hook_kamailio.preflight(&conf, &f, &e) == 0, "%s", e.text);
+	ck_assert(f.cramped);
+	pack_clear(&hook_facts_pack, &f);
+}
+END_TEST
+
 /* What a server says of itself at preflight, and what is known of such ones (FAULTS K12, K18). */
 static const struct {
 	const char	*what;
@@ -487,6 +504,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, preflight_keeps_its_table, 0, NITEMS(preflights));
+	tcase_add_test(tc, memory_that_is_used_up_holds_nobody_who_is_to_be_restarted);
 	tcase_add_loop_test(tc, preflight_tells_what_a_server_is, 0, NITEMS(natures));
 	tcase_add_loop_test(tc, facts_are_those_of_the_server, WIRE_UNIX, WIRE_UDP + 1);
 	tcase_add_loop_test(tc, a_reload_works_on_every_transport, WIRE_UNIX, WIRE_UDP + 1);

@@ -409,7 +409,8 @@ END_TEST
 
 START_TEST(rights_are_kept_for_what_the_configuration_needs_only)
 {
-	static char root[] = "root", signal_type[] = "signal", pid_file[] = "/run/x.pid";
+	static char root[] = "root", signal_type[] = "signal", pid_file[] = "/run/x.pid",
+	    kamailio[] = "kamailio", restart[] = "restart";
 	struct hook_conf hook = { .type = signal_type, .pid_file = pid_file };
 	struct walls w;
 
@@ -432,6 +433,11 @@ START_TEST(rights_are_kept_for_what_the_configuration_needs_only)
 	pack_clear(&walls_pack, &w);
 	ck_assert_int_eq(walls_for(&setup, ROLE_NET, &w, &e), 0);
 	ck_assert_int_eq(w.keep, 0);
+	pack_clear(&walls_pack, &w);
+	/* systemd listens to root alone: also where it is to restart a Kamailio */
+	hook = (struct hook_conf){ .type = kamailio, .unsafe_reload = restart };
+	ck_assert_int_eq(walls_for(&setup, ROLE_COURIER, &w, &e), 0);
+	ck_assert(w.keep == 0 && w.uid == 0);
 	pack_clear(&walls_pack, &w);
 }
 END_TEST

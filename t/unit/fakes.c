@@ -14,6 +14,7 @@
 #include "cert.h"
 #include "chain.h"
 #include "fakes_private.h"
+#include "hooks/release.h"
 #include "report.h"
 #include "role.h"
 #include "sandbox.h"
@@ -128,8 +129,8 @@ fake_die(enum role r)
 	run.channels[r] = NULL;
 }
 
-static void
-on_end_of(enum role r)
+void
+fake_ended(enum role r)
 {
 	channel_free(run.channels[r]);
 	run.channels[r] = NULL;
@@ -138,25 +139,25 @@ on_end_of(enum role r)
 static void
 on_net_end(void *arg UNUSED, const struct err *why UNUSED)
 {
-	on_end_of(ROLE_NET);
+	fake_ended(ROLE_NET);
 }
 
 static void
 on_answer_end(void *arg UNUSED, const struct err *why UNUSED)
 {
-	on_end_of(ROLE_ANSWER);
+	fake_ended(ROLE_ANSWER);
 }
 
 static void
 on_control_end(void *arg UNUSED, const struct err *why UNUSED)
 {
-	on_end_of(ROLE_CONTROL);
+	fake_ended(ROLE_CONTROL);
 }
 
 static void
 on_starter_end(void *arg UNUSED, const struct err *why UNUSED)
 {
-	on_end_of(ROLE_KEEPER);
+	fake_ended(ROLE_KEEPER);
 }
 
 /* --- answer --- */
@@ -230,8 +231,8 @@ fake_is_served(size_t cert)
 	return same;
 }
 
-static void
-load_all(size_t server)
+void
+fake_load(size_t server)
 {
 	for (size_t i = 0; i < FAKE_CERTS * PART_MAX; i++) {
 		struct blob now = { NULL, 0 }, 
@@ -264,12 +265,18 @@ word_of(const char *word, size_t server, char text[32])
 	return text;
 }
 
+int64_t
+fake_pid(void)
+{
+	return 1000 + script.started;
+}
+
 static void
 fake_say_facts(struct hook_facts *facts)
 {
 	facts->version = fake_text("kamailio 5.8.4");
 	facts->tcp_children = 4;
-	facts->pid = 1000 + script.started;
+	facts->pid = fake_pid();
 	facts->uptime = 100;
 	facts->tls_open = 200;
 	facts->shm_free = (int64_t)64 * 1024 * 1024;
@@ -282,13 +289,15 @@ on_preflight(void *arg UNUSED, struct message *m)
 
 	if (fake_comes("preflight") || (script.liar != NULL && script.liar(m)))
 		return;
-	if (script.preflight != OUT_OK) {
-		fake_refuse(ROLE_CONTROL, m->id, script.preflight, "the server is not ready");
+	if (script.preflight != OUT_OK || fake_is_down()) {
+		fake_refuse(ROLE_CONTROL, m->id, fake_is_down() ? OUT_RETRY : script.preflight, "the server is not ready");
 		return;
 	}
 	hook_facts_init(&facts);
 	fake_say_facts(&facts);
 	facts.unsafe_reload = script.unsafe;
+	if (script.unsafe)
+		facts.release = RELEASE(5, 6, 3);
 	if (script.tls_open != 0)
 		facts.tls_open = script.tls_open;
 	facts.tls_config = tree_path("tls.cfg");
@@ -313,7 +322,7 @@ on_reload(void *arg UNUSED, struct message *m)
 		return;
 	}
 	if (how == RELOAD_OK || how == RELOAD_LOST)
-		load_all(server);
+		fake_load(server);
 	if (how == RELOAD_LATER)
 		out.error.class = OUT_RETRY;
 	out.result = how == RELOAD_REFUSED ? HOOK_REFUSED : how == RELOAD_FAILED ? HOOK_FAILED :
@@ -336,7 +345,7 @@ on_watch(void *arg UNUSED, struct message *m)
 		return;
 	hook_facts_init(&out.facts);
 	fake_say_facts(&out.facts);
-	if (script.watched != NULL && !script.watched(&out, n))
+	if (fake_is_down() || (script.watched != NULL && !script.watched(&out, n)))
 		fake_refuse(ROLE_CONTROL, m->id, OUT_RETRY, "nobody answers");
 	else
 		fake_send(ROLE_CONTROL, MSG_WATCHED, m->id, &out);
@@ -416,7 +425,7 @@ handlers_of(enum role r)
 		[ROLE_CONTROL] = { control, NITEMS(control), on_control_end },
 	};
 
-	return &of[r];
+	return r == ROLE_COURIER ? fake_courier_handlers() : &of[r];
 }
 
 static void
@@ -473,6 +482,14 @@ on_run(void *arg UNUSED, struct message *m)
 }
 
 static void
+note_fine(const char *text)
+{
+	size_t n = strlen(seen.fine);
+
+	snprintf(seen.fine + n, sizeof seen.fine - n, "%s\n", text);
+}
+
+static void
 on_report(void *arg UNUSED, struct message *m)
 {
 	const struct report *r = m->body;
@@ -480,6 +497,8 @@ on_report(void *arg UNUSED, struct message *m)
 	if (r->kind == REPORT_FINDING) {
 		seen.findings++;
 		seen.bad_findings += r->outcome != OUT_OK;
+		if (r->outcome == OUT_OK && strcmp(r->step, "server") == 0)
+			note_fine(r->text);
 	}
 	seen.notes += r->kind == REPORT_NOTE;
 	seen.starts += r->kind == REPORT_START;
@@ -521,7 +540,7 @@ on_outcome(void *arg UNUSED, struct message *m)
 	seen.ended = true;
 	seen.outcome = body->outcome;
 	seen.next = body->next;
-	on_end_of(ROLE_KEEPER);
+	fake_ended(ROLE_KEEPER);
 }
 
 static const struct handlers *
@@ -565,10 +584,11 @@ configure_hooks(struct settings *s)
 		snprintf(s->verify[i], sizeof s->verify[i], "sips:%zu.example.com:5061", i);
 		s->verifies[i] = s->verify[i];
 		s->hooks[i] = (struct hook_conf){ .type = fake_text("kamailio"), .rpc = s->rpc[i],
-			.timeout = 10, .settle = 10, .verify = { &s->verifies[i], !script.blind },
+			.timeout = script.timeout != 0 ? script.timeout : 10, .settle = 10, .verify = { &s->verifies[i], !script.blind },
 			.max_connections = script.max_connections, .watch = script.watch,
 			.rollback_on = script.rollback_on, .quiet_rate = 2,
-			.unsafe_reload = fake_text(script.unsafe_reload) };
+			.unsafe_reload = fake_text(script.unsafe_reload),
+			.unit = fake_text(FAKE_UNIT), .bus = fake_text(FAKE_BUS) };
 		if (script.rollback_on.n == 0)
 			s->hooks[i].rollback_on = (struct strs){ s->rollback_on, 2 };
 	}
@@ -712,7 +732,7 @@ fake_run(enum command command)
 	begin(command);
 	ck_assert_int_eq(loop_run(run.loop, &why), 0);
 	for (size_t i = 0; i < ROLE_COUNT; i++)
-		on_end_of((enum role)i);
+		fake_ended((enum role)i);
 	fake_net_end();
 	loop_free(run.loop);
 	ck_assert_msg(seen.killed || (seen.ended && seen.exit_status == 0),
@@ -756,6 +776,7 @@ fake_start(void)
 	tree_start_in(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	fake_reset();
 	write_profiles();
+	fake_courier_start();
 	fake_net_start(fake_roots());
 }
 

@@ -22,6 +22,8 @@
 #define FAKE_CAS	2
 #define FAKE_CERTS	3			/* a.example.com, b.example.com, ... */
 #define FAKE_SERVERS	4
+#define FAKE_UNIT	"kamailio.service"
+#define FAKE_BUS	"unix:/run/bus"
 
 enum fake_chain {
 	CHAIN_GOOD,
@@ -44,6 +46,15 @@ enum fake_reload {
 	RELOAD_LIES,		/* says that it has, and has not */
 	RELOAD_DIES,		/* control ends instead of an answer */
 	RELOAD_LATER,		/* says "not now" */
+};
+
+enum fake_restart {
+	RESTART_OK,
+	RESTART_DOWN,		/* systemd says that it has failed, and nobody is there any more */
+	RESTART_MUTE,		/* it says that it is done, and nobody answers */
+	RESTART_DENIED,		/* it was not done */
+	RESTART_OTHER,		/* it says that it is done, and has restarted something else */
+	RESTART_LOST,		/* no answer that can be trusted, but it is done */
 };
 
 enum fake_list { LIST_NONE, LIST_GOOD, LIST_REVOKED, LIST_FORGED, LIST_LOST, LIST_HTML };
@@ -102,6 +113,10 @@ struct script {
 	struct strs		 rollback_on;
 	bool			 unsafe;	/* the server's release */
 	const char		*unsafe_reload;	/* of its hook */
+	bool			 no_unit;	/* systemd has none of that name */
+	int64_t			 other_unit;	/* not 0: it runs another process */
+	enum fake_restart	 restart[4];	/* one after the other */
+	int64_t			 timeout;	/* of the server's hook, seconds; 0: 10 */
 	int64_t			 cost;		/* octets of its memory, of a reload */
 	int64_t			 watch;		/* seconds */
 	enum fake_chain		 chain[4];
@@ -140,11 +155,12 @@ struct script {
 struct seen {
 	char		 trace[4096];	/* the keeper's messages in their order, see fakes.c */
 	unsigned	 messages;
-	unsigned	 drops, reloads, verifies, watches;
+	unsigned	 drops, reloads, restarts, verifies, watches;
 	unsigned	 notes, starts;
 	unsigned	 rows;
 	struct status	 row;		/* the last one, but for its texts: numbers only */
 	unsigned	 findings, bad_findings;
+	char		 fine[4096];	/* the good ones about servers, a line each */
 	bool		 killed;
 	bool		 ended;		/* MSG_END came */
 	int64_t		 outcome;

@@ -23,6 +23,18 @@ void	 fake_net_end(void);		/* of a run */
 void	 fake_net_finish(void);
 void	 fake_net_on_task(void *, struct message *);
 
+/* The process that the server is; and one of them loads what is active. */
+int64_t	 fake_pid(void);
+void	 fake_load(size_t server);
+
+/* The channel of a role has ended. */
+void	 fake_ended(enum role);
+
+/* fakes_courier.c */
+void	 fake_courier_start(void);
+bool	 fake_is_down(void);
+const struct handlers *fake_courier_handlers(void);
+
 /* fakes_names.c: what answer and net find out about names, and where it is put up. */
 void	 fake_names_put(const struct msg_put *);
 void	 fake_names_on_lookup(void *, struct message *);
