@@ -1,8 +1,10 @@
 #!/bin/bash
 # FAULTS V7, S10, S11: with everything switched on that talks, nothing secret leaves the store: not
-# in logs, output, arguments, environment, temporary files or file modes.
+# in logs, output, arguments, environment, temporary files or file modes; nor by way of the daemon, in
+# what it logs, tells the service manager and writes beside the keys.
 . "$(dirname "$0")/lib.sh"
 
+need socat
 name=sip.example.org
 eab_key=$(head -c 32 /dev/urandom | base64 -w 0 | tr '+/' '-_' | tr -d =)
 echo "$eab_key" >"$work/eab.key"
@@ -47,6 +49,41 @@ talk 0 --json check
 talk 0 -v reload
 talk 0 -v rollback "$name"
 talk 0 -v renew --dry-run
+
+# The daemon renews by itself, because another key is wanted, and again with another configuration; a
+# broken one is told.
+told() {
+	grep -Eq -e "$1" "$work/notify.log"
+}
+renewed() {
+	[ "$(version "$name")" -gt "$1" ] && told '^STATUS=1 certificates, next at 20'
+}
+: >"$work/notify.log"
+start notify "$(id -un)" socat -u "UNIX-RECVFROM:$work/notify,fork" SYSTEM:"cat; echo"
+notify_pid=$pid
+until_ok 5 "the notify socket is there" test -S "$work/notify"
+before=$(version "$name")
+sed -i "s|names = .*|&\n    key = \"ecdsa-p384\"|" "$conf"
+start daemon "$(id -un)" env NOTIFY_SOCKET="$work/notify" WATCHDOG_USEC=1000000 "$kamcert" -c "$conf" -v daemon
+daemon_pid=$pid
+until_ok 60 "the daemon has renewed" renewed "$before"
+remember_keys
+before=$(version "$name")
+: >"$work/notify.log"
+sed -i 's|ecdsa-p384|rsa-2048|' "$conf"
+kill -HUP "$daemon_pid"
+until_ok 60 "the daemon has renewed again" renewed "$before"
+remember_keys
+cp "$conf" "$work/good.conf"
+echo "eab-key-file = nonsense" >>"$conf"
+kill -HUP "$daemon_pid"
+until_ok 10 "the broken configuration is told" told 'STATUS=.*configuration has errors'
+mv "$work/good.conf" "$conf"
+grep -q '^Max core file size  *0  *0 ' "/proc/$daemon_pid/limits" || fail "the daemon may dump core"
+cp "$state/index" "$work/index.seen"
+stop "$daemon_pid"
+stop "$notify_pid"
+
 talk 0 --json -v revoke "$name"
 talk 0 -v account deactivate
 : >"$work/sampled"
@@ -68,6 +105,14 @@ leaks "$work/planted" >/dev/null || fail "the scanner does not find what is ther
 [ -s "$work/talk.log" ] && [ -s "$work/processes.log" ] || fail "nothing was recorded"
 ! leaks "$work/talk.log" "$work/kamcert.log" "$work/processes.log" || fail "a secret got out"
 ok "$(secrets | wc -l) secrets, $(wc -c <"$work/talk.log") octets of talk: none of them in it"
+grep -q 'event="daemon ended"' "$work/daemon.log" || fail "the daemon's log is not whole"
+[ "$(tr '\0' '\n' <"$work/processes.log" | grep -acx daemon)" -gt 10 ] || fail "the daemon was not looked at"
+! leaks "$work/daemon.log" "$work/notify.log" "$work/index.seen" || fail "a secret got out of the daemon"
+ok "nor in $(wc -l <"$work/daemon.log") lines of the daemon's log, its $(grep -c = "$work/notify.log") messages and its index"
+mapfile -t files < <(find "$state" -type f ! -name 'privkey*' ! -name 'combined*' ! -name 'account.key*')
+[ "${#files[@]}" -ge 10 ] || fail "only ${#files[@]} files without keys"
+! leaks "${files[@]}" || fail "a secret beside the keys"
+ok "nor in ${#files[@]} files of the state folder that are not for keys"
 ok "nor in arguments and environment of $(tr '\0' '\n' <"$work/processes.log" | grep -c '^PATH=') looks at processes"
 
 equal "" "$(find "$state" -name '.kamcert-*')" "temporary files left in the store"
