@@ -113,7 +113,7 @@ set_capabilities(int64_t keep, struct err *e)
 
 	capng_clear(CAPNG_SELECT_ALL);
 	for (i = 0; i < CAPS_MAX; i++)
-		if ((keep >> i & 1) != 0 &&
+		if (((uint64_t)keep >> i & 1) != 0 &&
 		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, i) == -1)
 			return err_set(e, OUT_HOLD, "capability %u: cannot be kept", i);
 	if (capng_apply(CAPNG_SELECT_CAPS) != 0)

@@ -455,7 +455,7 @@ put_capabilities(struct buf *b, int64_t keep)
 	}
 	buf_str(b, "capabilities");
 	for (i = 0; i < NITEMS(known); i++)
-		if ((keep >> known[i].number & 1) != 0)
+		if (((uint64_t)keep >> known[i].number & 1) != 0)
 			buf_printf(b, " %s", known[i].name);
 }
 
