@@ -35,7 +35,7 @@ static const struct fault table[] = {
 	FAULT_N("new-nonce-204", "A03", AT_NEW_NONCE, NONCE_STATUS, 204, "newNonce answers 204"),
 	FAULT("same-nonce", "A04", AT_NONCE, NONCE_SAME, "the last nonce once more"),
 
-	FAULT("reset-connect", "A16", AT_ACCEPT, ACCEPT_RESET, "reset at once"),
+	FAULT("reset-connect", "A16 A47", AT_ACCEPT, ACCEPT_RESET, "reset at once"),
 	FAULT("close-connect", "A16", AT_ACCEPT, ACCEPT_CLOSE, "closed at once"),
 	FAULT("stall-connect", "A15", AT_ACCEPT, ACCEPT_STALL, "nothing after the connection"),
 	FAULT("stall-handshake", "A15 A20", AT_ACCEPT, ACCEPT_STALL_AFTER_HANDSHAKE,
@@ -46,6 +46,9 @@ static const struct fault table[] = {
 	    "reset inside ServerHello"),
 	FAULT_N("reset-in-certificate", "A16", AT_ACCEPT, ACCEPT_RESET_AT, 400,
 	    "reset inside the server's flight"),
+	FAULT_N("reset-in-verify", "A16", AT_ACCEPT, ACCEPT_RESET_AT, -100,
+	    "reset inside CertificateVerify"),
+	FAULT_N("reset-in-finished", "A16", AT_ACCEPT, ACCEPT_RESET_AT, -20, "reset inside Finished"),
 	FAULT("reset-handshake", "A16", AT_ACCEPT, ACCEPT_RESET_AFTER_HANDSHAKE,
 	    "reset after the handshake"),
 	CERT("expired", EXPIRED, "expired"),

@@ -46,7 +46,7 @@ struct fault {
 
 enum accept_fault {
 	ACCEPT_RESET, ACCEPT_CLOSE, ACCEPT_STALL, ACCEPT_DRIP,
-	ACCEPT_RESET_AT,	/* number: octets of the handshake that go out before */
+	ACCEPT_RESET_AT,	/* number: octets of the first flight that go out before; below 0: that do not */
 	ACCEPT_STALL_AFTER_HANDSHAKE, ACCEPT_RESET_AFTER_HANDSHAKE,
 	ACCEPT_IDENTITY,	/* number: enum ca_server_kind */
 	ACCEPT_TLS,		/* number: index of faults_tls.c */

@@ -23,8 +23,10 @@ enum action {
 	/* messages bent in what they say */
 	DO_EXTENSION, DO_OLD_VERSION, DO_SUITE,
 	/* when the handshake is over */
-	DO_KEY_UPDATES, DO_TICKETS, DO_WARNINGS, DO_EMPTY_RECORDS, DO_FATAL,
+	DO_KEY_UPDATES, DO_TICKETS, DO_WARNINGS, DO_EMPTY_RECORDS, DO_FATAL, DO_UNEXPECTED,
 };
+
+#define OF_1_2	0x100	/* beside a message: in a handshake of TLS 1.2, without the downgrade sentinel */
 
 #define ACTION(name, what, action, number) \
 	{ name, "TLS", AT_ACCEPT, ACCEPT_TLS, (int)(action) * 65536 + (number), NULL, what }
@@ -57,6 +59,19 @@ const struct fault fault_table_tls[] = {
 	ACTION("tls-unexpected-at-verify", "... before CertificateVerify", DO_BEFORE,
 	    TLS_MSG_CERTIFICATE_VERIFY),
 	ACTION("tls-unexpected-at-finished", "... before Finished", DO_BEFORE, TLS_MSG_FINISHED),
+	ACTION("tls-unexpected-after-finished", "... after Finished", DO_UNEXPECTED, 0),
+	ACTION("tls-1.2-bad-key-exchange", "TLS 1.2: ServerKeyExchange does not verify", DO_FLIP,
+	    OF_1_2 | TLS_MSG_SERVER_KEY_EXCHANGE),
+	ACTION("tls-1.2-bad-finished", "TLS 1.2: Finished does not verify", DO_FLIP,
+	    OF_1_2 | TLS_MSG_FINISHED),
+	ACTION("tls-1.2-unexpected-at-certificate", "TLS 1.2: a message that nobody expects before "
+	    "Certificate", DO_BEFORE, OF_1_2 | TLS_MSG_CERTIFICATE),
+	ACTION("tls-1.2-unexpected-at-key-exchange", "... before ServerKeyExchange", DO_BEFORE,
+	    OF_1_2 | TLS_MSG_SERVER_KEY_EXCHANGE),
+	ACTION("tls-1.2-unexpected-at-done", "... before ServerHelloDone", DO_BEFORE,
+	    OF_1_2 | TLS_MSG_SERVER_HELLO_DONE),
+	ACTION("tls-1.2-unexpected-at-finished", "... before Finished", DO_BEFORE,
+	    OF_1_2 | TLS_MSG_FINISHED),
 	ACTION("tls-bad-mac", "protected records do not verify", DO_BAD_MAC, 0),
 	ACTION("tls-oversized", "records longer than allowed", DO_OVERSIZED, 0),
 	ACTION("tls-truncated", "records are cut", DO_TRUNCATED, 0),
@@ -155,7 +170,8 @@ on_message(void *arg, struct tls_conn *conn, uint8_t type, struct buf *msg)
 	(void)conn;
 	bend_extensions(b, type, msg);
 	bend_hello(b, type, msg);
-	if (b->action > DO_BEFORE || type != (uint8_t)b->number || msg->n < 5 || b->done)
+	if (b->action > DO_BEFORE || type != (uint8_t)b->number || b->done ||
+	    (msg->n < 5 && b->action != DO_BEFORE))
 		return;
 	b->done = true;
 	switch (b->action) {
@@ -247,6 +263,10 @@ set_switches(struct bent *b)
 		f->fragment = (size_t)b->number;
 		break;
 	default:
+		if (b->action <= DO_BEFORE && (b->number & OF_1_2) != 0) {
+			f->version = TLS_1_2;
+			f->no_sentinel = true;
+		}
 		break;
 	}
 }
@@ -288,6 +308,7 @@ void
 bent_open(struct bent *b, struct tls_conn *conn)
 {
 	static const uint8_t warning[] = { 1, TLS_ALERT_USER_CANCELED }, fatal[] = { 2, TLS_ALERT_INTERNAL_ERROR };
+	static const uint8_t finished[] = { TLS_MSG_FINISHED, 0, 0, 1, 0 };
 	struct err e;
 	int rc = 0;
 
@@ -308,6 +329,9 @@ bent_open(struct bent *b, struct tls_conn *conn)
 		break;
 	case DO_FATAL:
 		rc = tls_fault_send(conn, TLS_ALERT, span_of(fatal, 2), 1, &e);
+		break;
+	case DO_UNEXPECTED:
+		rc = tls_fault_send(conn, TLS_HANDSHAKE, span_of(finished, sizeof(finished)), 1, &e);
 		break;
 	default:
 		break;

@@ -171,8 +171,10 @@ allowed(struct conn *c, size_t n)
 	if (c->drip)
 		return n != 0 ? 1 : 0;
 	if (accept_is(c, ACCEPT_RESET_AT)) {
-		size_t limit = (size_t)c->fault->number;
+		int number = c->fault->number;
+		size_t limit = number > 0 ? (size_t)number : n > (size_t)-number ? n - (size_t)-number : n;
 
+		/* A flight is offered whole. */
 		if (c->sent + n >= limit) {
 			c->reset = c->ending = true;
 			return limit - c->sent;
