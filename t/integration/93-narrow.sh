@@ -1,6 +1,7 @@
 #!/bin/bash
 # Around a renewal: variables that would steer libraries (FAULTS I09), one role killed at many
-# moments (P02), little memory and few descriptors (P08), a store on another file system (F16).
+# moments (P02), little memory and few descriptors (P08), a store on another file system (F16), one
+# without room (F02, L07).
 . "$(dirname "$0")/lib.sh"
 
 name=sip.example.org
@@ -95,11 +96,28 @@ run 0 renew --force
 [ "$(version "$name")" -gt "$before" ] || fail "nothing was renewed"
 ok "little memory, few descriptors, small files: told, and the next run is a good one"
 
-# --- F16
-if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+# --- F16, F02
+requests() {
+	curl -fsS "$control/status" | grep -o '"requests":[0-9]*'
+}
+
+# elsewhere CODE OPTION: a renewal with certs on a file system of its own, mounted with this besides.
+elsewhere() {
+	local rc=0
 	unshare -m sh -c 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"' x \
-	    "$(stat -c 'mode=%a,uid=%u,gid=%g' "$state/certs")" "$state/certs" "$kamcert" \
-	    -c "$conf" renew --force >"$out" 2>&1 || fail "a store of two file systems"
+	    "$(stat -c 'mode=%a,uid=%u,gid=%g' "$state/certs"),$2" "$state/certs" "$kamcert" \
+	    -c "$conf" renew --force >"$out" 2>&1 </dev/null || rc=$?
+	equal "$1" "$rc" "certs on a file system with $2: exit code"
+}
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	elsewhere 0 size=10m
 	says "version 1,"
 	ok "certs on another file system than the rest"
+	before=$(requests)
+	for option in size=64k nr_inodes=8; do
+		elsewhere 10 "$option"
+		says "room for a version"
+	done
+	equal "$before" "$(requests)" "requests of the CA"
+	ok "without room for a version, of octets or of files, the CA is not asked for one"
 fi
