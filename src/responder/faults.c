@@ -147,6 +147,7 @@ static const struct fault table[] = {
 	SEND("stall-header", "A15", STALL_HEADER, "nothing after half a header"),
 	SEND("stall-body", "A15", STALL_BODY, "nothing after half a body"),
 	SEND("drip", "A15", DRIP, "one octet a second"),
+	SEND("trickle", "A15", TRICKLE, "100 octets a second, without end"),
 	SEND("reset-header", "A16", RESET_HEADER, "reset inside the header"),
 	SEND("reset-body", "A16", RESET_BODY, "reset inside the body"),
 	SEND("short-body", "A16", SHORT, "closed inside the body"),

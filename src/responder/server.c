@@ -25,6 +25,7 @@
 
 #define IDLE_MS		60000
 #define DRIP_MS		1000
+#define TRICKLE		100
 #define CONNECTIONS_MAX	4096
 #define IN_MAX		(HTTP_HEAD_MAX + HTTP_BODY_MAX + 16384)
 #define OUT_MAX		(24 * 1024 * 1024)
@@ -48,7 +49,7 @@ struct conn {
 	size_t			 sent;		/* octets on the wire */
 	size_t			 flood;		/* octets of an endless answer so far */
 	bool			 opened;	/* the handshake is over */
-	bool			 drip;
+	size_t			 drip;		/* octets a second; 0: as they come */
 	bool			 stall;		/* nothing more is sent or read */
 	bool			 ending;	/* closed when all is sent */
 	bool			 reset;		/* by RST instead */
@@ -124,11 +125,13 @@ refill(struct conn *c)
 	static const char spaces[] = "                                                                ";
 	const char *more = send_is(c, SEND_ENDLESS_HEADERS) ? "X-Filler: more and more of it\r\n" :
 	    send_is(c, SEND_ENDLESS_1XX) ? "HTTP/1.1 103 Early Hints\r\n\r\n" :
-	    send_is(c, SEND_ENDLESS_BODY) || send_is(c, SEND_HUGE_LENGTH) ? spaces : NULL;
+	    send_is(c, SEND_ENDLESS_BODY) || send_is(c, SEND_HUGE_LENGTH) ||
+	    send_is(c, SEND_TRICKLE) ? spaces : NULL;
 
 	if (more == NULL || c->out.n != 0)
 		return;
-	while (c->out.n < 16384)
+	/* In a long record, what trickles in would be nothing until it is whole. */
+	while (c->out.n < (c->drip != 0 ? 1 : 16384))
 		buf_str(&c->out, more);
 	if ((c->flood += c->out.n) > FLOOD_MAX)
 		c->ending = true;
@@ -164,12 +167,12 @@ sent(struct conn *c, size_t n)
 		buf_eat(&c->out, n);
 }
 
-/* Octets that may go out now: a drip lets one through, a reset cuts what is before it. */
+/* Octets that may go out now: a drip lets few through, a reset cuts what is before it. */
 static size_t
 allowed(struct conn *c, size_t n)
 {
-	if (c->drip)
-		return n != 0 ? 1 : 0;
+	if (c->drip != 0)
+		return n < c->drip ? n : c->drip;
 	if (accept_is(c, ACCEPT_RESET_AT)) {
 		int number = c->fault->number;
 		size_t limit = number > 0 ? (size_t)number : n > (size_t)-number ? n - (size_t)-number : n;
@@ -206,7 +209,7 @@ conn_send(struct conn *c)
 		sent(c, (size_t)w);
 		if (c->reset)
 			return -1;
-		if (c->drip) {
+		if (c->drip != 0) {
 			loop_timer_del(c->timer);
 			c->timer = NULL;
 			return arm(c, DRIP_MS) == -1 ? -1 : 2;
@@ -260,6 +263,9 @@ put_broken(struct conn *c, struct reply *r, bool head_only)
 		buf_str(&c->out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 		    "Content-Length: 1099511627776\r\n\r\n{");
 		return;
+	case SEND_TRICKLE:
+		c->drip = TRICKLE;
+		/* fallthrough */
 	case SEND_ENDLESS_BODY:
 		buf_str(&c->out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{");
 		return;
@@ -295,7 +301,7 @@ put_broken(struct conn *c, struct reply *r, bool head_only)
 		c->out.n -= r->body.n / 2 + (r->body.n != 0);
 		break;
 	case SEND_DRIP:
-		c->drip = true;
+		c->drip = 1;
 		break;
 	default:
 		break;
@@ -436,7 +442,7 @@ on_timer(void *arg)
 	int64_t idle = clock_boot_ms() - c->last_ms;
 
 	c->timer = NULL;
-	if (c->drip && idle < IDLE_MS) {
+	if (c->drip != 0 && idle < IDLE_MS) {
 		conn_write(c);
 		return;
 	}
@@ -476,7 +482,7 @@ conn_start(struct conn *c)
 
 	if (c->s->c.faults != NULL)
 		c->fault = fault_pick(c->s->c.faults, AT_ACCEPT, NULL);
-	c->drip = accept_is(c, ACCEPT_DRIP);
+	c->drip = accept_is(c, ACCEPT_DRIP) ? 1 : 0;
 	c->stall = accept_is(c, ACCEPT_STALL);
 	c->reset = accept_is(c, ACCEPT_RESET);
 	if (c->reset || accept_is(c, ACCEPT_CLOSE))
