@@ -371,11 +371,8 @@ preflight_names(struct job *j, struct err *e)
 	/* its names are proven already: nothing that is found here may keep it from being fetched */
 	if (p == NULL && issue_is_begun(j))
 		return JOB_DONE;
-	if (p == NULL || p->ca != j->ca || !p->ended) {
-		if ((p = renew(j, e)) == NULL)
-			return JOB_FAILED;
-		return JOB_WAIT;
-	}
+	if (p == NULL || p->ca != j->ca || !p->ended)
+		return renew(j, e) == NULL ? JOB_FAILED : JOB_WAIT;
 	*e = p->err;
 	p->ended = e->class == OUT_OK;	/* what failed is looked at again, if it is ever tried again */
 	return p->ended ? JOB_DONE : JOB_FAILED;

@@ -431,7 +431,7 @@ solve_on_solve(void *arg, struct message *m)
 		err_set(&e, OUT_RETRY, "solve: no such task");
 	else if (judge_all(k, j, &body->challenges, &e) == 0 && (s = calloc(1, sizeof *s)) == NULL)
 		err_nomem(&e);
-	if (e.class != OUT_OK) {
+	if (s == NULL) {
 		tell_net(k, m->id, &e);
 		return;
 	}
