@@ -14,6 +14,8 @@
 #include "pem.h"
 
 #define NAME_TEXT_MAX	256	/* octets of a subject or an issuer */
+#define ISSUERS_KEPT	8
+#define ISSUER_MAX	(8 * 1024)	/* octets; a larger one is parsed each time */
 #define SERIAL_MAX	64	/* octets; RFC 5280 section 4.1.2.2 allows 20 */
 
 #define F(type, field)	{ type, offsetof(struct cert_facts, field), NULL }
@@ -42,12 +44,53 @@ refuse_block(const struct pem_block *b, struct err *e)
 	return -1;
 }
 
+/* Issuers that were parsed before; the newest takes the place of the oldest. */
+static struct {
+	struct blob	 der;
+	X509		*x;
+} kept[ISSUERS_KEPT];
+static size_t next_kept;
+
+static void
+keep_issuer(struct span der, X509 *x)
+{
+	size_t i = next_kept;
+
+	if (der.n > ISSUER_MAX || X509_check_ca(x) != 1)
+		return;
+	X509_free(kept[i].x);
+	kept[i].x = NULL;
+	blob_clear(&kept[i].der);
+	if (blob_set(&kept[i].der, der) == -1 || X509_up_ref(x) != 1)
+		return;
+	kept[i].x = x;
+	next_kept = (i + 1) % ISSUERS_KEPT;
+}
+
+X509 *
+cert_parse(struct span der)
+{
+	const uint8_t *p = der.p;
+	X509 *x;
+
+	for (size_t i = 0; i < ISSUERS_KEPT; i++)
+		if (kept[i].x != NULL && span_eq(blob_span(&kept[i].der), der))
+			return X509_up_ref(kept[i].x) == 1 ? kept[i].x : NULL;
+	x = d2i_X509(NULL, &p, (long)der.n);
+	if (x != NULL && p != der.p + der.n) {
+		X509_free(x);
+		return NULL;
+	}
+	if (x != NULL)
+		keep_issuer(der, x);
+	return x;
+}
+
 static int
 load_one(const struct pem_rd *r, const struct pem_block *b, STACK_OF(X509) *to, struct err *e)
 {
 	X509 *x = NULL;
 	struct buf der;
-	const uint8_t *p;
 	int rc = -1;
 
 	buf_init(&der, CHAIN_MAX);
@@ -62,9 +105,7 @@ load_one(const struct pem_rd *r, const struct pem_block *b, STACK_OF(X509) *to, 
 	}
 	if (pem_decode(r, b, &der, e) == -1)
 		goto out;
-	p = der.p;
-	x = d2i_X509(NULL, &p, (long)der.n);
-	if (x == NULL || p != der.p + der.n) {
+	if ((x = cert_parse(buf_span(&der))) == NULL) {
 		(void)ossl_err(e, OUT_REFUSE, "line %zu: RFC 5280 section 4.1: not a certificate",
 		    b->line);
 		goto out;

@@ -50,6 +50,14 @@ struct stack_st_X509;
  */
 MUST_CHECK int	certs_load(struct span pem, struct stack_st_X509 **out, struct err *e);
 
+/*
+ * One certificate of DER and nothing behind it, the caller's to X509_free();
+ * NULL if it is none, or without memory. Issuers are parsed once in a process:
+ * hundreds of certificates have the same ones, and a public key takes libcrypto
+ * as long as a signature.
+ */
+struct x509_st	*cert_parse(struct span der);
+
 /* Fills in *out, which pack_clear(&cert_facts_pack, ...) frees; zeroed on failure. */
 MUST_CHECK int	cert_read(struct x509_st *, struct cert_facts *out, struct err *e);
 

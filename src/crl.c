@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
+#include "cert.h"
 
 #define URL_MAX	1024
 
@@ -55,8 +56,7 @@ take_point(const DIST_POINT *point, struct strs *out, struct err *e)
 int
 crl_urls(struct span cert, struct strs *out, struct err *e)
 {
-	const uint8_t *p = cert.p;
-	X509 *x = d2i_X509(NULL, &p, (long)cert.n);
+	X509 *x = cert_parse(cert);
 	CRL_DIST_POINTS *points = x != NULL ?
 	    X509_get_ext_d2i(x, NID_crl_distribution_points, NULL, NULL) : NULL;
 	int rc = 0;

@@ -167,8 +167,11 @@ struct install_new {
 	const char			*ca;		/* name in the configuration */
 	int64_t				 now;
 	const struct install_rights	*rights;
-	/* For each part, all of chain_check() once more, over what was read back from the files. */
-	int	(*check)(void *arg, const struct key *key, struct span fullchain, struct err *e);
+	/*
+	 * For each part, all of chain_check() once more, over what was read back from the files.
+	 * key_pem is empty where the operator alone has the key.
+	 */
+	int	(*check)(void *arg, struct span key_pem, struct span fullchain, struct err *e);
 	void				*arg;
 };
 

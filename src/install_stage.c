@@ -323,38 +323,21 @@ check_digests(struct draft *d, struct err *e)
 	return rc;
 }
 
-/* The key as it is on the disk; a public half is on no disk. */
-static struct key *
-read_key(struct draft *d, size_t part, struct err *e)
-{
-	char text[PART_NAME_MAX];
-	const char *name = file_name(d, part, PART_KEY, text);
-	struct key *key = NULL;
-	struct buf pem;
-
-	if (name == NULL)
-		return key_public(d->in->parts[part].key, e);
-	buf_init(&pem, KEY_PEM_MAX);
-	if (read_back(d, name, &pem, e) == 0)
-		key = key_from_pem(buf_span(&pem), e);
-	buf_clear(&pem);
-	return key;
-}
-
-/* All that was proven of the chain in memory, of the files. */
+/* All that was proven of the chain in memory, of the files. A public half is on no disk. */
 static int
 check_chain(struct draft *d, size_t part, struct err *e)
 {
 	char text[PART_NAME_MAX];
-	struct key *key;
-	struct buf full;
+	const char *name = file_name(d, part, PART_KEY, text);
+	struct buf pem, full;
 	int rc = -1;
 
+	buf_init(&pem, KEY_PEM_MAX);
 	buf_init(&full, CHAIN_MAX);
-	if ((key = read_key(d, part, e)) != NULL &&
+	if ((name == NULL || read_back(d, name, &pem, e) == 0) &&
 	    read_back(d, file_name(d, part, PART_FULL, text), &full, e) == 0)
-		rc = d->in->check(d->in->arg, key, buf_span(&full), e);
-	key_free(key);
+		rc = d->in->check(d->in->arg, buf_span(&pem), buf_span(&full), e);
+	buf_clear(&pem);
 	buf_clear(&full);
 	return rc;
 }

@@ -588,21 +588,29 @@ issue_rehearse(struct job *j, struct err *e)
  * rehearsal loaded: octet for octet, which proves more than checking it again.
  */
 static int
-check_again(void *arg, const struct key *key, struct span fullchain, struct err *e)
+check_again(void *arg, struct span key_pem, struct span fullchain, struct err *e)
 {
 	const struct job *j = arg;
-	struct buf full;
+	struct buf pem, full;
 	bool same = false;
+	int rc = 0;
 
+	buf_init(&pem, KEY_PEM_MAX);
 	buf_init(&full, CHAIN_MAX);
-	for (size_t i = 0; i < j->nparts && !same; i++) {
+	for (size_t i = 0; i < j->nparts && !same && rc == 0; i++) {
+		buf_reset(&pem);
 		buf_reset(&full);
+		if (key_is_private(j->parts[i].key))
+			rc = key_to_pem(j->parts[i].key, &pem, e);
 		chain_put_full(j->parts[i].chain, &full);
-		same = buf_ok(&full) && span_eq(buf_span(&full), fullchain) &&
-		    key_same(key, j->parts[i].key);
+		same = rc == 0 && buf_ok(&full) && span_eq(buf_span(&full), fullchain) &&
+		    span_eq(buf_span(&pem), key_pem);
 	}
+	buf_clear(&pem);
 	buf_clear(&full);
-	return same ? 0 : err_set(e, OUT_REFUSE, "what was written is not what was checked");
+	if (rc == 0 && !same)
+		rc = err_set(e, OUT_REFUSE, "what was written is not what was checked");
+	return rc;
 }
 
 static void

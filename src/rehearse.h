@@ -3,8 +3,9 @@
  *
  * A TLS server inside the process loads the very octets that would be
  * installed, the way Kamailio loads its files, and must complete a handshake
- * with a verifying client for every name, by TLS 1.2 and by TLS 1.3. There is
- * no socket and no time-out: the two talk through memory.
+ * with a verifying client for every name by TLS 1.3, and for one name of each
+ * kind of key and issuers by TLS 1.2 as well. There is no socket and no
+ * time-out: the two talk through memory.
  */
 #ifndef KAMCERT_REHEARSE_H
 #define KAMCERT_REHEARSE_H

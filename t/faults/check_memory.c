@@ -182,12 +182,17 @@ work_tlscfg(void)
 static int
 work_chain(void)
 {
-	struct buf pem;
+	struct buf key, pem;
 	int rc;
 
+	buf_init(&key, KEY_PEM_MAX);
 	buf_init(&pem, CHAIN_MAX);
 	chain_put_full(two.chain, &pem);
-	rc = !buf_ok(&pem) ? err_nomem(&e) : check_again(NULL, two.key, buf_span(&pem), &e);
+	rc = key_to_pem(two.key, &key, &e);
+	if (rc == 0)
+		rc = !buf_ok(&pem) ? err_nomem(&e) :
+		    check_again(NULL, buf_span(&key), buf_span(&pem), &e);
+	buf_clear(&key);
 	buf_clear(&pem);
 	return rc;
 }

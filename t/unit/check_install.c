@@ -156,7 +156,7 @@ START_TEST(numbers_only_grow)
 END_TEST
 
 static int
-refuse_it(void *arg UNUSED, const struct key *key UNUSED, struct span fullchain UNUSED,
+refuse_it(void *arg UNUSED, struct span key_pem UNUSED, struct span fullchain UNUSED,
     struct err *why)
 {
 	return err_set(why, OUT_REFUSE, "not fit");

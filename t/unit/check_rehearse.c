@@ -189,6 +189,29 @@ apply(struct world *w, enum swap swap)
 	}
 }
 
+/* The first one that fails says which version it was tried by. */
+START_TEST(tls_1_2_is_tried_once_for_each_kind_of_key_and_issuers)
+{
+	static const char *const keys[] = { "ecdsa-p256", "ecdsa-p384", "rsa-2048" };
+	struct err e = ERR_NONE;
+	struct world w;
+
+	world_init(&w, keys[_i], NAMES("*.example.com"),
+	    (struct testca_spec){ .names = "DNS:*.example.com" });
+	ck_assert_msg(rehearse(&w.in, w.chain, &e) == 0, "%s", e.text);
+	swap_name(&w, "other.example.org");
+	ck_assert_int_eq(rehearse(&w.in, w.chain, &e), -1);
+	ck_assert_msg(strstr(e.text, "by TLS 1.3: the client does not") != NULL, "%s", e.text);
+	world_clear(&w);
+	world_init(&w, keys[_i], NAMES("*.example.com"),
+	    (struct testca_spec){ .names = "DNS:*.example.com" });
+	swap_name(&w, "other.example.org");
+	ck_assert_int_eq(rehearse(&w.in, w.chain, &e), -1);
+	ck_assert_msg(strstr(e.text, "by TLS 1.2: the client does not") != NULL, "%s", e.text);
+	world_clear(&w);
+}
+END_TEST
+
 START_TEST(what_does_not_serve_is_refused_by_name_and_version)
 {
 	struct err e = ERR_NONE;
@@ -302,6 +325,7 @@ main(void)
 
 	tcase_set_timeout(tc, 120);	/* RSA keys under a sanitizer */
 	tcase_add_loop_test(tc, what_was_checked_is_served, 0, (int)NITEMS(sound));
+	tcase_add_loop_test(tc, tls_1_2_is_tried_once_for_each_kind_of_key_and_issuers, 0, 3);
 	tcase_add_loop_test(tc, what_does_not_serve_is_refused_by_name_and_version, 0,
 	    (int)NITEMS(faults));
 	tcase_add_loop_test(tc, a_wildcard_is_asked_for_with_a_label, 0,

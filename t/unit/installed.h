@@ -39,14 +39,16 @@ static struct bought other;	/* with an RSA key; who needs it buys it */
 /* --- making --- */
 
 static inline int
-check_again(void *arg UNUSED, const struct key *key, struct span fullchain, struct err *why)
+check_again(void *arg UNUSED, struct span key_pem, struct span fullchain, struct err *why)
 {
+	struct key *key = key_from_pem(key_pem, why);
 	struct chain_in in = { .pem = fullchain, .key = key, .names = &names, .now = NOW,
 		.trust = trust, .bundle = bundle };
-	struct chain *chain;
-	int rc = chain_check(&in, &chain, why);
+	struct chain *chain = NULL;
+	int rc = key != NULL ? chain_check(&in, &chain, why) : -1;
 
 	chain_free(chain);
+	key_free(key);
 	return rc;
 }
 
