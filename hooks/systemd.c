@@ -310,8 +310,8 @@ run_job(struct talk *t, size_t action, bool back, struct err *e)
 	/* without a subscriber, systemd sends no signals */
 	if (call(t, "Subscribe", "", NULL, e) == -1)
 		return HOOK_FAILED;
-	/* one that would not start is not started again before long; who goes back wants it now */
-	if (back && call(t, "ResetFailedUnit", "s", NULL, e) == -1)
+	/* a unit that was started too often would be stopped, and then not started */
+	if (!actions[action].keeps && call(t, "ResetFailedUnit", "s", NULL, e) == -1)
 		err_clear(e);
 	if (call(t, method, "ss", &t->job, e) == -1)
 		return e->sys == ETIMEDOUT || e->sys == ECONNRESET ? HOOK_UNKNOWN : HOOK_FAILED;

@@ -96,11 +96,14 @@ static void
 print_restart(const struct json *server)
 {
 	const char *rpc = text_of(server, "rpc");
+	int64_t ended = json_number(json_member(server, "connections_before"));
 
-	if (json_number(json_member(server, "by_restart")) == 1)
-		printf("    server %s: restarted in place of a reload, %lld TLS connections ended\n",
-		    rpc != NULL ? rpc : "-",
-		    (long long)json_number(json_member(server, "connections_before")));
+	if (json_number(json_member(server, "by_restart")) != 1)
+		return;
+	printf("    server %s: restarted in place of a reload", rpc != NULL ? rpc : "-");
+	if (ended >= 0)
+		printf(", %lld TLS connections ended", (long long)ended);
+	printf("\n");
 }
 
 /* With one server the row itself says it. */

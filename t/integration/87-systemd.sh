@@ -28,6 +28,13 @@ leaf() {
 	    openssl x509 -noout -fingerprint -sha256
 }
 
+# Our users, as the real one reads them.
+if command -v systemd-sysusers >/dev/null; then
+	systemd-sysusers --dry-run "$top/etc/kamcert.sysusers" >"$out" 2>&1 || fail "systemd-sysusers refuses our users"
+	says "user '_kamcert-courier'"
+	ok "systemd-sysusers takes our users"
+fi
+
 start_pebble
 hook='hook "signal" { pid-file = "/nonexistent" }'
 write_conf "$name"

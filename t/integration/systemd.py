@@ -72,7 +72,7 @@ class Manager(dbus.service.Object):
 
     @dbus.service.method(MANAGER, in_signature="s")
     def ResetFailedUnit(self, name):
-        pass
+        print("ResetFailedUnit", name, flush=True)
 
     @dbus.service.method(MANAGER, in_signature="s", out_signature="o")
     def LoadUnit(self, name):
