@@ -124,6 +124,18 @@ curl -fsS "$(sed -n 's/^control //p' "$work/responder.log")/certs/0" | grep -q '
     fail "the order did not name its predecessor"
 ok "issued, renewed, and the first certificate is marked as replaced (RFC 9773)"
 
+# FAULTS I11: on loopback only, and never as root unless told.
+refused() {
+	local rc=0
+	timeout -k 5 10 "$whole/0/ca/kamcert-responder" "$@" >"$whole/refused" 2>&1 || rc=$?
+	equal 2 "$rc" "exit code of kamcert-responder $*"
+}
+refused --allow-root --listen 0.0.0.0:0
+refused --allow-root --listen '[::]:0'
+refused --allow-root --control 0.0.0.0:0
+[ "$(id -u)" != 0 ] || refused --listen 127.0.0.1:0
+ok "I11: the test CA listens on loopback only, and not as root"
+
 grep -v '^#' "$top/t/integration/faults" >"$whole/rows"
 "$whole/0/ca/kamcert-responder" --list-faults | sed 's/ .*//' | sort >"$whole/all"
 cut -d '|' -f 5 "$whole/rows" | tr ' ' '\n' | sed 's/[@:].*//' | sort -u | comm -13 - "$whole/all" >"$whole/missing"
@@ -141,7 +153,7 @@ for i in "${!pids[@]}"; do
 done
 work=$whole
 [ "$failed" = 0 ] || exit 1
-[ -n "${OBSERVE-}" ] || equal "$(grep -c . "$whole/rows")" "$((passed - 1))" "rows worked off"
+[ -n "${OBSERVE-}" ] || equal "$(grep -c . "$whole/rows")" "$((passed - 2))" "rows worked off"
 
 as_worker 0
 control=$(sed -n 's/^control //p' "$work/responder.log")
