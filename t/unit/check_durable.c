@@ -577,6 +577,7 @@ START_TEST(a_rename_never_overwrites)
 }
 END_TEST
 
+/* FAULTS F15 */
 START_TEST(a_folder_is_made_without_renameat2_too)
 {
 	if (no_renameat2[_i] != 0)
@@ -625,6 +626,7 @@ START_TEST(a_folder_that_is_there_must_be_safe)
 }
 END_TEST
 
+/* FAULTS F10 */
 START_TEST(an_immutable_mark_is_named_as_the_cause)
 {
 	int marks, none = 0;

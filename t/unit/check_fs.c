@@ -9,7 +9,7 @@
 #include "base/fs.h"
 #include "base/private.h"
 
-/* What stands in for openat2() where it is missing must keep the same promises. */
+/* FAULTS F15: what stands in for openat2() where it is missing must keep the same promises. */
 static const int no_openat2[] = { 0, ENOSYS, EPERM, EINVAL, EOPNOTSUPP };
 
 static void
