@@ -231,8 +231,9 @@ ask_watch(struct instance *in, struct msg_watch *body, channel_answer *answer, v
 int
 instance_watch(struct instance *in, channel_answer *answer, void *arg, struct err *e)
 {
-	return ask_watch(in, &(struct msg_watch){ .log_mark = in->told.before.log_mark }, answer,
-	    arg, e);
+	/* of a server that did not answer before it was started, no log is known */
+	return ask_watch(in, &(struct msg_watch){ .log_mark = in->told.before.log_mark,
+	    .mark = in->restarted && in->told.before.pid == -1 }, answer, arg, e);
 }
 
 int

@@ -45,6 +45,37 @@ look_again(struct restart *r, enum hook_result result)
 	end(r, result);
 }
 
+/* A unit that has ended will not answer, and is not waited for. */
+static void
+on_unit(void *arg, struct message *m)
+{
+	struct restart *r = arg;
+	struct err e = ERR_NONE;
+
+	if (m->type == MSG_FACTS || message_error(m, &e) == 0 || e.class != OUT_HOLD) {
+		look_again(r, HOOK_DOWN);
+		return;
+	}
+	(void)err_in(&e, "it was restarted, and does not run any more");
+	(void)err_hint(&e, "see journalctl -u %s", instance_conf(r->server)->unit);
+	r->told.why = e;
+	end(r, HOOK_DOWN);
+}
+
+/* Nobody answers. */
+static void
+ask_unit(struct restart *r)
+{
+	struct hook_conf restart;
+	struct channel *courier;
+	struct err e;
+
+	if (!r->sure || !hook_restart(instance_conf(r->server), &restart) ||
+	    keeper_role(r->keeper, ROLE_COURIER, &courier, &e) == -1 ||
+	    channel_call(courier, MSG_PREFLIGHT, &restart, -1, on_unit, r, &e) == -1)
+		look_again(r, HOOK_DOWN);
+}
+
 /* A server of which nothing was known before has shown by its answer that it runs. */
 static bool
 is_same(const struct hook_facts *before, const struct hook_facts *now)
@@ -62,7 +93,7 @@ on_answer(void *arg, struct message *m)
 	if (m->type != MSG_WATCHED) {
 		(void)message_error(m, &r->told.why);
 		(void)err_in(&r->told.why, "%s: it is not up again", conf->unit);
-		look_again(r, HOOK_DOWN);
+		ask_unit(r);
 		return;
 	}
 	if (!is_same(&r->told.before, &body->facts)) {

@@ -52,6 +52,7 @@ enum fake_restart {
 	RESTART_OK,
 	RESTART_DOWN,		/* systemd says that it has failed, and nobody is there any more */
 	RESTART_MUTE,		/* it says that it is done, and nobody answers */
+	RESTART_DIES,		/* the same, and the unit has ended soon */
 	RESTART_DENIED,		/* it was not done */
 	RESTART_OTHER,		/* it says that it is done, and has restarted something else */
 	RESTART_LOST,		/* no answer that can be trusted, but it is done */

@@ -6,12 +6,12 @@
 
 #include "fakes_private.h"
 
-static bool down;
+static bool down, ended;
 
 void
 fake_courier_start(void)
 {
-	down = false;
+	down = ended = false;
 }
 
 bool
@@ -39,8 +39,9 @@ on_preflight(void *arg UNUSED, struct message *m)
 		return;
 	hook_facts_init(&facts);
 	facts.pid = fake_pid() + script.other_unit;
-	if (script.no_unit)
-		fake_refuse(ROLE_COURIER, m->id, OUT_HOLD, "there is no such unit");
+	if (script.no_unit || ended)
+		fake_refuse(ROLE_COURIER, m->id, OUT_HOLD, ended ? "the unit has failed" :
+		    "there is no such unit");
 	else
 		fake_send(ROLE_COURIER, MSG_FACTS, m->id, &facts);
 }
@@ -58,7 +59,8 @@ on_restart(void *arg UNUSED, struct message *m)
 		return;
 	hook_facts_init(&out.before);
 	hook_facts_init(&out.after);
-	down = how == RESTART_DOWN || how == RESTART_MUTE;
+	ended = how == RESTART_DOWN || how == RESTART_DIES;
+	down = ended || how == RESTART_MUTE;
 	if (how == RESTART_OK || how == RESTART_LOST) {
 		script.started++;
 		fake_load(0);
