@@ -155,8 +155,11 @@ load_stored(struct account *a, bool make, struct err *e)
 	if (store_account_load(a->keeper->store, a->ca->name, &a->stored, e) == -1) {
 		if (e->sys != ENOENT)
 			return -1;
-		if (!make)
-			return err_set(e, OUT_HOLD, "no account at %s yet", a->ca->name);
+		if (!make) {
+			err_set(e, OUT_HOLD, "no account at %s yet", a->ca->name);
+			e->sys = ENOENT;
+			return -1;
+		}
 		err_clear(e);
 		return make_key(a, e);
 	}

@@ -3,6 +3,7 @@
  * finding, good or bad; nothing is touched, and of a CA only its directory is
  * read.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,12 +77,21 @@ read_key(struct job *j, const char *suffix, struct err *e)
 	return key;
 }
 
+/* The roots are those of the CA that it is from, whichever is asked next. */
+static const char *
+bundle_of(const struct job *j)
+{
+	const struct ca_conf *issuer = cas_issuer(j);
+
+	return issuer != NULL ? issuer->trust_bundle : j->ca->trust_bundle;
+}
+
 /* All that was checked before it was installed, once more: today's date, today's roots and names. */
 static void
 look_at_chain(struct job *j, const char *suffix)
 {
 	struct chain_in in = { .names = &j->conf->names, .now = clock_wall(),
-	    .trust = j->keeper->trust, .bundle = j->ca->trust_bundle };
+	    .trust = j->keeper->trust, .bundle = bundle_of(j) };
 	char until[TIME_TEXT], name[PART_NAME_MAX];
 	struct chain *chain = NULL;
 	struct err e = ERR_NONE;
@@ -367,6 +377,7 @@ look_served(struct job *j, struct err *e)
 
 /* --- the CA and the names --- */
 
+/* One that is missing is made when it is needed, but for the CA that the certificate is from. */
 static void
 look_at_account(struct job *j)
 {
@@ -374,23 +385,34 @@ look_at_account(struct job *j)
 
 	if (j->keeper->store == NULL)
 		return;		/* told with the files: there is nothing yet */
-	if (account_load(j->keeper, j->ca, false, &j->account, &found) == -1)
-		look_tell(j, "account", &found);
-	else
+	if (account_load(j->keeper, j->ca, false, &j->account, &found) == 0)
 		look_fine(j, "account", "%s", account_url(j->account) != NULL ?
 		    account_url(j->account) : "to be looked up by its key");
+	else if (found.sys == ENOENT && cas_issuer(j) != j->ca)
+		look_fine(j, "account", "%s", found.text);
+	else
+		look_tell(j, "account", &found);
 }
 
+/* All CAs of the list, as each may be asked one day; the job's hooks count them. */
 enum job_progress
 look_ca(struct job *j, struct err *e UNUSED)
 {
-	struct err found = ERR_NONE;
+	const struct strs *list = &j->conf->ca;
 	enum job_progress progress;
+	struct err found;
 
-	if (j->preflight == NULL)
-		look_at_account(j);
-	progress = preflight_names(j, &found);
-	if (progress == JOB_FAILED)
-		look_tell(j, "ca", &found);
-	return progress == JOB_WAIT ? JOB_WAIT : JOB_DONE;
+	for (; j->hook < list->n; j->hook++, j->asked = false) {
+		err_clear(&found);
+		j->ca = config_ca(&j->keeper->setup.config, list->v[j->hook]);
+		if (!j->asked)
+			look_at_account(j);
+		j->asked = true;
+		progress = preflight_names(j, &found);
+		if (progress == JOB_WAIT)
+			return JOB_WAIT;
+		if (progress == JOB_FAILED)
+			look_tell(j, "ca", &found);
+	}
+	return JOB_DONE;
 }

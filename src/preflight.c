@@ -284,7 +284,7 @@ judge_directory(struct preflight *p, const struct acme_result *r)
 	struct err e = ERR_NONE;
 
 	if (conf->profile != NULL && !offers_profile(r, conf->profile)) {
-		(void)err_set(&e, OUT_HOLD, "the CA does not offer the profile \"%.200s\"", conf->profile);
+		(void)err_set(&e, OUT_HOLD, "%s does not offer the profile \"%.200s\"", p->ca->name, conf->profile);
 		(void)err_hint(&e, "kamcert check shows the profiles that it lists");
 		if (conf->profile_required)
 			p->job->trouble = ACME_TROUBLE_CA;
@@ -316,6 +316,8 @@ on_directory(void *arg, struct message *m)
 		    ACME_TROUBLE_NONE;
 		if (p->job->account != NULL)
 			account_note_failure(p->job->account, &e);
+		if (p->job->conf->ca.n > 1)
+			(void)err_in(&e, "%s", p->ca->name);
 		preflight_tell(p, "ca", true, &e);
 		if (p->job->kind == JOB_LOOK)
 			begin_names(p);

@@ -52,6 +52,12 @@ run 0 renew --no-hooks
 equal "first" "$(ls "$state/accounts")" "accounts"
 status_is .issued_by first
 ok "the first CA of the list issues, and no account is made at the other"
+run 1 check
+says 'ca: first: https'
+says 'ca: second: https'
+says 'account: no account at second yet'
+says 'chain: [0-9] certificates'
+ok "check looks at both"
 
 stop "$responder_pid"
 run 10 renew --force --no-hooks
@@ -62,6 +68,11 @@ says "first is held back until"
 equal "first second" "$(ls "$state/accounts" | paste -sd ' ')" "accounts"
 status_is .issued_by second
 ok "the first is dead: the run after that goes on with the second, with an account of its own"
+run 1 check
+says 'ca: FINDING: first: .*no connection'
+says 'ca: second: https'
+says 'chain: [0-9] certificates'
+ok "check finds the one that is dead, and judges what is installed by the roots of the other one"
 
 rm -rf "$state"
 run 0 renew --no-hooks
