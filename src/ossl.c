@@ -24,3 +24,9 @@ ossl_err(struct err *e, enum outcome class, const char *fmt, ...)
 		return err_set(e, class, "%s", text);
 	return err_set(e, class, "%s: %s", text, reason);
 }
+
+int
+ossl_no_passphrase(char *out UNUSED, int size UNUSED, int writing UNUSED, void *arg UNUSED)
+{
+	return -1;
+}

@@ -15,4 +15,7 @@
  */
 int	ossl_err(struct err *e, enum outcome, const char *fmt, ...) PRINTF(3, 4);
 
+/* For readers of PEM: nobody is asked for a passphrase, and there is none. */
+int	ossl_no_passphrase(char *out, int size, int writing, void *arg);
+
 #endif

@@ -50,13 +50,6 @@ struct stage {
 
 /* --- loading, as SSL_CTX_use_certificate_chain_file(3) and its like do --- */
 
-/* No terminal is asked for a passphrase. */
-static int
-no_passphrase(char *out UNUSED, int size UNUSED, int writing UNUSED, void *arg UNUSED)
-{
-	return -1;
-}
-
 /* As PEM_read_bio_X509(3), but for the parsing. NULL at the end of the file, too. */
 static X509 *
 read_issuer(BIO *bio)
@@ -65,7 +58,7 @@ read_issuer(BIO *bio)
 	X509 *x = NULL;
 	long n;
 
-	if (PEM_bytes_read_bio(&der, &n, NULL, PEM_STRING_X509, bio, no_passphrase, NULL) == 1)
+	if (PEM_bytes_read_bio(&der, &n, NULL, PEM_STRING_X509, bio, ossl_no_passphrase, NULL) == 1)
 		x = cert_parse(span_of(der, (size_t)n));
 	OPENSSL_free(der);
 	return x;
@@ -79,7 +72,7 @@ load_chain(struct stage *stage, struct span pem, struct err *e)
 	X509 *x;
 
 	stage->issuers = sk_X509_new_null();
-	stage->leaf = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+	stage->leaf = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, ossl_no_passphrase, NULL);
 	ok = stage->leaf != NULL && stage->issuers != NULL;
 	while (ok && (x = read_issuer(bio)) != NULL) {
 		ok = sk_X509_push(stage->issuers, x) > 0;
@@ -99,7 +92,7 @@ load_key(struct stage *stage, struct span pem, struct err *e)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
 
-	stage->key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	stage->key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, ossl_no_passphrase, NULL);
 	BIO_free(bio);
 	return stage->key != NULL && X509_check_private_key(stage->leaf, stage->key) == 1 ? 0 :
 	    ossl_err(e, OUT_REFUSE, "privkey.pem does not load");

@@ -18,7 +18,8 @@ void	trust_free(struct trust *);	/* NULL allowed */
 
 /*
  * The roots in a PEM bundle, or the system's for NULL. *store belongs to the
- * handle. HOLD when the bundle cannot be read or holds no certificate.
+ * handle. HOLD when the bundle cannot be read or holds no certificate, RETRY
+ * when the fault may pass.
  */
 MUST_CHECK int	trust_get(struct trust *, const char *bundle, struct x509_store_st **store,
 		    struct err *e);
