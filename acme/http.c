@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -35,6 +37,7 @@ struct acme_call {
 	size_t			 header_octets;
 	bool			 too_big;
 	struct err		 fault;		/* found by a callback, OUT_OK if none */
+	bool			 global;	/* acme_fetch.global */
 	char			 why[CURL_ERROR_SIZE];
 	acme_http_done		*done;
 	void			*arg;
@@ -54,6 +57,7 @@ struct acme_http {
 	char			*user_agent;
 	char			*ca_file;
 	struct loop_timer	*timer;
+	bool			 is_global;	/* where the last connection leads */
 	LIST_HEAD(, watch)	 watches;
 	TAILQ_HEAD(, acme_call)	 calls;
 };
@@ -169,6 +173,34 @@ take_body(char *data, size_t size, size_t n, void *arg)
 		return n;
 	err_nomem(&call->fault);
 	return 0;
+}
+
+/* --- connections --- */
+
+/* Every address that a name has comes by here before anything is sent to it. */
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose UNUSED, struct curl_sockaddr *to)
+{
+	struct acme_call *call = arg;
+	bool global = address_is_global(&to->addr);
+	int fd;
+
+	if (call->global && !global) {
+		err_set(&call->fault, OUT_RETRY, "it leads to a loopback, private or link-local "
+		    "address (RFC 6890), where nothing of a CA on the internet is fetched");
+		return CURL_SOCKET_BAD;
+	}
+	fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	if (fd == -1)
+		return CURL_SOCKET_BAD;
+	call->http->is_global = global;
+	return fd;
+}
+
+bool
+acme_http_is_global(const struct acme_http *http)
+{
+	return http->is_global;
 }
 
 /* --- life of a call --- */
@@ -443,6 +475,8 @@ set_callbacks(CURL *c, struct acme_call *call)
 	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_WRITEDATA, call) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, call->why) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, call) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_PRIVATE, call) == CURLE_OK;
 }
 
@@ -542,9 +576,11 @@ acme_http_fetch(struct acme_http *http, const struct acme_fetch *f, acme_http_do
 		return err_set(e, OUT_RETRY, "libcurl does not take the request");
 	call->done = done;
 	call->arg = arg;
+	call->global = f->global;
 	if ((f->host != NULL && (!add_field(call, "Host", f->host) ||
 	    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->fields) != CURLE_OK)) ||
-	    curl_easy_setopt(call->easy, CURLOPT_TIMEOUT, (long)f->seconds) != CURLE_OK) {
+	    curl_easy_setopt(call->easy, CURLOPT_TIMEOUT, (long)f->seconds) != CURLE_OK ||
+	    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, (long)f->global) != CURLE_OK) {
 		call_free(call);
 		return err_set(e, OUT_RETRY, "libcurl does not take the request");
 	}

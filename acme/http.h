@@ -44,11 +44,15 @@ struct acme_fetch {
 	const char	*url;		/* http or https */
 	const char	*host;		/* the Host field; NULL: that of the URL */
 	int64_t		 seconds;	/* 1 to 60, for all of it */
+	bool		 global;	/* over a new connection, to an address of the internet only */
 };
 
 /* A GET with the same caps. On failure e->sys is errno of the connection, where libcurl has it. */
 MUST_CHECK int acme_http_fetch(struct acme_http *, const struct acme_fetch *, acme_http_done *,
 	    void *arg, struct acme_call **call, struct err *e);
+
+/* Was the last connection one to an address of the internet, as far as this host knows? */
+bool	acme_http_is_global(const struct acme_http *);
 
 /* Without a callback; NULL does nothing. */
 void	acme_http_cancel(struct acme_call *);

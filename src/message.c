@@ -86,7 +86,7 @@ static const struct pack looked_pack = PACK(msg_looked, FLAG(msg_looked, missing
 	LIST(msg_looked, caa, caa_record_pack), STR(msg_looked, caa_trouble));
 
 static const struct pack fetch_pack = PACK(msg_fetch, STR(msg_fetch, url), STR(msg_fetch, host),
-	I64(msg_fetch, seconds));
+	I64(msg_fetch, seconds), STR(msg_fetch, ca));
 
 static const struct pack fetched_pack = PACK(msg_fetched, I64(msg_fetched, status),
 	BLOB(msg_fetched, body), STR(msg_fetched, text), I64(msg_fetched, sys),

@@ -211,6 +211,8 @@ struct msg_fetch {
 	char	*url;		/* http or https */
 	char	*host;		/* for the Host field; NULL: that of the URL */
 	int64_t	 seconds;	/* that it may take */
+	char	*ca;		/* whose certificate names it; NULL: this host's own affair */
+	bool	 global;	/* not sent, net finds out: only from addresses of the internet */
 };
 
 struct msg_fetched {

@@ -363,10 +363,22 @@ on_fetched(void *arg, const struct msg_fetched *out)
 	free(f);
 }
 
+/* FAULTS A19: what a CA of the internet names does not lead into this network. */
+static bool
+is_public(const struct net *net, const char *name)
+{
+	const struct ca *ca = net->cas;
+
+	while (ca != NULL && name != NULL && strcmp(ca->name, name) != 0)
+		ca = ca->next;
+	return name != NULL && (ca == NULL || acme_http_is_global(ca->http));
+}
+
 static void
 on_fetch(void *arg, struct message *m)
 {
 	struct net *net = arg;
+	struct msg_fetch *body = m->body;
 	struct fetched *f = calloc(1, sizeof *f);
 	struct err e = ERR_NONE;
 
@@ -375,8 +387,9 @@ on_fetch(void *arg, struct message *m)
 	} else {
 		f->net = net;
 		f->id = m->id;
+		body->global = is_public(net, body->ca);
 		if ((net->fetch != NULL || (net->fetch = net_fetch_new(net->loop, &e)) != NULL) &&
-		    net_fetch_start(net->fetch, m->body, on_fetched, f, &e) == 0)
+		    net_fetch_start(net->fetch, body, on_fetched, f, &e) == 0)
 			return;
 	}
 	free(f);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "acme/http.h"
+#include "base/address.h"
 #include "base/text.h"
 #include "version.h"
 
@@ -30,33 +31,6 @@ struct net_fetch {
 
 /* --- where an address leads --- */
 
-static const struct {
-	const char	*net;
-	unsigned	 bits;
-} private_nets[] = {	/* RFC 6890 */
-	{ "0.0.0.0", 8 }, { "10.0.0.0", 8 }, { "100.64.0.0", 10 }, { "127.0.0.0", 8 },
-	{ "169.254.0.0", 16 }, { "172.16.0.0", 12 }, { "192.168.0.0", 16 },
-};
-
-static bool
-is_global_v4(const struct in_addr *a)
-{
-	struct in_addr net;
-
-	for (size_t i = 0; i < NITEMS(private_nets); i++)
-		if (inet_pton(AF_INET, private_nets[i].net, &net) == 1 &&
-		    (ntohl(a->s_addr) ^ ntohl(net.s_addr)) >> (32 - private_nets[i].bits) == 0)
-			return false;
-	return true;
-}
-
-/* RFC 4291 section 2.4, RFC 3587: what has been handed out begins with 001. */
-static bool
-is_global_v6(const struct in6_addr *a)
-{
-	return (a->s6_addr[0] & 0xe0) == 0x20;
-}
-
 /* The address that this host would use towards it: nothing is sent. */
 static bool
 source_of(const struct sockaddr *to, socklen_t len, struct sockaddr_storage *from)
@@ -76,26 +50,26 @@ look_at_address(const struct url *u, struct msg_fetched *out)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(u->port) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(u->port) };
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 	struct sockaddr_in s4;
 	struct sockaddr_in6 s6;
 
 	if (inet_pton(AF_INET, u->host, &v4.sin_addr) == 1) {
-		out->global = is_global_v4(&v4.sin_addr);
+		out->global = address_is_global((struct sockaddr *)&v4);
 		if (!source_of((struct sockaddr *)&v4, sizeof v4, &from))
 			return;
 		memcpy(&s4, &from, sizeof s4);
 		/* all of 127.0.0.0/8 is this host */
 		out->own = s4.sin_addr.s_addr == v4.sin_addr.s_addr ||
 		    ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-		out->open = is_global_v4(&s4.sin_addr);
+		out->open = address_is_global((struct sockaddr *)&from);
 	} else if (inet_pton(AF_INET6, u->host, &v6.sin6_addr) == 1) {
-		out->global = is_global_v6(&v6.sin6_addr);
+		out->global = address_is_global((struct sockaddr *)&v6);
 		if (!source_of((struct sockaddr *)&v6, sizeof v6, &from))
 			return;
 		memcpy(&s6, &from, sizeof s6);
 		out->own = memcmp(&s6.sin6_addr, &v6.sin6_addr, sizeof v6.sin6_addr) == 0;
-		out->open = is_global_v6(&s6.sin6_addr);
+		out->open = address_is_global((struct sockaddr *)&from);
 	}
 }
 
@@ -129,7 +103,8 @@ int
 net_fetch_start(struct net_fetch *n, const struct msg_fetch *in, net_fetch_done *done, void *arg,
     struct err *e)
 {
-	const struct acme_fetch fetch = { .url = in->url, .host = in->host, .seconds = in->seconds };
+	const struct acme_fetch fetch = { .url = in->url, .host = in->host, .seconds = in->seconds,
+		.global = in->global };
 	struct fetch *f;
 	struct url u;
 

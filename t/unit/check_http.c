@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <check.h>
 
 #include "acme/http.h"
+#include "base/address.h"
 #include "testca.h"
 
 #define HEAD	"HTTP/1.1 200 OK\r\n"
@@ -311,6 +313,65 @@ request(void)
 	text[n] = '\0';
 	return text;
 }
+
+/* --- where to --- */
+
+static const struct {
+	const char	*address;
+	bool		 global;
+} addresses[] = {
+	{ "127.0.0.1", false }, { "127.255.255.254", false }, { "0.0.0.0", false },
+	{ "10.1.2.3", false }, { "100.64.0.1", false }, { "100.128.0.1", true },
+	{ "169.254.1.1", false }, { "172.15.255.255", true }, { "172.16.0.1", false },
+	{ "172.32.0.1", true }, { "192.168.1.1", false }, { "198.51.100.1", true },
+	{ "::1", false }, { "::", false }, { "fe80::1", false }, { "fd00::1", false },
+	{ "::ffff:10.0.0.1", false }, { "2001:db8::1", true }, { "2a00::1", true },
+};
+
+START_TEST(addresses_of_the_internet_are_known)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	const char *text = addresses[_i].address;
+	bool is_v4 = inet_pton(AF_INET, text, &v4.sin_addr) == 1;
+
+	ck_assert(is_v4 || inet_pton(AF_INET6, text, &v6.sin6_addr) == 1);
+	ck_assert_msg(address_is_global(is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6) ==
+	    addresses[_i].global, "%s", text);
+}
+END_TEST
+
+/* FAULTS A19, of what a certificate names. */
+START_TEST(what_a_ca_of_the_internet_names_is_not_fetched_from_this_network)
+{
+	struct script s = { SERVE, GOOD, HEAD "Content-Length: 2\r\n\r\n{}", NULL };
+	struct acme_fetch f = { .seconds = 5, .global = true };
+	struct acme_call *call;
+	char url[64];
+	struct err e;
+	struct got g = { 0 };
+
+	start_server(&s);
+	open_client(bundle);
+	fetch(ACME_GET, "/dir", &g);
+	ck_assert(g.replied);
+	ck_assert(!acme_http_is_global(http));
+	/* Neither by the connection that is open, nor by a name, nor by a new one. */
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(url, sizeof url, "https://%s:%u/list", i == 0 ? "127.0.0.1" : "localhost",
+		    port);
+		f.url = url;
+		ended = 0;
+		ck_assert_int_eq(acme_http_fetch(http, &f, on_done, &g, &call, &e), 0);
+		g.replied = false;
+		wait_for(1);
+		ck_assert(!g.replied);
+		ck_assert_msg(strstr(g.e.text, "RFC 6890") != NULL, "%s", g.e.text);
+	}
+	close_client();
+	stop_server();
+}
+END_TEST
 
 /* --- what is sent --- */
 
@@ -621,6 +682,8 @@ main(void)
 	SRunner *r;
 	int failed;
 
+	tcase_add_loop_test(tc, addresses_of_the_internet_are_known, 0, NITEMS(addresses));
+	tcase_add_test(tc, what_a_ca_of_the_internet_names_is_not_fetched_from_this_network);
 	tcase_add_test(tc, requests_carry_what_they_must_and_nothing_else);
 	tcase_add_test(tc, requests_share_one_connection);
 	tcase_add_loop_test(tc, replies_keep_their_table, 0, NITEMS(rows));
