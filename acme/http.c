@@ -36,6 +36,7 @@ struct acme_call {
 	struct acme_reply	 reply;
 	size_t			 header_octets;
 	bool			 too_big;
+	bool			 lost;		/* libcurl will not say how it ended */
 	struct err		 fault;		/* found by a callback, OUT_OK if none */
 	bool			 global;	/* acme_fetch.global */
 	char			 why[CURL_ERROR_SIZE];
@@ -271,14 +272,44 @@ reap(struct acme_http *http)
 	}
 }
 
+/*
+ * libcurl gives up, for good, when the loop cannot watch for it: without memory,
+ * say. Nobody shall wait for what is under way then.
+ */
+static void
+lose_all(struct acme_http *http)
+{
+	struct acme_call *call;
+	struct err e;
+
+	TAILQ_FOREACH(call, &http->calls, link)
+		call->lost = true;
+	while ((call = TAILQ_FIRST(&http->calls)) != NULL && call->lost) {
+		call_unlink(call);
+		err_set(&e, OUT_RETRY, "libcurl does not go on: out of memory?");
+		call->done(call->arg, NULL, &e);
+		call_free(call);
+	}
+}
+
+static void
+act(struct acme_http *http, curl_socket_t fd, int mask)
+{
+	int running;
+
+	if (curl_multi_socket_action(http->multi, fd, mask, &running) == CURLM_OK)
+		reap(http);
+	else
+		lose_all(http);
+}
+
 /* --- libcurl and the loop --- */
 
 static void
 on_ready(void *arg, unsigned events)
 {
 	struct watch *w = arg;
-	struct acme_http *http = w->http;
-	int mask = 0, running;
+	int mask = 0;
 
 	if ((events & LOOP_READ) != 0)
 		mask |= CURL_CSELECT_IN;
@@ -287,33 +318,32 @@ on_ready(void *arg, unsigned events)
 	if ((events & LOOP_HANGUP) != 0)
 		mask |= CURL_CSELECT_ERR;
 	/* The watch may be gone after this. */
-	curl_multi_socket_action(http->multi, w->fd, mask, &running);
-	reap(http);
+	act(w->http, w->fd, mask);
 }
 
 static void
 on_time(void *arg)
 {
 	struct acme_http *http = arg;
-	int running;
 
 	http->timer = NULL;
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	reap(http);
+	act(http, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int
 set_timer(CURLM *multi UNUSED, long ms, void *arg)
 {
 	struct acme_http *http = arg;
+	struct loop_timer *next = NULL;
 	struct err ignored;
 
+	/* Without a new one, the old one still wakes us, and then all is lost. */
+	if (ms >= 0 && (next = loop_timer_add(http->loop, clock_boot_ms() + ms, on_time, http,
+	    &ignored)) == NULL)
+		return -1;
 	loop_timer_del(http->timer);
-	http->timer = NULL;
-	if (ms < 0)
-		return 0;
-	http->timer = loop_timer_add(http->loop, clock_boot_ms() + ms, on_time, http, &ignored);
-	return http->timer != NULL ? 0 : -1;
+	http->timer = next;
+	return 0;
 }
 
 static void
@@ -453,7 +483,10 @@ set_limits(CURL *c, const char *protocols)
 	    curl_easy_setopt(c, CURLOPT_MAXFILESIZE, (long)ACME_BODY_MAX) == CURLE_OK;
 }
 
-/* The bundle is parsed for each connection, or cached, which works without CAPATH only. */
+/*
+ * The bundle is parsed for each connection, or cached, which works without CAPATH only. Sessions
+ * are not kept: a run has one connection, and libcurl 7.88 frees twice without memory for them.
+ */
 static bool
 set_tls(CURL *c, const char *ca_file)
 {
@@ -463,6 +496,7 @@ set_tls(CURL *c, const char *ca_file)
 	    curl_easy_setopt(c, CURLOPT_CAPATH, NULL) == CURLE_OK &&
 	    (ca_file == NULL || curl_easy_setopt(c, CURLOPT_CAINFO, ca_file) == CURLE_OK) &&
 	    curl_easy_setopt(c, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L) == CURLE_OK;
 }

@@ -231,13 +231,21 @@ channel_call(struct channel *c, enum message_type type, const void *body, int fd
 	return -1;
 }
 
+/* Who has asked would wait for ever: it hears at least that we have gone, and so do we. */
+static void
+lose_answer(struct channel *c, const struct err *e)
+{
+	log_error(KV_S("event", "answer lost"), KV_S("error", e->text));
+	(void)shutdown(c->fd, SHUT_RDWR);
+}
+
 void
 channel_done(struct channel *c, uint64_t id)
 {
 	struct err e = ERR_NONE;
 
 	if (channel_send(c, MSG_DONE, id, NULL, -1, &e) == -1)
-		log_error(KV_S("event", "answer lost"), KV_S("error", e.text));
+		lose_answer(c, &e);
 }
 
 void
@@ -253,7 +261,7 @@ channel_fail(struct channel *c, uint64_t id, const struct err *why)
 	struct err e = ERR_NONE;
 
 	if (channel_send(c, MSG_FAILED, id, &body, -1, &e) == -1)
-		log_error(KV_S("event", "answer lost"), KV_S("error", e.text));
+		lose_answer(c, &e);
 }
 
 /* A role says that it failed, never how the run ends: success, for one, cannot be the reason. */

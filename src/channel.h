@@ -55,7 +55,7 @@ typedef void channel_answer(void *arg, struct message *);
 MUST_CHECK int	channel_call(struct channel *, enum message_type, const void *body, int fd,
 		    channel_answer *cb, void *arg, struct err *e);
 
-/* Answers: MSG_DONE, or MSG_FAILED with e. What cannot be sent is logged. */
+/* Answers: MSG_DONE, or MSG_FAILED with e. What cannot be sent is logged, and ends the channel. */
 void		channel_done(struct channel *, uint64_t id);
 void		channel_fail(struct channel *, uint64_t id, const struct err *why);
 

@@ -1,6 +1,7 @@
 /*
  * json: see json.h.
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,18 +90,57 @@ fits(struct span in, struct err *e)
 
 /*
  * jansson leaves octets out of a string, and says nothing, when it cannot
- * make room for them: what was read then is not what was sent.
+ * make room for them; if that was the quote at its end, it reads and writes
+ * beyond both. So there always is room: when the first piece cannot be had, it
+ * and what follows come from a reserve, the text ends there, and what was read
+ * is thrown away. The reserve holds the buffer of a string, which doubles, the
+ * string, and a key. Its pages are the system's until then.
  */
-static bool starved;
+#define RESERVE		(5 * JSON_MAX)
+#define PIECE		64u	/* octets that are read behind the point of no return, at most */
+
+static struct {
+	bool				starved;
+	size_t				used;
+	_Alignas(max_align_t) uint8_t	room[RESERVE];
+} reserve;
 
 static void *
-noted_malloc(size_t n)
+take_memory(size_t n)
 {
-	void *p = malloc(n);
+	void *p = reserve.starved ? NULL : malloc(n);
 
-	if (p == NULL)
-		starved = true;
+	if (p != NULL)
+		return p;
+	reserve.starved = true;
+	n = (n + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
+	if (n > RESERVE - reserve.used)
+		return NULL;
+	p = reserve.room + reserve.used;
+	reserve.used += n;
 	return p;
+}
+
+static void
+give_back(void *p)
+{
+	if ((uintptr_t)p < (uintptr_t)reserve.room ||
+	    (uintptr_t)p >= (uintptr_t)reserve.room + RESERVE)
+		free(p);
+}
+
+static size_t
+give_piece(void *out, size_t size, void *arg)
+{
+	struct rd *r = arg;
+	struct span piece;
+
+	if (reserve.starved)
+		return 0;
+	piece = rd_bytes(r, r->n < PIECE ? r->n : size < PIECE ? size : PIECE);
+	if (piece.n > 0)
+		memcpy(out, piece.p, piece.n);
+	return piece.n;
 }
 
 /*
@@ -117,7 +157,7 @@ seed_hashes(struct err *e)
 		return 0;
 	if (random_bytes(&seed, sizeof(seed)) == -1)
 		return err_set(e, OUT_RETRY, "JSON: no random octets");
-	json_set_alloc_funcs(noted_malloc, free);
+	json_set_alloc_funcs(take_memory, give_back);
 	json_object_seed(seed | 1);
 	seeded = true;
 	return 0;
@@ -126,6 +166,7 @@ seed_hashes(struct err *e)
 struct json_doc *
 json_parse(struct span in, struct err *e)
 {
+	struct rd r = rd_of(in);
 	struct json_doc *doc;
 	json_error_t why;
 
@@ -135,11 +176,11 @@ json_parse(struct span in, struct err *e)
 		err_nomem(e);
 		return NULL;
 	}
-	starved = false;
-	doc->root = json_loadb(in.n > 0 ? (const char *)in.p : "", in.n,
-	    JSON_REJECT_DUPLICATES, &why);
-	if (doc->root == NULL || starved) {
-		if (starved)
+	reserve.starved = false;
+	reserve.used = 0;
+	doc->root = json_load_callback(give_piece, &r, JSON_REJECT_DUPLICATES, &why);
+	if (doc->root == NULL || reserve.starved) {
+		if (reserve.starved)
 			err_nomem(e);
 		else
 			err_set(e, OUT_RETRY, "JSON: line %d column %d: %s", why.line,
