@@ -19,6 +19,7 @@ static const char journal_prefix[] = "journal:";
 
 const struct pack errlog_pack = PACK(errlog,
 	{ PACK_BOOL, offsetof(struct errlog, known), NULL },
+	{ PACK_I64, offsetof(struct errlog, key), NULL },
 	{ PACK_I64, offsetof(struct errlog, client), NULL },
 	{ PACK_I64, offsetof(struct errlog, load), NULL },
 	{ PACK_I64, offsetof(struct errlog, trouble), NULL },
@@ -58,8 +59,8 @@ static const struct {
 	{ "alert certificate expired", ERRLOG_CLIENT },
 	{ "alert bad certificate", ERRLOG_CLIENT },
 	{ "alert certificate unknown", ERRLOG_CLIENT },
-	{ "no shared cipher", ERRLOG_CLIENT },
-	{ "no suitable signature algorithm", ERRLOG_CLIENT },
+	{ "no shared cipher", ERRLOG_KEY },
+	{ "no suitable signature algorithm", ERRLOG_KEY },
 };
 
 _Static_assert(NITEMS(patterns) <= 64, "the place of a pattern is a bit of errlog_walk.usual");
@@ -131,8 +132,9 @@ errlog_take(struct errlog_walk *w, struct span line)
 		w->usual |= UINT64_C(1) << pattern;
 		return;
 	}
-	if (kind == ERRLOG_CLIENT && (w->usual >> pattern & 1) != 0)
+	if (kind <= ERRLOG_CLIENT && (w->usual >> pattern & 1) != 0)
 		return;
+	w->out->key += kind == ERRLOG_KEY;
 	w->out->client += kind == ERRLOG_CLIENT;
 	w->out->load += kind == ERRLOG_LOAD;
 	w->out->trouble += kind == ERRLOG_TROUBLE;

@@ -17,6 +17,7 @@
 
 enum errlog_kind {
 	ERRLOG_NONE,
+	ERRLOG_KEY,		/* clients cannot use this kind of key: so do ours, of half a pair */
 	ERRLOG_CLIENT,		/* clients dislike what they are shown */
 	ERRLOG_LOAD,		/* files were not loaded */
 	ERRLOG_TROUBLE,		/* memory, corruption, processes that end */
@@ -24,7 +25,8 @@ enum errlog_kind {
 
 struct errlog {
 	bool	 known;		/* the log was read */
-	int64_t	 client;	/* lines of each kind */
+	int64_t	 key;		/* lines of each kind */
+	int64_t	 client;
 	int64_t	 load;
 	int64_t	 trouble;
 	char	*first;		/* the first of the worst kind, cleaned; NULL: there is none */

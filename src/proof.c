@@ -189,15 +189,27 @@ judge_memory(struct job *j, const struct instance *in, const struct hook_facts *
 	return judge(j, CHECK_MEMORY, e);
 }
 
+/* Does this run ask a server for each key of a pair? One that has only the other complains of us. */
+static bool
+asks_for_each_key(const struct keeper *k)
+{
+	for (size_t i = 0; i < k->njobs; i++)
+		if (k->jobs[i]->state.active.leaves.n > 1 || config_parts(k->jobs[i]->conf) > 1)
+			return true;
+	return false;
+}
+
 static int
 judge_log(struct job *j, const struct errlog *log, struct err *e)
 {
+	int64_t clients = log->client + (asks_for_each_key(j->keeper) ? 0 : log->key);
+
 	if (log->problem != NULL)
 		(void)err_set(e, OUT_HOLD, "%.600s", log->problem);
-	else if (log->first != NULL)
+	else if (log->trouble + log->load + clients > 0)
 		(void)err_set(e, OUT_HOLD, "its error log has %jd new lines of trouble, %jd of files "
 		    "that were not loaded, %jd of clients: %.500s", (intmax_t)log->trouble,
-		    (intmax_t)log->load, (intmax_t)log->client, log->first);
+		    (intmax_t)log->load, (intmax_t)clients, log->first != NULL ? log->first : "");
 	else
 		return 0;
 	return judge(j, CHECK_LOG, e);
@@ -267,6 +279,7 @@ put_watched(const struct job_server *s, const struct instance *in, struct json_o
 	json_put_int(o, "trouble", s->log.trouble);
 	json_put_int(o, "load", s->log.load);
 	json_put_int(o, "client", s->log.client);
+	json_put_int(o, "key", s->log.key);
 	json_put_str(o, "first", s->log.first);
 	json_put_str(o, "problem", s->log.problem);
 	json_object_end(o);

@@ -24,6 +24,8 @@ static const struct {
 	  "certificate file '/x'", ERRLOG_LOAD },
 	{ "Nov 23 06:25:00 sip kamailio[1234]: ERROR: tls [tls_util.h:48]: tls_err_ret(): "
 	  "TLS accept:error:0A000418:SSL routines::tlsv1 alert unknown ca (sni: x)", ERRLOG_CLIENT },
+	{ "ERROR: tls [tls_util.h:50]: tls_err_ret(): TLS accept:error:0A000076:SSL routines::no "
+	  "suitable signature algorithm (sni: x)", ERRLOG_KEY },
 	{ "ERROR: tls [tls_server.c:1289]: tls_h_read_f(): ssl bug #1491 workaround: not enough "
 	  "memory for safe operation: shm=5 threshold1=6", ERRLOG_TROUBLE },
 	{ "CRITICAL: <core> [core/mem/q_malloc.c:502]: qm_free(): BUG: freeing already freed pointer",

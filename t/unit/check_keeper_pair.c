@@ -142,6 +142,29 @@ START_TEST(another_list_of_keys_makes_it_due)
 }
 END_TEST
 
+/* A server that has one half of a pair says what it thinks of who asks for the other. */
+static bool
+complains_of_us(struct msg_watched *m, unsigned n UNUSED)
+{
+	static char line[] = "ERROR: tls [tls_util.h:50]: no suitable signature algorithm";
+
+	m->log = (struct errlog){ .known = true, .key = 1, .first = line };
+	return true;
+}
+
+START_TEST(what_our_own_handshakes_left_in_the_log_is_no_complaint)
+{
+	static char log[] = "log", *words[] = { log };
+
+	script.pair = true;
+	script.watched = complains_of_us;
+	script.rollback_on = (struct strs){ words, 1 };
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_uint_eq(seen.notes, 0);
+	check_pair(1);
+}
+END_TEST
+
 START_TEST(a_pair_goes_back_as_one)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
@@ -246,6 +269,7 @@ main(void)
 	tcase_add_test(t, the_other_key_s_leaf_is_refused_and_the_first_one_is_kept);
 	tcase_add_test(t, a_chain_that_is_not_fit_is_refused_for_either_key);
 	tcase_add_test(t, another_list_of_keys_makes_it_due);
+	tcase_add_test(t, what_our_own_handshakes_left_in_the_log_is_no_complaint);
 	tcase_add_test(t, a_pair_goes_back_as_one);
 	tcase_add_loop_test(t, both_are_revoked, 0, 2);
 	tcase_add_test(t, a_dry_run_orders_both_and_installs_nothing);

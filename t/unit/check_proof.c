@@ -44,6 +44,13 @@ bad_log(struct msg_watched *m, unsigned n UNUSED)
 }
 
 static bool
+bad_key(struct msg_watched *m, unsigned n UNUSED)
+{
+	m->log = (struct errlog){ .known = true, .key = 1, .first = text };
+	return true;
+}
+
+static bool
 no_log(struct msg_watched *m, unsigned n UNUSED)
 {
 	m->log.problem = text;
@@ -77,6 +84,7 @@ static const struct evidence {
 	{ "old connections are lost", "connections", lost_connections, 0, 1, false },
 	{ "no memory for another reload", "memory", no_memory, 0, 1, false },
 	{ "a line in the error log", "log", bad_log, 0, 1, false },
+	{ "clients that cannot use the key", "log", bad_key, 0, 1, false },
 	{ "an error log that cannot be read", "log", no_log, 0, 1, false },
 	{ "leaf without its chain", "chain", NULL, VERIFY_CHAIN, 1, false },
 	{ "nobody answers behind the handshake", "silent", NULL, VERIFY_SILENT, 1, false },
