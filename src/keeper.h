@@ -72,14 +72,17 @@ void	plan_end(struct keeper *);
 /* Has net the order of this job (NULL: of none), and no chain for it that was taken? */
 bool	issue_is_at_net(const struct job *);
 
-/* What net asks while an order is under way (issue.c; solve.c for challenges). */
+/* What net asks while an order is under way (issue.c, issue_take.c; solve.c for challenges). */
 void	issue_on_step(void *keeper, struct message *);
 void	issue_on_sign(void *keeper, struct message *);
 void	issue_on_csr(void *keeper, struct message *);
 void	issue_on_chain(void *keeper, struct message *);
-
 void	solve_on_solve(void *keeper, struct message *);
 void	solve_on_unsolve(void *keeper, struct message *);
+
+/* The answer to a question of net's; why is what it gets when there is none. */
+void	issue_answer(struct keeper *, uint64_t id, enum message_type type, const void *body,
+	    const struct err *why);
 
 /* Takes out of the DNS what is left there. True once nothing is; else keeper_step() is called then. */
 bool	solve_has_ended(struct keeper *);
