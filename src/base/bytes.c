@@ -1,15 +1,16 @@
 /*
  * bytes: see bytes.h.
  */
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include "bytes.h"
 
@@ -530,9 +531,20 @@ wipe(void *p, size_t n)
 int
 random_bytes(void *p, size_t n)
 {
+	uint8_t *to = p;
+	ssize_t got;
+
 	if (n > INT_MAX)
 		return -1;
-	return RAND_bytes(p, (int)n) == 1 ? 0 : -1;
+	while (n > 0) {
+		if ((got = getrandom(to, n, 0)) == -1 && errno != EINTR)
+			return -1;
+		if (got > 0) {
+			to += got;
+			n -= (size_t)got;
+		}
+	}
+	return 0;
 }
 
 int

@@ -119,7 +119,7 @@ MUST_CHECK int	hex_decode(struct span, struct buf *out);
 /* --- octets without a home --- */
 
 void		wipe(void *, size_t);			/* OPENSSL_cleanse, NULL allowed */
-MUST_CHECK int	random_bytes(void *, size_t);		/* 0, or -1 when libcrypto has none */
+MUST_CHECK int	random_bytes(void *, size_t);		/* of the kernel; 0, or -1 when it has none */
 #define SHA256_LEN 32
 #define SHA1_LEN 20	/* for fingerprints that others print; it proves nothing */
 MUST_CHECK int	sha1(struct span, uint8_t out[SHA1_LEN]);

@@ -1,12 +1,14 @@
 /*
  * check_bytes: spans, readers, builders and their codes.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <check.h>
 
 #include "base/bytes.h"
+#include "refuse.h"
 
 /* --- spans --- */
 
@@ -448,6 +450,16 @@ START_TEST(random_octets_differ_and_wiped_ones_are_zero)
 }
 END_TEST
 
+/* Octets that are not random are never taken for some. */
+START_TEST(a_kernel_without_random_octets_is_told)
+{
+	uint8_t a[32];
+
+	refuse_call(SYS_getrandom, ENOSYS);
+	ck_assert_int_eq(random_bytes(a, sizeof(a)), -1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -476,6 +488,7 @@ main(void)
 	tcase_add_test(tc, decoding_into_a_full_builder_fails);
 	tcase_add_test(tc, sha256_of_nothing_and_of_abc);
 	tcase_add_test(tc, random_octets_differ_and_wiped_ones_are_zero);
+	tcase_add_test(tc, a_kernel_without_random_octets_is_told);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
