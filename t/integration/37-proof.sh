@@ -11,7 +11,7 @@ prepare_kamailio
 # with OPTION...: the configuration, with these in its hook.
 with() {
 	hook="hook \"kamailio\" { rpc = \"$rpc\" user = \"$kam_user\" verify = { \"sips:$addr:$sips_port\" } $*
-	        error-log = \"$work/kamailio.log\" watch = 3s }"
+	        error-log = \"$work/kamailio.log\" watch = 5s }"
 	write_conf "$name"
 }
 
