@@ -25,13 +25,6 @@ same_octets(unsigned char *out, int n)
 	return 1;
 }
 
-/* The stack's own: libcrypto's method is for its keys only. */
-static int
-same_random(void *arg UNUSED, uint8_t *out, size_t n)
-{
-	return same_octets(out, (int)n) == 1 ? 0 : -1;
-}
-
 static int
 always_ready(void)
 {
@@ -89,10 +82,9 @@ record_handshake(struct recording *r, bool with_retry)
 
 	RAND_set_rand_method(&same_rand);
 	*r = (struct recording){
-		.client = { .verify = accept_any, .identities = ids, .now_ms = fixed_now,
-		    .random = same_random },
+		.client = { .verify = accept_any, .identities = ids, .now_ms = fixed_now },
 		.server = { .identities = ids, .verify = accept_any, .now_ms = fixed_now,
-		    .random = same_random, .groups = with_retry ? p256 : NULL, .client_auth = TLS_CLIENT_AUTH_REQUIRE },
+		    .groups = with_retry ? p256 : NULL, .client_auth = TLS_CLIENT_AUTH_REQUIRE },
 	};
 	buf_init(&r->to_server, 100000);
 	buf_init(&r->to_client, 100000);
