@@ -38,7 +38,7 @@ equal 3 "$(version strict.example.org)" "active version"
 ok "the phones know none: REFUSE"
 
 state=$work/state-eab
-eab_key=$(openssl rand -base64 48 | tr '+/' '-_')
+eab_key=$(openssl rand -base64 66 | tr '+/' '-_' | tr -d '\n')
 start_pebble
 write_conf bound.example.org
 run 11 renew
@@ -54,8 +54,14 @@ run 11 renew --force
 bound "$eab_key== "
 run 0 renew --force
 equal 1 "$(version bound.example.org)" "active version"
+for alg in HS384 HS512; do
+	state=$work/state-$alg
+	sed -i "s|^state-dir.*|state-dir = \"$state\"|; s|^    eab-kid.*|&\n    eab-alg = \"$alg\"|" "$conf"
+	run 0 account register
+	sed -i '/eab-alg/d' "$conf"
+done
 ! grep -q "$eab_key" "$out" "$work/kamcert.log" || fail "the key was logged"
-ok "accounts that must be bound: HOLD without a key and with a wrong one, then it goes"
+ok "accounts that must be bound: HOLD without a key and with a wrong one, then it goes, by each algorithm"
 
 # Only what Pebble has learnt since Debian 12: profiles, and renewal information.
 if grep -qa dns-persist-01 "$(command -v pebble)"; then
@@ -98,3 +104,16 @@ sed -i 's/"short"/"nobody"/' "$conf"
 run 11 renew --force
 says 'does not offer the profile "nobody"'
 ok "a profile that the CA lists: shown, asked for and got; one that it does not list: no order"
+
+# A window that is over as soon as it has begun, long before the certificate's own time.
+state=$work/state-window
+write_conf window.example.org
+now=$(date +%s)
+curl -fsS --data-binary "$((now + 3)) $((now + 4))" "$control/renewal" || fail "no such window"
+run 0 renew
+
+run 0 renew
+run 0 status window.example.org
+says "due: the CA's renewal information; held back: too soon after the last renewal"
+equal 1 "$(version window.example.org)" "active version"
+ok "renewal information: the window that the CA names counts, and not even it leads to a storm"

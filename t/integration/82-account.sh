@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 name=sip.example.org
-start_pebble
+start_pebble PEBBLE_AUTHZREUSE=100
 prepare_kamailio
 write_conf "$name"
 
@@ -43,6 +43,20 @@ run 2 account deauthorize test
 run 11 account deauthorize test "https://elsewhere.example/authz/1"
 ok "orders are listed, and an authorization of another CA is not touched"
 
+# validated: how often the CA has looked whether a name is ours.
+validated() {
+	grep -c 'set VALID' "$work/pebble.log"
+}
+before=$(validated)
+authz=$(sed -n 's/.*authz \([^ ]*\) set VALID.*/\1/p' "$work/pebble.log" | tail -n 1)
+run 0 account deauthorize test "${directory%/dir}/authZ/$authz"
+says 'deactivated'
+run 0 renew --force --no-hooks
+equal "$((before + 1))" "$(validated)" "validations"
+run 0 renew --force --no-hooks
+equal "$((before + 1))" "$(validated)" "validations, with an authorization that is valid"
+ok "an authorization is deactivated: the name is proven anew, and then not again"
+
 run 2 revoke --reason boredom "$name"
 run 2 revoke
 run 2 account explode
@@ -56,11 +70,11 @@ says 'accountDoesNotExist'
 run 0 account register
 says 'registered'
 run 0 renew --force --no-hooks
-equal 3 "$(version "$name")" "active version"
+equal 5 "$(version "$name")" "active version"
 ok "a CA that has forgotten all: a new account when asked for, and an order that replaces nothing"
 
 run 0 account deactivate
 run 11 renew --force --no-hooks
 says 'deactivated'
-equal 3 "$(version "$name")" "active version"
+equal 5 "$(version "$name")" "active version"
 ok "A37: an account that is gone is HOLD, and no new one is made"
