@@ -64,6 +64,22 @@ try_rights(int fd, const struct install_rights *r, struct err *e)
 	return err_hint(e, "run kamcert as root, or as a member of that group");
 }
 
+/* 0 or an errno. Where a file system cannot set room aside, it is filled. */
+static int
+take_room(int fd, off_t size)
+{
+	static const uint8_t zeros[4096];
+	ssize_t n;
+	int number = posix_fallocate(fd, 0, size);
+
+	if (number != ENOSYS && number != EOPNOTSUPP && number != EINVAL)
+		return number;
+	for (off_t done = 0; done < size; done += n)
+		if ((n = pwrite(fd, zeros, sizeof(zeros), done)) <= 0)
+			return n == 0 ? ENOSPC : errno;
+	return 0;
+}
+
 static int
 reserve_one(int dir, int i, off_t size, const struct install_rights *rights, struct err *e)
 {
@@ -74,7 +90,7 @@ reserve_one(int dir, int i, off_t size, const struct install_rights *rights, str
 	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return err_sys(e, OUT_RETRY, "cannot reserve a file");
-	if (size > 0 && (errno = posix_fallocate(fd, 0, size)) != 0)
+	if (size > 0 && (errno = take_room(fd, size)) != 0)
 		rc = err_sys(e, OUT_RETRY, "cannot reserve %jd octets", (intmax_t)size);
 	if (rc == 0)
 		rc = try_rights(fd, rights, e);
