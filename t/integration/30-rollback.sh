@@ -82,3 +82,11 @@ run 0 renew --force
 equal "$(installed "$name")" "$(served "$name")" "certificate served"
 [ "$good" != "$(served "$name")" ] || fail "nothing was renewed"
 ok "V4: the faults gone, one run converges"
+
+# Clients must show a certificate now, and kamcert has none: the handshake ends, and all was seen.
+sed -i -e '0,/^verify_certificate/s/^verify_certificate.*/verify_certificate = yes/' \
+    -e "0,/^require_certificate/s|^require_certificate.*|require_certificate = yes\nca_list = $work/roots.pem|" "$kam/tls.cfg"
+run 0 renew --force
+equal "$(installed "$name")" "$(served "$name")" "certificate served"
+"$kamcert" -c "$conf" status --json | grep -q 'wants a client certificate' || fail "it is not told"
+ok "K13: a server that demands client certificates: what it serves is read all the same"
