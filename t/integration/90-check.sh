@@ -60,6 +60,7 @@ run 0 check
 says "$kam/tls.cfg|tls.cfg.*3 profiles, all load; the first certificate expires in"
 says "not managed by kamcert: \[server:any\] pbx.example.org \(line $(at '[server:any]')\)"
 silent 'tls.cfg:[0-9]+:'
+# K18
 [ "$unsafe" = 0 ] || says 'can crash this server'
 silent 'loses about'
 ok "a tls.cfg of three profiles is fine, and what is not kamcert's is named once"

@@ -53,6 +53,7 @@ static const struct {
 	{ -1, -1, "qm", false, false },
 };
 
+/* FAULTS K12, K18 */
 START_TEST(releases_are_judged_as_measured)
 {
 	ck_assert_msg(release_is_unsafe(rows[_i].release, rows[_i].mode) == rows[_i].is_unsafe,
