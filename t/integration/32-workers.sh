@@ -5,6 +5,11 @@
 
 name=sip.example.org
 need strace
+scope=/proc/sys/kernel/yama/ptrace_scope
+if [ "$(id -u)" != 0 ] && [ "$(cat "$scope" 2>/dev/null || echo 0)" != 0 ]; then
+	echo "strace may not look at another process here: $scope"
+	exit 77
+fi
 start_responder
 prepare_kamailio
 sed -i 's/^tcp_children=.*/tcp_children=4/' "$kam/kamailio.cfg"
