@@ -1,545 +1,40 @@
 /*
- * config_options: the tables of options, and what each value may be.
+ * config_options: the tables of options.
  *
  * A new option is a field, a row here, and a paragraph in kamcert.conf(5).
  */
-#include <arpa/inet.h>
-#include <limits.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/text.h"
-#include "config_parts.h"
-#include "due.h"
-#include "hooks/errlog.h"
-#include "hooks/wire.h"
-#include "idn.h"
-#include "zone.h"
+#include "config_values.h"
 
-#define WORD_MAX_OCTETS	1024	/* of a value that is only looked at as text */
-#define JOBS_MAX	200
-#define SECONDS_MAX	(10 * MINUTE)
-#define PAUSE_MAX	HOUR
-#define RENEW_MIN	HOUR
-#define RENEW_MAX	(3650 * DAY)
-#define USER_OCTETS	32
-#define UNIT_OCTETS	255
-#define COUNT_MAX	10000000
-#define VALUES_MAX	1000	/* of one option */
 #define NAME_OCTETS	96	/* of an unknown option that is compared with ours */
-
-/* --- storing --- */
-
-static int
-want(struct err *e, const char *what, const char *have)
-{
-	return err_set(e, OUT_USAGE, "want %s, have \"%.300s\"", what, have);
-}
-
-static int
-store(char **field, const char *value, struct err *e)
-{
-	char *copy = strdup(value);
-
-	if (copy == NULL)
-		return err_nomem(e);
-	free(*field);
-	*field = copy;
-	return 0;
-}
-
-/* Into a list that has each value once. */
-static int
-store_once(struct strs *field, const char *value, struct err *e)
-{
-	if (field->n == VALUES_MAX)
-		return err_set(e, OUT_USAGE, "want at most %d values", VALUES_MAX);
-	if (strs_has(field, value))
-		return err_set(e, OUT_USAGE, "\"%.300s\" is listed twice", value);
-	return strs_add(field, value) == 0 ? 0 : err_nomem(e);
-}
-
-/* Words end with NULL. */
-static int
-one_of(const char *const *words, const char *value, struct err *e)
-{
-	struct buf list;
-	size_t i;
-
-	for (i = 0; words[i] != NULL; i++)
-		if (strcmp(words[i], value) == 0)
-			return 0;
-	buf_init(&list, ERR_TEXT_MAX);
-	buf_printf(&list, "%s", i > 1 ? "one of " : "");
-	for (i = 0; words[i] != NULL; i++)
-		buf_printf(&list, "%s%s", i > 0 ? ", " : "", words[i]);
-	(void)want(e, buf_cstr(&list), value);
-	buf_clear(&list);
-	return -1;
-}
-
-static bool
-is_visible(const char *s)
-{
-	size_t n = strlen(s);
-
-	for (size_t i = 0; i < n; i++)
-		if (s[i] <= ' ' || s[i] > '~')
-			return false;
-	return n > 0 && n <= WORD_MAX_OCTETS;
-}
-
-/* --- values of general kinds --- */
-
-static int
-take_path(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	if (value[0] != '/' || strlen(value) >= PATH_MAX)
-		return want(e, "an absolute path", value);
-	return store(field, value, e);
-}
-
-static int
-take_bool(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char *const words[] = { "true", "yes", "on", "false", "no", "off", NULL };
-
-	*(bool *)field = false;
-	if (one_of(words, value, e) == -1)
-		return -1;
-	for (size_t i = 0; i < 3; i++)
-		if (strcmp(words[i], value) == 0)
-			*(bool *)field = true;
-	return 0;
-}
-
-/* Seconds that something may take. */
-static int
-take_limit(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	int64_t t;
-
-	if (text_duration(value, &t) == -1 || t < 1 || t > SECONDS_MAX)
-		return want(e, "a time such as 10s, from 1s to 10m", value);
-	*(int64_t *)field = t;
-	return 0;
-}
-
-/* Seconds in which nothing is done. */
-static int
-take_pause(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	int64_t t;
-
-	if (text_duration(value, &t) == -1 || t < 0 || t > PAUSE_MAX)
-		return want(e, "a time such as 30s, from 0s to 1h", value);
-	*(int64_t *)field = t;
-	return 0;
-}
-
-/* A name as useradd(8) takes it; that there is such a user is for those to see who need it. */
-static int
-take_user(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char allowed[] =
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-	size_t n = strlen(value);
-
-	if (n == 0 || n > USER_OCTETS || strspn(value, allowed) != n || value[0] == '-' ||
-	    value[0] == '.' || strspn(value, "0123456789") == n)
-		return want(e, "a name of 1 to 32 letters, digits, _ . -", value);
-	return store(field, value, e);
-}
-
-static int
-take_https(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	struct url u;
-
-	if (text_url(value, &u, e) == -1)
-		return err_in(e, "want an https URL");
-	if (strcmp(u.scheme, "https") != 0)
-		return want(e, "an https URL", value);
-	return store(field, value, e);
-}
-
-/* --- values outside of sections --- */
-
-static int
-take_jobs(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	int64_t n;
-
-	if (text_number(span_str(value), &n) == -1 || n < 1 || n > JOBS_MAX)
-		return want(e, "a whole number from 1 to 200", value);
-	*(int64_t *)field = n;
-	return 0;
-}
-
-static int
-take_log(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char *const words[] = { "stderr", "syslog", NULL };
-
-	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
-}
-
-static int
-take_sandbox(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char *const words[] = { "strict", "best-effort", NULL };
-
-	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
-}
-
-/* Each its own: what one may do, another may not. */
-static int
-take_role_user(struct reader *r, void *field, const char *value, struct err *e)
-{
-	struct strs *users = field;
-	char *name = NULL;
-	int rc;
-
-	if (users->n == ROLE_USERS)
-		return err_set(e, OUT_USAGE, "want %d users: of keeper, net, answer, control and courier",
-		    ROLE_USERS);
-	rc = take_user(r, &name, value, e);
-	free(name);
-	return rc == 0 ? store_once(users, value, e) : -1;
-}
-
-static int
-take_zone(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	return zone_check(value, e) == 0 ? store(field, value, e) : -1;
-}
-
-static int
-take_watch(struct reader *r, void *field, const char *value, struct err *e)
-{
-	if (strcmp(value, "none") == 0) {
-		*(int64_t *)field = CONFIG_NO_WATCH;
-		return 0;
-	}
-	return take_limit(r, field, value, e) == 0 ? 0 :
-	    want(e, "\"none\", or a time such as 45s, from 1s to 10m", value);
-}
-
-/* --- ca --- */
-
-static int
-take_own_tos(struct reader *r, void *field, const char *value, struct err *e)
-{
-	r->ca_has_tos = true;
-	return take_bool(r, field, value, e);
-}
-
-/* RFC 8555 section 7.3: one address, no header fields. */
-static int
-take_contact(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	const char *at = strchr(value, '@');
-	char host[HOST_MAX + 1];
-	struct err why;
-
-	if (strncmp(value, "mailto:", 7) != 0 || !is_visible(value) || at == NULL ||
-	    at == value + 7 || strpbrk(value, "?,%<>\"") != NULL ||
-	    text_host(at + 1, 0, host, &why) == -1)
-		return want(e, "mailto:user@host", value);
-	return store_once(field, value, e);
-}
-
-/* As text_url() gives the host of a URL. */
-static int
-take_host(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	char host[HOST_MAX + 1];
-
-	if (text_is_address(value))
-		return store_once(field, value, e);
-	if (text_host(value, HOST_SINGLE, host, e) == -1)
-		return err_in(e, "want a host name or address");
-	return store_once(field, host, e);
-}
-
-/* A name that a CA has given to something. */
-static int
-take_word(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	if (!is_visible(value))
-		return want(e, "1 to 1024 visible ASCII characters", value);
-	return store(field, value, e);
-}
-
-static int
-take_alg(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char *const words[] = { "HS256", "HS384", "HS512", NULL };
-
-	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
-}
-
-/* --- certificate --- */
-
-/* Addresses in the one form that inet_ntop() writes: RFC 8738 section 3. */
-static int
-take_name(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	uint8_t addr[sizeof(struct in6_addr)];
-	int family = strchr(value, ':') != NULL ? AF_INET6 : AF_INET;
-	char host[HOST_MAX + 1];
-
-	if (inet_pton(family, value, addr) == 1)
-		return store_once(field, inet_ntop(family, addr, host, sizeof(host)), e);
-	if (idn_host(value, HOST_WILDCARD, host, e) == -1)
-		return err_in(e, "want a host name or address");
-	return store_once(field, host, e);
-}
-
-static int
-take_key(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char *const words[] = { "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072",
-	    "rsa-4096", NULL };
-
-	return one_of(words, value, e) == 0 ? store_once(field, value, e) : -1;
-}
-
-/* Whether there is such a section is known at the end only. */
-static int
-take_ca(struct reader *r, void *field, const char *value, struct err *e)
-{
-	struct mention *m;
-
-	if (store_once(field, value, e) == -1)
-		return -1;
-	if ((m = list_add(&r->references, sizeof(*m))) == NULL)
-		return err_nomem(e);
-	*m = (struct mention){ .section = "ca", .at = r->at, .number = r->references.n };
-	return store(&m->name, value, e);
-}
-
-static int
-take_renew(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	int64_t t;
-
-	if (strcmp(value, "default") == 0) {
-		*(int64_t *)field = CONFIG_DEFAULT_RENEW;
-		return 0;
-	}
-	if (text_duration(value, &t) == -1 || t < RENEW_MIN || t > RENEW_MAX)
-		return want(e, "\"default\", or a time such as 30d, from 1h to 3650d", value);
-	*(int64_t *)field = t;
-	return 0;
-}
-
-static int
-take_window(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	struct strs *windows = field;
-	struct due_window w;
-
-	if (due_window_parse(value, &w, e) == -1)
-		return want(e, "times such as 02:00-05:00, from 00:00 to 24:00", value);
-	if (windows->n == DUE_WINDOWS_MAX)
-		return err_set(e, OUT_USAGE, "want at most %d windows", DUE_WINDOWS_MAX);
-	return store_once(windows, value, e);
-}
-
-/* --- challenge, hook --- */
-
-/* "address:port", IPv6 in brackets. */
-static bool
-is_endpoint(const char *value)
-{
-	const char *colon = strrchr(value, ':');
-	size_t n = colon != NULL ? (size_t)(colon - value) : 0;
-	bool brackets = n > 2 && value[0] == '[' && value[n - 1] == ']';
-	uint8_t addr[sizeof(struct in6_addr)];
-	char host[INET6_ADDRSTRLEN] = "";
-	int64_t port;
-
-	if (n > 0 && n - (brackets ? 2 : 0) < sizeof(host))
-		memcpy(host, value + (brackets ? 1 : 0), n - (brackets ? 2 : 0));
-	return inet_pton(brackets ? AF_INET6 : AF_INET, host, addr) == 1 &&
-	    text_number(span_str(colon + 1), &port) == 0 && port >= 1 && port <= 65535;
-}
-
-static int
-take_listen(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	if (!is_endpoint(value))
-		return want(e, "address:port such as [::]:80", value);
-	return store_once(field, value, e);
-}
-
-static int
-take_resolver(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	if (!is_endpoint(value))
-		return want(e, "address:port such as 127.0.0.1:53", value);
-	return store(field, value, e);
-}
-
-static int
-take_propagation(struct reader *r, void *field, const char *value, struct err *e)
-{
-	if (strcmp(value, "none") == 0) {
-		*(int64_t *)field = CONFIG_NO_PROPAGATION;
-		return 0;
-	}
-	return take_limit(r, field, value, e) == 0 ? 0 :
-	    want(e, "\"none\", or a time such as 60s, from 1s to 10m", value);
-}
-
-static int
-take_self_check(struct reader *r, void *field, const char *value, struct err *e)
-{
-	bool wanted;
-
-	if (take_bool(r, &wanted, value, e) == -1)
-		return -1;
-	*(bool *)field = !wanted;
-	return 0;
-}
-
-/* Stored in the one form that all ways of writing it lead to. */
-static int
-take_rpc(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	struct wire_addr addr;
-
-	return wire_addr_parse(value, &addr, e) == 0 ? store(field, addr.text, e) : -1;
-}
-
-/* Whether tls.cfg has it is seen when that is read. */
-static int
-take_profile(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	const char *kind = value + (value[0] == '[');
-
-	if ((strncmp(kind, "server:", 7) != 0 && strncmp(kind, "client:", 7) != 0) ||
-	    strlen(value) > WORD_MAX_OCTETS)
-		return want(e, "a profile such as \"server:default\" or \"server:any "
-		    "sip.example.com\"", value);
-	return store_once(field, value, e);
-}
-
-static int
-take_verify(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	struct wire_listener l;
-
-	return wire_listener_parse(value, &l, e) == 0 ? store_once(field, value, e) : -1;
-}
-
-/* Of systemd: systemd.unit(5). */
-static int
-take_unit(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "0123456789:_.\\@-";
-	size_t n = strlen(value);
-
-	if (n == 0 || n > UNIT_OCTETS || strspn(value, allowed) != n || value[0] == '.' ||
-	    strchr(value, '.') == NULL)
-		return want(e, "a unit such as haproxy.service", value);
-	return store(field, value, e);
-}
-
-static int
-take_action(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char *const words[] = { "reload", "restart", "reload-or-restart", NULL };
-
-	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
-}
-
-static int
-take_signal(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char *const words[] = { "HUP", "USR1", "USR2", "WINCH", NULL };
-
-	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
-}
-
-static int
-take_error_log(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	struct err why;
-
-	return errlog_check(value, &why) == 0 ? store(field, value, e) :
-	    want(e, "an absolute path, or journal: and a unit such as journal:kamailio.service",
-	    value);
-}
-
-static int
-take_unsafe(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	static const char *const words[] = { "wait", "restart", "hold", "go-on", NULL };
-
-	return one_of(words, value, e) == 0 ? store(field, value, e) : -1;
-}
-
-static int
-take_rollback_on(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	return one_of(config_checks, value, e) == 0 ? store_once(field, value, e) : -1;
-}
-
-static int
-take_command(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	struct strs *command = field;
-
-	if (command->n == 0 && (value[0] != '/' || strlen(value) >= PATH_MAX))
-		return want(e, "the absolute path of a program first", value);
-	if (command->n == VALUES_MAX)
-		return err_set(e, OUT_USAGE, "want at most %d values", VALUES_MAX);
-	return strs_add(command, value) == 0 ? 0 : err_nomem(e);
-}
-
-static int
-take_count(struct reader *r UNUSED, void *field, const char *value, struct err *e)
-{
-	int64_t n;
-
-	if (text_number(span_str(value), &n) == -1 || n < 1 || n > COUNT_MAX)
-		return want(e, "a whole number from 1 to 10000000", value);
-	*(int64_t *)field = n;
-	return 0;
-}
-
-/* --- tables --- */
 
 #define ROW(type, field)	offsetof(struct type, field)
 
 static const struct option hook_options[] = {
-	{ "rpc", OPTION_ONE, ROW(hook_conf, rpc), take_rpc, NULL },
-	{ "user", OPTION_ONE, ROW(hook_conf, user), take_user, NULL },
-	{ "kamailio-cfg", OPTION_ONE, ROW(hook_conf, kamailio_cfg), take_path, NULL },
-	{ "tls-cfg", OPTION_ONE, ROW(hook_conf, tls_cfg), take_path, NULL },
-	{ "profiles", OPTION_MANY, ROW(hook_conf, profiles), take_profile, NULL },
-	{ "trusted-network", OPTION_ONE, ROW(hook_conf, trusted_network), take_bool, NULL },
-	{ "verify", OPTION_MANY, ROW(hook_conf, verify), take_verify, NULL },
-	{ "command", OPTION_MANY, ROW(hook_conf, command), take_command, NULL },
-	{ "new-privileges", OPTION_ONE, ROW(hook_conf, new_privileges), take_bool, NULL },
-	{ "unit", OPTION_ONE, ROW(hook_conf, unit), take_unit, NULL },
-	{ "bus", OPTION_ONE, ROW(hook_conf, bus), take_rpc, NULL },
-	{ "action", OPTION_ONE, ROW(hook_conf, action), take_action, NULL },
-	{ "pid-file", OPTION_ONE, ROW(hook_conf, pid_file), take_path, NULL },
-	{ "signal", OPTION_ONE, ROW(hook_conf, signal), take_signal, NULL },
-	{ "ssl-cert", OPTION_ONE, ROW(hook_conf, ssl_cert), take_word, NULL },
-	{ "window", OPTION_MANY, ROW(hook_conf, window), take_window, NULL },
-	{ "max-connections", OPTION_ONE, ROW(hook_conf, max_connections), take_count, NULL },
-	{ "error-log", OPTION_ONE, ROW(hook_conf, error_log), take_error_log, NULL },
-	{ "unsafe-reload", OPTION_ONE, ROW(hook_conf, unsafe_reload), take_unsafe, NULL },
-	{ "quiet-rate", OPTION_ONE, ROW(hook_conf, quiet_rate), take_jobs, NULL },
-	{ "watch", OPTION_ONE, ROW(hook_conf, watch), take_pause, NULL },
-	{ "rollback-on", OPTION_MANY, ROW(hook_conf, rollback_on), take_rollback_on, NULL },
-	{ "timeout", OPTION_ONE, ROW(hook_conf, timeout), take_limit, NULL },
-	{ "settle", OPTION_ONE, ROW(hook_conf, settle), take_limit, NULL },
+	{ "rpc", OPTION_ONE, ROW(hook_conf, rpc), value_rpc, NULL },
+	{ "user", OPTION_ONE, ROW(hook_conf, user), value_user, NULL },
+	{ "kamailio-cfg", OPTION_ONE, ROW(hook_conf, kamailio_cfg), value_path, NULL },
+	{ "tls-cfg", OPTION_ONE, ROW(hook_conf, tls_cfg), value_path, NULL },
+	{ "profiles", OPTION_MANY, ROW(hook_conf, profiles), value_profile, NULL },
+	{ "trusted-network", OPTION_ONE, ROW(hook_conf, trusted_network), value_bool, NULL },
+	{ "verify", OPTION_MANY, ROW(hook_conf, verify), value_verify, NULL },
+	{ "command", OPTION_MANY, ROW(hook_conf, command), value_command, NULL },
+	{ "new-privileges", OPTION_ONE, ROW(hook_conf, new_privileges), value_bool, NULL },
+	{ "unit", OPTION_ONE, ROW(hook_conf, unit), value_unit, NULL },
+	{ "bus", OPTION_ONE, ROW(hook_conf, bus), value_rpc, NULL },
+	{ "action", OPTION_ONE, ROW(hook_conf, action), value_action, NULL },
+	{ "pid-file", OPTION_ONE, ROW(hook_conf, pid_file), value_path, NULL },
+	{ "signal", OPTION_ONE, ROW(hook_conf, signal), value_signal, NULL },
+	{ "ssl-cert", OPTION_ONE, ROW(hook_conf, ssl_cert), value_word, NULL },
+	{ "window", OPTION_MANY, ROW(hook_conf, window), value_window, NULL },
+	{ "max-connections", OPTION_ONE, ROW(hook_conf, max_connections), value_count, NULL },
+	{ "error-log", OPTION_ONE, ROW(hook_conf, error_log), value_error_log, NULL },
+	{ "unsafe-reload", OPTION_ONE, ROW(hook_conf, unsafe_reload), value_unsafe, NULL },
+	{ "quiet-rate", OPTION_ONE, ROW(hook_conf, quiet_rate), value_jobs, NULL },
+	{ "watch", OPTION_ONE, ROW(hook_conf, watch), value_pause, NULL },
+	{ "rollback-on", OPTION_MANY, ROW(hook_conf, rollback_on), value_rollback_on, NULL },
+	{ "timeout", OPTION_ONE, ROW(hook_conf, timeout), value_limit, NULL },
+	{ "settle", OPTION_ONE, ROW(hook_conf, settle), value_limit, NULL },
 };
 
 static const struct section hook_section = {
@@ -547,14 +42,14 @@ static const struct section hook_section = {
 };
 
 static const struct option challenge_options[] = {
-	{ "listen", OPTION_MANY, ROW(challenge_conf, listen), take_listen, NULL },
-	{ "webroot", OPTION_ONE, ROW(challenge_conf, webroot), take_path, NULL },
-	{ "program", OPTION_MANY, ROW(challenge_conf, program), take_command, NULL },
-	{ "user", OPTION_ONE, ROW(challenge_conf, user), take_user, NULL },
-	{ "new-privileges", OPTION_ONE, ROW(challenge_conf, new_privileges), take_bool, NULL },
-	{ "propagation", OPTION_ONE, ROW(challenge_conf, propagation), take_propagation, NULL },
-	{ "resolver", OPTION_ONE, ROW(challenge_conf, resolver), take_resolver, NULL },
-	{ "self-check", OPTION_ONE, ROW(challenge_conf, no_self_check), take_self_check, NULL },
+	{ "listen", OPTION_MANY, ROW(challenge_conf, listen), value_listen, NULL },
+	{ "webroot", OPTION_ONE, ROW(challenge_conf, webroot), value_path, NULL },
+	{ "program", OPTION_MANY, ROW(challenge_conf, program), value_command, NULL },
+	{ "user", OPTION_ONE, ROW(challenge_conf, user), value_user, NULL },
+	{ "new-privileges", OPTION_ONE, ROW(challenge_conf, new_privileges), value_bool, NULL },
+	{ "propagation", OPTION_ONE, ROW(challenge_conf, propagation), value_propagation, NULL },
+	{ "resolver", OPTION_ONE, ROW(challenge_conf, resolver), value_resolver, NULL },
+	{ "self-check", OPTION_ONE, ROW(challenge_conf, no_self_check), value_self_check, NULL },
 };
 
 static const struct section challenge_section = {
@@ -563,23 +58,23 @@ static const struct section challenge_section = {
 };
 
 static const struct option certificate_options[] = {
-	{ "names", OPTION_MANY, ROW(cert_conf, names), take_name, NULL },
-	{ "key", OPTION_MANY, ROW(cert_conf, key), take_key, NULL },
-	{ "reuse-key", OPTION_ONE, ROW(cert_conf, reuse_key), take_bool, NULL },
-	{ "next-key", OPTION_ONE, ROW(cert_conf, next_key), take_bool, NULL },
-	{ "csr", OPTION_ONE, ROW(cert_conf, csr), take_path, NULL },
-	{ "private-key", OPTION_ONE, ROW(cert_conf, private_key), take_path, NULL },
-	{ "ca", OPTION_MANY, ROW(cert_conf, ca), take_ca, NULL },
-	{ "profile", OPTION_ONE, ROW(cert_conf, profile), take_word, NULL },
-	{ "profile-required", OPTION_ONE, ROW(cert_conf, profile_required), take_bool, NULL },
-	{ "renew-before", OPTION_ONE, ROW(cert_conf, renew_before), take_renew, NULL },
-	{ "window", OPTION_MANY, ROW(cert_conf, window), take_window, NULL },
-	{ "time-zone", OPTION_ONE, ROW(cert_conf, time_zone), take_zone, NULL },
-	{ "user", OPTION_ONE, ROW(cert_conf, user), take_user, NULL },
-	{ "group", OPTION_ONE, ROW(cert_conf, group), take_user, NULL },
-	{ "hooks-at-once", OPTION_ONE, ROW(cert_conf, hooks_at_once), take_jobs, NULL },
-	{ "hooks-pause", OPTION_ONE, ROW(cert_conf, hooks_pause), take_pause, NULL },
-	{ "hooks-partial", OPTION_ONE, ROW(cert_conf, hooks_partial), take_bool, NULL },
+	{ "names", OPTION_MANY, ROW(cert_conf, names), value_name, NULL },
+	{ "key", OPTION_MANY, ROW(cert_conf, key), value_key, NULL },
+	{ "reuse-key", OPTION_ONE, ROW(cert_conf, reuse_key), value_bool, NULL },
+	{ "next-key", OPTION_ONE, ROW(cert_conf, next_key), value_bool, NULL },
+	{ "csr", OPTION_ONE, ROW(cert_conf, csr), value_path, NULL },
+	{ "private-key", OPTION_ONE, ROW(cert_conf, private_key), value_path, NULL },
+	{ "ca", OPTION_MANY, ROW(cert_conf, ca), value_ca, NULL },
+	{ "profile", OPTION_ONE, ROW(cert_conf, profile), value_word, NULL },
+	{ "profile-required", OPTION_ONE, ROW(cert_conf, profile_required), value_bool, NULL },
+	{ "renew-before", OPTION_ONE, ROW(cert_conf, renew_before), value_renew, NULL },
+	{ "window", OPTION_MANY, ROW(cert_conf, window), value_window, NULL },
+	{ "time-zone", OPTION_ONE, ROW(cert_conf, time_zone), value_zone, NULL },
+	{ "user", OPTION_ONE, ROW(cert_conf, user), value_user, NULL },
+	{ "group", OPTION_ONE, ROW(cert_conf, group), value_user, NULL },
+	{ "hooks-at-once", OPTION_ONE, ROW(cert_conf, hooks_at_once), value_jobs, NULL },
+	{ "hooks-pause", OPTION_ONE, ROW(cert_conf, hooks_pause), value_pause, NULL },
+	{ "hooks-partial", OPTION_ONE, ROW(cert_conf, hooks_partial), value_bool, NULL },
 	{ "challenge", OPTION_SECTION, 0, NULL, &challenge_section },
 	{ "hook", OPTION_SECTION, 0, NULL, &hook_section },
 };
@@ -590,16 +85,16 @@ static const struct section certificate_section = {
 };
 
 static const struct option ca_options[] = {
-	{ "directory", OPTION_ONE, ROW(ca_conf, directory), take_https, NULL },
-	{ "staging", OPTION_ONE, ROW(ca_conf, staging), take_https, NULL },
-	{ "contact", OPTION_MANY, ROW(ca_conf, contact), take_contact, NULL },
-	{ "agree-tos", OPTION_ONE, ROW(ca_conf, agree_tos), take_own_tos, NULL },
-	{ "ca-file", OPTION_ONE, ROW(ca_conf, ca_file), take_path, NULL },
-	{ "trust-bundle", OPTION_ONE, ROW(ca_conf, trust_bundle), take_path, NULL },
-	{ "hosts", OPTION_MANY, ROW(ca_conf, hosts), take_host, NULL },
-	{ "eab-kid", OPTION_ONE, ROW(ca_conf, eab_kid), take_word, NULL },
-	{ "eab-key-file", OPTION_ONE, ROW(ca_conf, eab_key_file), take_path, NULL },
-	{ "eab-alg", OPTION_ONE, ROW(ca_conf, eab_alg), take_alg, NULL },
+	{ "directory", OPTION_ONE, ROW(ca_conf, directory), value_https, NULL },
+	{ "staging", OPTION_ONE, ROW(ca_conf, staging), value_https, NULL },
+	{ "contact", OPTION_MANY, ROW(ca_conf, contact), value_contact, NULL },
+	{ "agree-tos", OPTION_ONE, ROW(ca_conf, agree_tos), value_own_tos, NULL },
+	{ "ca-file", OPTION_ONE, ROW(ca_conf, ca_file), value_path, NULL },
+	{ "trust-bundle", OPTION_ONE, ROW(ca_conf, trust_bundle), value_path, NULL },
+	{ "hosts", OPTION_MANY, ROW(ca_conf, hosts), value_host, NULL },
+	{ "eab-kid", OPTION_ONE, ROW(ca_conf, eab_kid), value_word, NULL },
+	{ "eab-key-file", OPTION_ONE, ROW(ca_conf, eab_key_file), value_path, NULL },
+	{ "eab-alg", OPTION_ONE, ROW(ca_conf, eab_alg), value_alg, NULL },
 };
 
 static const struct section ca_section = {
@@ -607,14 +102,14 @@ static const struct section ca_section = {
 };
 
 static const struct option top_options[] = {
-	{ "state-dir", OPTION_ONE, ROW(top_conf, state_dir), take_path, NULL },
-	{ "jobs", OPTION_ONE, ROW(top_conf, jobs), take_jobs, NULL },
-	{ "log", OPTION_ONE, ROW(top_conf, log), take_log, NULL },
-	{ "sandbox", OPTION_ONE, ROW(top_conf, sandbox), take_sandbox, NULL },
-	{ "role-users", OPTION_MANY, ROW(top_conf, role_users), take_role_user, NULL },
-	{ "watch", OPTION_ONE, ROW(top_conf, watch), take_watch, NULL },
-	{ "time-zone", OPTION_ONE, ROW(top_conf, time_zone), take_zone, NULL },
-	{ "agree-tos", OPTION_ONE, ROW(top_conf, agree_tos), take_bool, NULL },
+	{ "state-dir", OPTION_ONE, ROW(top_conf, state_dir), value_path, NULL },
+	{ "jobs", OPTION_ONE, ROW(top_conf, jobs), value_jobs, NULL },
+	{ "log", OPTION_ONE, ROW(top_conf, log), value_log, NULL },
+	{ "sandbox", OPTION_ONE, ROW(top_conf, sandbox), value_sandbox, NULL },
+	{ "role-users", OPTION_MANY, ROW(top_conf, role_users), value_role_user, NULL },
+	{ "watch", OPTION_ONE, ROW(top_conf, watch), value_watch, NULL },
+	{ "time-zone", OPTION_ONE, ROW(top_conf, time_zone), value_zone, NULL },
+	{ "agree-tos", OPTION_ONE, ROW(top_conf, agree_tos), value_bool, NULL },
 	{ "ca", OPTION_SECTION, 0, NULL, &ca_section },
 	{ "certificate", OPTION_SECTION, 0, NULL, &certificate_section },
 	{ "include", OPTION_INCLUDE, 0, NULL, NULL },

@@ -107,14 +107,14 @@ enum option_kind {
 
 struct section;
 
+/* Judges a value and stores it. The error says what is wanted and what is there. */
+typedef int config_value(struct reader *, void *field, const char *value, struct err *e);
+
 struct option {
 	const char		*name;
 	enum option_kind	 kind;
 	size_t			 offset;	/* of the field in its section's struct */
-
-	/* Judges a value and stores it. The error says what is wanted and what is there. */
-	int	(*take)(struct reader *, void *field, const char *value, struct err *e);
-
+	config_value		*take;
 	const struct section	*section;	/* OPTION_SECTION */
 };
 
