@@ -10,10 +10,16 @@
 #define MEMORY	64
 
 /*
+ * Not of the average: the first one has two generations in place of one, and connections from before
+ * may hold the one that goes, so that the second has three.
+ */
+#define FIRST	2
+
+/*
  * The first reloads of a process cost what comes back later. Only of an allocator that is known to
  * lose memory is an end foretold by so few.
  */
-#define FEW	16
+#define FEW	24
 
 void
 forecast_add(struct forecast *f, int64_t free_before, int64_t free_after)
@@ -21,10 +27,10 @@ forecast_add(struct forecast *f, int64_t free_before, int64_t free_after)
 	if (free_before < 0 || free_after < 0)
 		return;
 	f->last = free_before - free_after;
-	if (f->reloads > 0)
+	if (f->reloads >= FIRST)
 		f->sum += f->last;
 	/* The older ones fade: with other profiles a reload costs something else. */
-	if (f->reloads > MEMORY)
+	if (f->reloads >= FIRST + MEMORY)
 		f->sum -= f->sum / (MEMORY + 1);
 	else
 		f->reloads++;
@@ -33,7 +39,7 @@ forecast_add(struct forecast *f, int64_t free_before, int64_t free_after)
 int64_t
 forecast_cost(const struct forecast *f, int64_t expected)
 {
-	int64_t mean = f->reloads > 1 ? f->sum / (f->reloads - 1) : expected;
+	int64_t mean = f->reloads > FIRST ? f->sum / (f->reloads - FIRST) : expected;
 
 	if (expected == 0 && f->reloads < FEW)
 		return 0;

@@ -19,13 +19,13 @@
 struct forecast {
 	int64_t	 reloads;	/* that were measured, as far as they are remembered */
 	int64_t	 last;		/* octets that the last one cost; less than 0: it gave some back */
-	int64_t	 sum;		/* of all but the first of a process, which has costs of its own */
+	int64_t	 sum;		/* of all but the first two of a process, which have costs of their own */
 };
 
 /* A reload left this much of what was free before; negative: not known, and nothing is noted. */
 void	forecast_add(struct forecast *, int64_t free_before, int64_t free_after);
 
-/* Octets per reload, on average; 0 where nothing is lost. Before the second one it is as expected. */
+/* Octets per reload, on average; 0 where nothing is lost. Before the third one it is as expected. */
 int64_t	forecast_cost(const struct forecast *, int64_t expected);
 
 /* Octets that must be free before a reload: the larger of 8 MiB, 4 times the last cost, and `least`. */

@@ -267,8 +267,9 @@ instance_has_room(const struct instance *in, const struct hook_facts *now, struc
 static void
 put_forecast(const struct instance *in, struct json_out *o)
 {
+	int64_t profiles = in->profiles > PROFILES_MIN ? in->profiles : PROFILES_MIN;
 	int64_t expected = in->facts.leaks_memory ?
-	    release_leak(in->facts.processes, PROFILES_MIN) : 0;
+	    release_leak(in->facts.processes, profiles) : 0;
 	int64_t left = forecast_left(&in->forecast, expected, in->told.after.shm_free,
 	    least_memory(in));
 

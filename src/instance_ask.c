@@ -64,7 +64,7 @@ look_for_hindrance(struct instance *in, struct job *j, struct err *e)
 		if (install_rights(j->conf, &rights, e) == -1)
 			err_clear(e);	/* install will say it */
 		if (profiles_hold(&in->facts, profiles_reader(&rights, in->conf->user),
-		    in->keeper->setup.config.state_dir, &in->by_profiles) == 0)
+		    in->keeper->setup.config.state_dir, &in->profiles, &in->by_profiles) == 0)
 			err_clear(&in->by_profiles);
 		pack_clear(&install_rights_pack, &rights);
 		if (in->by_profiles.class == OUT_FINDING)

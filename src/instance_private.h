@@ -22,6 +22,7 @@ struct instance {
 	struct hook_facts		 facts;
 	bool				 hindered;		/* by_profiles is known */
 	struct err			 by_profiles;		/* class OK: nothing hinders a reload */
+	int64_t				 profiles;		/* of its tls.cfg; 0: not known */
 	bool				 looked;
 	bool				 restarts;		/* in place of a reload */
 	enum asked			 unit;			/* systemd about that */

@@ -190,17 +190,20 @@ find_broken(const struct hook_facts *f, const struct tlscfg *cfg,
 
 int
 profiles_hold(const struct hook_facts *f, const struct install_reader *reader,
-    const char *state_dir, struct err *e)
+    const char *state_dir, int64_t *count, struct err *e)
 {
 	struct tlscfg cfg;
 	struct err why = ERR_NONE;
 	bool holds = true;
+
+	*count = 0;
 
 	if (f->remote || f->tls_config == NULL || f->tls_config[0] != '/' || access(f->tls_config, R_OK) == -1)
 		return 0;
 	/* text that it cannot parse is not even tried on it: that may spoil its parser for good */
 	if (profiles_read(f, &cfg, &why) == 0 && has_memory(f, &cfg, &why) == 0) {
 		holds = false;
+		*count = profiles_count(&cfg);
 		find_broken(f, &cfg, reader, state_dir, &why);
 	}
 	pack_clear(&tlscfg_pack, &cfg);

@@ -62,9 +62,9 @@ const struct install_reader *profiles_reader(const struct install_rights *, cons
  * tls.cfg is one that Kamailio cannot parse; FINDING when a reload is likely to
  * be refused, because a profile whose files are not in this state folder does
  * not load. The server has the last word on that. What cannot be judged is
- * passed over.
+ * passed over. *count is how many profiles there are, 0 where nobody can say.
  */
 MUST_CHECK int	profiles_hold(const struct hook_facts *, const struct install_reader *,
-		    const char *state_dir, struct err *e);
+		    const char *state_dir, int64_t *count, struct err *e);
 
 #endif

@@ -198,13 +198,14 @@ START_TEST(what_spoils_the_server_holds_and_a_broken_profile_is_told)
 	    .low_memory = 1000000, .shm_free = holds[_i].shm_free };
 	enum outcome want;
 	char state[256];
+	int64_t count;
 	int rc;
 
 	(void)snprintf(state, sizeof state, "%s/state", top);
 	put_cert("leaf", "key", &(struct testca_spec){ .cn = "leaf" });
 	put("tls.cfg", span_str(holds[_i].text));
 	f.tls_config = (char *)(uintptr_t)path_of("tls.cfg");
-	rc = profiles_hold(&f, NULL, state, &e);
+	rc = profiles_hold(&f, NULL, state, &count, &e);
 	ck_assert_msg((rc == 0) == (holds[_i].says == NULL), "%s: got %d: %s", holds[_i].what, rc,
 	    e.text);
 	want = rc != 0 && strstr(holds[_i].says, "tls.cfg:2: ") != NULL ? OUT_FINDING : OUT_HOLD;
@@ -217,12 +218,14 @@ START_TEST(a_tls_cfg_that_cannot_be_found_holds_nothing)
 {
 	static const char *const paths[] = { NULL, "tls.cfg", "/nonexistent/tls.cfg" };
 	struct tlscfg cfg;
+	int64_t count;
 
 	for (size_t i = 0; i < NITEMS(paths); i++) {
 		const struct hook_facts f = { .tls_config = (char *)(uintptr_t)paths[i] };
 
 		err_clear(&e);
-		ck_assert_int_eq(profiles_hold(&f, NULL, "/s", &e), 0);
+		ck_assert_int_eq(profiles_hold(&f, NULL, "/s", &count, &e), 0);
+		ck_assert_int_eq(count, 0);
 		ck_assert_int_eq(profiles_read(&f, &cfg, &e), -1);
 		ck_assert_ptr_null(cfg.profiles.v);
 	}
