@@ -203,8 +203,8 @@ restart_fits(const struct hook_conf *conf, const struct hook_facts *server,
 void
 restart_warn(const struct hook_conf *conf, const struct hook_facts *f, struct err *e)
 {
-	(void)snprintf(e->text, sizeof e->text, "%s is restarted, as %s: this ends all connections "
-	    "of the server, %jd over TLS", conf->unit, f->unsafe_reload ?
+	(void)snprintf(e->text, sizeof e->text, "a deployment restarts %s, as %s: this ends all "
+	    "connections of the server, %jd over TLS", conf->unit, f->unsafe_reload ?
 	    "a reload may crash its release" : "it has too little shared memory for a reload",
 	    (intmax_t)f->tls_open);
 }

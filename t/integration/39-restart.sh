@@ -80,9 +80,9 @@ esac
 start_hold 20
 before=$(process)
 run 1 check
-says "$unit is restarted, as a reload may crash its release: this ends all connections of the server, 20 over TLS"
+says "a deployment restarts $unit, as a reload may crash its release: this ends all connections of the server, 20 over TLS"
 run 0 renew --force
-says "$unit is restarted, as"
+says "a deployment restarts $unit, as"
 says "$unit was restarted in [0-9]+ ms, process [0-9]+ in place of $before: all 20 TLS connections of before are lost"
 [ "$(process)" != "$before" ] || fail "Kamailio was not restarted"
 equal "ResetFailedUnit TryRestartUnit" "$(tail -n 2 "$work/systemd.log" | cut -d' ' -f1 | xargs)" "methods"

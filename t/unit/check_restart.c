@@ -207,8 +207,8 @@ END_TEST
 START_TEST(check_says_which_way_it_would_go)
 {
 	static const char *const ways[] = { "restart", "wait", "hold", "go-on" };
-	static const char *const words[] = { "kamailio.service is restarted, as a reload may crash "
-	    "its release: this ends all connections of the server, 200 over TLS",
+	static const char *const words[] = { "a deployment restarts kamailio.service, as a reload "
+	    "may crash its release: this ends all connections of the server, 200 over TLS",
 	    "a deployment waits for a moment with at most 2 new TLS connections",
 	    "a deployment is held for an operator", "a deployment reloads it at once" };
 
