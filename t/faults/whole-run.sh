@@ -1,6 +1,7 @@
 #!/bin/bash
-# Whole renewals in which a system call of one process fails (FAULTS F01, F03, P07; V1, V4 to V6, V8):
-# each call of the table below in that role, at moments spread over its run, counted beforehand.
+# Whole renewals in which a system call of one process fails, or one process is killed (FAULTS F01,
+# F03, P01, P07; V1, V3 to V6, V8): each call of the tables below in that role, at moments spread over
+# its run, counted beforehand.
 . "$(dirname "$0")/../integration/lib.sh"
 
 need strace
@@ -49,12 +50,14 @@ whole() {
 	    fail "$1: fullchain.pem is not cert.pem and chain.pem"
 }
 
-# strike ROLE CALL ERROR N: a renewal that meets it, and what comes after it without a fault.
+# strike ROLE CALL FAULT N: a renewal that meets it (an error, or signal=KILL), and what comes after
+# it without a fault.
 strike() {
-	local what="$1: $2 $4 with $3" rc=0 before active made
+	local what="$1: $2 $4 with $3" rc=0 before active made fault=$3
+	[[ $fault == *=* ]] || fault=error=$fault
 	before=$(issued) active=$(version "$name")
 	: >"$work/struck"
-	wrap "$1" -o "$work/struck" -e "trace=$2" -e "inject=$2:error=$3:when=$4"
+	wrap "$1" -o "$work/struck" -e "trace=$2" -e "inject=$2:$fault:when=$4"
 	setsid timeout -k 5 60 "${traced[@]}" -c "$conf" renew --force >"$out" 2>&1 </dev/null &
 	pid=$!
 	wait "$pid" || rc=$?
@@ -62,48 +65,72 @@ strike() {
 	until_ok 5 "$what: no process is left" gone "$pid"
 	cat "$out" >>"$work/kamcert.log"
 	points=$((points + 1))
-	! grep -q INJECTED "$work/struck" || struck=$((struck + 1))
-	case $rc in
-	0) [ "$(version "$name")" -gt "$active" ] || fail "$what: exit code 0, and nothing new" ;;
-	10 | 11 | 13) failures=$((failures + 1)) ;;
+	! grep -q -e INJECTED -e 'killed by SIGKILL' "$work/struck" || struck=$((struck + 1))
+	case $1:$rc in
+	*:0) [ "$(version "$name")" -gt "$active" ] || fail "$what: exit code 0, and nothing new" ;;
+	*:1[013] | control:14 | starter:137) failures=$((failures + 1)) ;;
 	*) fail "$what: exit code $rc" ;;
 	esac
 	whole "$what"
 	# A version that is stored is deployed; only where there is none is another try an order, or
 	# the rest of the one that was begun. HOLD gave that up.
-	[ "$rc" = 0 ] || run 0 renew
+	case $rc in
+	0) ;;
+	# A way back that ended early is gone to its end, which is what that run has to tell.
+	14) "${traced[@]}" -c "$conf" renew >"$out" 2>&1 || [ $? = 13 ] || fail "$what: the way back" ;;
+	*) run 0 renew ;;
+	esac
 	[ "$(version "$name")" -gt "$active" ] || run 0 renew --force
 	[ "$(version "$name")" -gt "$active" ] || fail "$what: the next run did not converge"
 	whole "$what, and one run more"
 	made=$(($(issued) - before))
-	[ "$made" = 1 ] || [ "$rc:$made" = 11:2 ] || fail "$what: exit code $rc, and $made certificates"
+	# What was rolled back is not tried again.
+	case $rc:$made in
+	*:1 | 11:2 | 13:2 | 14:2) ;;
+	*) fail "$what: exit code $rc, and $made certificates" ;;
+	esac
 	equal "" "$(find "$state" -name '*.tmp*' -o -name '.*' ! -name .)" "$what: leftovers"
+	[ -z "${kam_pid-}" ] || equal "$(installed "$name")" "$(served "$name")" "$what: served"
+}
+
+# trace ROLE...: which calls they make in a renewal.
+trace() {
+	local role
+	for role; do
+		wrap "$role" -o "$work/$role.trace"
+		"${traced[@]}" -c "$conf" renew --force >"$out" 2>&1 || fail "$role under strace"
+		wrap "$role"
+	done
+}
+
+# spread ROLE CALL TIMES FAULTS: at moments spread over its run.
+spread() {
+	local count fault i n
+	count=$(grep -c "^$2(" "$work/$1.trace" || :)
+	[ "$count" -gt 0 ] || fail "$1 makes no $2"
+	n=$(tr , '\n' <<<"$4" | wc -l)
+	for ((i = 1; i <= $3; i++)); do
+		fault=$(cut -d, -f$(((i - 1) % n + 1)) <<<"$4")
+		strike "$1" "$2" "$fault" $((1 + (count - 1) * i / $3))
+	done
+	ok "$1: $2, $4 at $3 of $count moments"
 }
 
 mkdir "$bin"
 cp "$build/src/kamcert" "$bin"
 kamcert=$bin/kamcert
-ln -s "$build/src/kamcert-control" "$build/src/kamcert-courier" "$bin"
-for role in $roles; do
+ln -s "$build/src/kamcert-courier" "$bin"
+for role in $roles control; do
 	wrap "$role"
 done
 start_responder --key-type ecdsa
 write_conf "$name"
 run 0 renew
-for role in $roles; do
-	wrap "$role" -o "$work/$role.trace"
-	"${traced[@]}" -c "$conf" renew --force >"$out" 2>&1 || fail "$role under strace"
-	wrap "$role"
-done
+# shellcheck disable=SC2086
+trace $roles
 
 while read -r role call times errors; do
-	count=$(grep -c "^$call(" "$work/$role.trace" || :)
-	[ "$count" -gt 0 ] || fail "$role makes no $call"
-	for ((i = 1; i <= times; i++)); do
-		error=$(cut -d, -f$(((i - 1) % $(tr , '\n' <<<"$errors" | wc -l) + 1)) <<<"$errors")
-		strike "$role" "$call" "$error" $((1 + (count - 1) * i / times))
-	done
-	ok "$role: $call fails with $errors at $times of $count moments"
+	spread "$role" "$call" "$times" "$errors"
 done <<-END
 	keeper openat 4 EMFILE,EACCES,ENOENT,EIO
 	keeper openat2 3 EIO,ENOMEM,ENOSYS
@@ -132,6 +159,36 @@ done <<-END
 	starter socketpair 1 EMFILE
 	starter sendmsg 2 EPIPE,EINTR
 	starter epoll_wait 1 EINTR
+	keeper write 2 signal=KILL
+	keeper renameat 2 signal=KILL
+	keeper recvmsg 3 signal=KILL
+	net recvfrom 3 signal=KILL
+	net sendmsg 2 signal=KILL
+	answer recvmsg 2 signal=KILL
+	answer accept4 1 signal=KILL
+	starter recvmsg 3 signal=KILL
+	starter clone 2 signal=KILL
+END
+
+# With a server, whose role this is.
+unset hook
+prepare_kamailio
+write_conf "$name"
+run 0 renew --force --no-hooks
+serve_from "$state/certs/$name/current"
+start_kamailio
+run 0 reload
+trace control
+while read -r role call times errors; do
+	spread "$role" "$call" "$times" "$errors"
+done <<-END
+	control socket 1 EMFILE
+	control connect 2 ECONNREFUSED,EINTR
+	control recvmsg 2 ENOMEM,EINTR
+	control sendmsg 1 EPIPE
+	control epoll_ctl 1 ENOMEM
+	control connect 2 signal=KILL
+	control recvmsg 2 signal=KILL
 END
 [ "$struck" -ge $((points * 4 / 5)) ] || fail "only $struck of $points calls were met"
 [ "$failures" -ge $((points / 4)) ] || fail "only $failures runs failed: nothing was injected"
