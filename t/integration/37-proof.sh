@@ -21,7 +21,8 @@ fact() {
 }
 
 shows_new() {
-	[ "$(installed "$name")" = "$(served "$name")" ] && [ "$(version "$name")" = "$1" ]
+	# in this order: the switch may come in between
+	[ "$(version "$name")" = "$1" ] && [ "$(installed "$name")" = "$(served "$name")" ]
 }
 
 # watched CODE VERSION COMMAND...: a renewal to this version, and the command while it is watched.
