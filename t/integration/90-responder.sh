@@ -1,7 +1,8 @@
 #!/bin/bash
 # kamcert against our own CA: issue, renewal that names its predecessor, then every fault that the
 # CA has, each with the outcome, time, requests and memory of its row of FAULTS section 2, while
-# what is installed stays as it is, bit by bit.
+# what is installed stays as it is, bit by bit. Memory (FAULTS V6, A13, A14, A28, A41, A45) is that of
+# the largest process of the run, whichever role it has: starter, keeper, net or answer.
 #
 # The rows are dealt to a few workers, each with a CA, a state folder and ports of its own: most of
 # the time of a hostile CA is spent waiting.
