@@ -50,6 +50,24 @@ role_find_program(const char *name, char path[ROLE_PATH_MAX], struct err *e)
 	return err_hint(e, "install kamcert completely: its programs belong together");
 }
 
+/*
+ * A terminal, timeout(1) and service managers send these to a whole group:
+ * the starter acts on them, and tells the others (FAULTS P03).
+ */
+static int
+pass_over_signals(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (size_t i = 0; i < NITEMS(numbers); i++)
+		if (sigaction(numbers[i], &ignore, NULL) == -1)
+			return -1;
+	return sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* In the child, between fork and exec: nothing but the channel and standard error goes along. */
 static void
 run_program(const char *path, enum role r, char *level, char *target, int fd)
@@ -58,20 +76,18 @@ run_program(const char *path, enum role r, char *level, char *target, int fd)
 	char journal[64], *argv[] = { (char *)(uintptr_t)path, level, target, NULL };
 	char *envp[] = { search, lang, NULL, NULL };
 	const char *stream = getenv("JOURNAL_STREAM");
-	sigset_t none;
 	int null;
 
 	/* by it, lines to standard error are marked with their level */
 	if (stream != NULL && snprintf(journal, sizeof journal, "JOURNAL_STREAM=%s", stream) <
 	    (int)sizeof journal)
 		envp[2] = journal;
-	sigemptyset(&none);
 	if (dup2(fd, ROLE_FD) == -1 || (null = open("/dev/null", O_RDWR)) == -1 ||
 	    dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1)
 		_exit(127);
 	if (close_range(ROLE_FD + 1, ~0U, 0) == -1 || fcntl(ROLE_FD, F_SETFD, 0) == -1)
 		_exit(127);
-	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+	if (pass_over_signals() == -1)
 		_exit(127);
 	execve(path, argv, envp);
 	dprintf(STDERR_FILENO, "kamcert: role %s: %s: %s\n", role_name(r), path, strerror(errno));

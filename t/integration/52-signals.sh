@@ -68,7 +68,8 @@ interrupted() {
 	begin --json -v renew --force ${5:+"$5"}
 	until_ok 20 "$what: it is reached" reached "$2"
 	begin=$(ms)
-	kill -s "$1" "$pid"
+	# From a terminal it comes to the whole group.
+	[ "$1" = TERM ] || kill -s "$1" -- "-$pid"
 	kill -s TERM "$pid" 2>/dev/null || :
 	# The step that cannot be left goes on, and is finished.
 	[ ! -e "$work/reached" ] || echo >"$work/go"
