@@ -68,9 +68,9 @@ interrupted() {
 	begin --json -v renew --force ${5:+"$5"}
 	until_ok 20 "$what: it is reached" reached "$2"
 	begin=$(ms)
-	# From a terminal it comes to the whole group.
-	[ "$1" = TERM ] || kill -s "$1" -- "-$pid"
-	kill -s TERM "$pid" 2>/dev/null || :
+	kill -s "$1" "$pid"
+	# As from timeout(1), or a key at a terminal, to the whole group.
+	kill -s TERM -- "-$pid" 2>/dev/null || :
 	# The step that cannot be left goes on, and is finished.
 	[ ! -e "$work/reached" ] || echo >"$work/go"
 	until_ok $(($3 + 1)) "$what: all have ended" gone "$pid"
