@@ -479,6 +479,8 @@ START_TEST(another_user_is_for_root_alone)
 	struct end end;
 	bool started;
 
+	if (getenv("KAMCERT_COVERAGE") != NULL)
+		return;		/* who may not write its counters says so among the output */
 	run_as(user, &end, &started);
 	ck_assert_int_eq(started, geteuid() == 0);
 	ck_assert_msg(!started || strncmp(buf_cstr(&end.output), "daemon\n1\n1", 10) == 0, "got %s",
