@@ -49,6 +49,31 @@ START_TEST(a_first_issue_that_is_killed_anywhere_is_finished_by_the_next_run)
 }
 END_TEST
 
+START_TEST(a_record_is_in_the_dns_for_as_long_as_the_order_needs_it)
+{
+	script.dns = true;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_ptr_nonnull(strstr(seen.trace, "task:order find present await"));
+	ck_assert_ptr_nonnull(strstr(seen.trace, "absent"));
+	ck_assert_int_eq(fake_records(), 0);
+	check_end(1);
+}
+END_TEST
+
+START_TEST(a_record_that_a_killed_run_leaves_is_taken_out_by_the_next_one)
+{
+	script.dns = true;
+	script.kill_at = (unsigned)_i;
+	fake_run(CMD_RENEW);
+	check_whole(0);
+	fake_reset();
+	script.dns = true;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	check_end(1);
+	ck_assert_int_eq(fake_records(), 0);
+}
+END_TEST
+
 START_TEST(a_renewal_that_is_killed_anywhere_is_finished_by_the_next_run)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
@@ -268,6 +293,9 @@ make_suite(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, fake_start, fake_finish);
+	tcase_add_test(tc, a_record_is_in_the_dns_for_as_long_as_the_order_needs_it);
+	tcase_add_loop_test(tc, a_record_that_a_killed_run_leaves_is_taken_out_by_the_next_one, 1,
+	    MESSAGES + 4);
 	tcase_add_loop_test(tc, a_first_issue_that_is_killed_anywhere_is_finished_by_the_next_run, 1,
 	    MESSAGES);
 	tcase_add_loop_test(tc, a_renewal_that_is_killed_anywhere_is_finished_by_the_next_run, 1,

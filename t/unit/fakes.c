@@ -408,6 +408,8 @@ handlers_of(enum role r)
 		{ MSG_PUT, on_put },
 		{ MSG_DROP, on_drop },
 		{ MSG_LOOKUP, fake_names_on_lookup },
+		{ MSG_FIND, fake_names_on_find },
+		{ MSG_AWAIT, fake_names_on_await },
 	};
 	static const struct handler control[] = {
 		{ MSG_PREFLIGHT, on_preflight },
@@ -550,6 +552,7 @@ starter_handlers(void)
 		{ MSG_WALLED, on_walled },
 		{ MSG_START, on_start },
 		{ MSG_PREFLIGHT, on_starter_preflight },
+		{ MSG_RECORD, fake_names_on_record },
 		{ MSG_RUN, on_run },
 		{ MSG_REPORT, on_report },
 		{ MSG_STATUS, on_status },
@@ -629,6 +632,9 @@ configure(struct settings *s, struct config *c)
 	configure_cas(s);
 	s->challenge = (struct challenge_conf){ .type = fake_text("http-01"),
 		.listen = { &s->listen, 1 } };
+	if (script.dns)
+		s->challenge = (struct challenge_conf){ .type = fake_text("dns-01"),
+			.program = { &s->command, 1 }, .propagation = 60 };
 	for (size_t i = 0; i < n; i++) {
 		s->names[i] = fake_text(fake_certs[i]);
 		s->certs[i] = (struct cert_conf){ .name = s->names[i], 
@@ -777,6 +783,7 @@ fake_start(void)
 	fake_reset();
 	write_profiles();
 	fake_courier_start();
+	fake_names_start();
 	fake_net_start(fake_roots());
 }
 

@@ -94,6 +94,7 @@ struct script {
 	bool			 pair;		/* rsa-2048 besides */
 	bool			 reuse_key, next_key;
 	bool			 bare;		/* no hook at all */
+	bool			 dns;		/* proven by dns-01, through a program */
 	bool			 blind;		/* no listener to look at */
 	bool			 program;	/* an operator's program besides the server */
 	size_t			 servers;	/* 0: one; with more, words of the trace have its number */
@@ -213,6 +214,9 @@ struct channel	*fake_channel(enum role);
 
 /* Certificates that the CA has issued so far. */
 unsigned	 fake_issued(void);
+
+/* TXT records that are in the DNS; the world's, as the certificates are. */
+int	fake_records(void);
 
 /* A line out of the private key that CHAIN_KEY_INSIDE gives away. */
 const char	*fake_ca_secret(void);

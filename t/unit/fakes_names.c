@@ -3,10 +3,56 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "fakes_private.h"
 
 static char key_auth[128];	/* what was put up last */
+static int records;		/* that are in the DNS */
+
+int
+fake_records(void)
+{
+	return records;
+}
+
+void
+fake_names_start(void)
+{
+	records = 0;
+}
+
+/* No CNAME leads away. */
+void
+fake_names_on_find(void *arg UNUSED, struct message *m)
+{
+	const struct msg_dns *body = m->body;
+	struct msg_found out = { .name = body->name };
+
+	if (!fake_comes("find"))
+		fake_send(ROLE_ANSWER, MSG_FOUND, m->id, &out);
+}
+
+void
+fake_names_on_await(void *arg UNUSED, struct message *m)
+{
+	ck_assert_int_gt(records, 0);
+	if (!fake_comes("await"))
+		fake_send(ROLE_ANSWER, MSG_DONE, m->id, NULL);
+}
+
+/* The starter's program: one record, which may be taken out twice. */
+void
+fake_names_on_record(void *arg UNUSED, struct message *m)
+{
+	const struct msg_record *body = m->body;
+
+	ck_assert_str_eq(body->name, "_acme-challenge.a.example.com");
+	ck_assert_uint_eq(strlen(body->value), 43);
+	records = body->present;
+	if (!fake_comes(body->present ? "present" : "absent"))
+		fake_send(ROLE_KEEPER, MSG_DONE, m->id, NULL);
+}
 
 void
 fake_names_put(const struct msg_put *put)

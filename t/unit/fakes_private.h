@@ -39,6 +39,10 @@ const struct handlers *fake_courier_handlers(void);
 void	 fake_names_put(const struct msg_put *);
 void	 fake_names_on_lookup(void *, struct message *);
 void	 fake_names_on_fetch(void *, struct message *);
+void	 fake_names_on_find(void *, struct message *);
+void	 fake_names_on_await(void *, struct message *);
+void	 fake_names_on_record(void *, struct message *);
+void	 fake_names_start(void);
 
 /* What is at the URL that the intermediate names (fakes_net.c). */
 #define FAKE_LIST_URL	"http://lists.example/1"
