@@ -485,7 +485,7 @@ set_limits(CURL *c, const char *protocols)
 
 /*
  * The bundle is parsed for each connection, or cached, which works without CAPATH only. Sessions
- * are not kept: a run has one connection, and libcurl 7.88 frees twice without memory for them.
+ * are not kept: a run has one connection or a few, and ends.
  */
 static bool
 set_tls(CURL *c, const char *ca_file)
