@@ -81,6 +81,7 @@ status_is .issued_by second
 ok "with nothing installed, the same run does"
 
 rm -rf "$state"
+: >"$out"
 setsid "$kamcert" -c "$conf" renew --no-hooks >"$out" 2>&1 </dev/null &
 victim=$!
 until_ok 20 "the second CA is at work" grep -q "going on with second" "$out"
