@@ -4,6 +4,10 @@
  * libcurl tells which descriptors and which one timer it waits for; the loop
  * tells libcurl when they are ready. Finished transfers are taken out
  * afterwards, from the loop, never from inside a call of ours.
+ *
+ * One connection is enough. With HTTP/2 it carries all requests at once; until
+ * that is known to be spoken, one request is under way, and the others wait
+ * here, where the caps on time do not count yet.
  */
 #include "acme/http.h"
 
@@ -14,18 +18,13 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include "acme/http_curl.h"
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/text.h"
 
-/* FAULTS section 1. */
-#define CONNECT_S	15L
-#define STALL_BYTES	30L	/* a second, over */
-#define STALL_S		15L
-#define WHOLE_S		60L
-#define HOST_CONNECTIONS 4L	/* to servers without HTTP/2; with it one is enough */
+#define HOST_CONNECTIONS 4L	/* for what is fetched from servers that are no CAs */
 #define STREAMS		256L	/* on that one, as far as the server lets us; above all jobs at once */
-#define CA_CACHE_S	86400L
 
 struct acme_call {
 	struct acme_http	*http;
@@ -36,6 +35,8 @@ struct acme_call {
 	struct acme_reply	 reply;
 	size_t			 header_octets;
 	bool			 too_big;
+	bool			 is_send;	/* to the CA itself */
+	bool			 waits;		/* for the connection; libcurl has not got it yet */
 	bool			 lost;		/* libcurl will not say how it ended */
 	struct err		 fault;		/* found by a callback, OUT_OK if none */
 	bool			 global;	/* acme_fetch.global */
@@ -59,86 +60,11 @@ struct acme_http {
 	char			*ca_file;
 	struct loop_timer	*timer;
 	bool			 is_global;	/* where the last connection leads */
+	bool			 is_http2;	/* the CA's last reply was */
+	size_t			 nsent;		/* requests to the CA that libcurl has got */
 	LIST_HEAD(, watch)	 watches;
 	TAILQ_HEAD(, acme_call)	 calls;
 };
-
-/* --- failures in words --- */
-
-static const struct {
-	CURLcode	 code;
-	enum outcome	 class;
-	const char	*what;
-	const char	*hint;
-} faults[] = {
-	{ CURLE_COULDNT_RESOLVE_HOST, OUT_RETRY, "name lookup failed",
-	  "does this host's resolver work, and is `directory` right?" },
-	{ CURLE_COULDNT_CONNECT, OUT_RETRY, "no connection",
-	  "may this host connect to the CA's port, on IPv4 or IPv6?" },
-	{ CURLE_OPERATION_TIMEDOUT, OUT_RETRY, "too slow", "" },
-	{ CURLE_PEER_FAILED_VERIFICATION, OUT_RETRY, "the server's certificate is not good",
-	  "is this host's clock right? A private CA needs `ca-file`" },
-	{ CURLE_SSL_CONNECT_ERROR, OUT_RETRY, "TLS failed", "" },
-	{ CURLE_SSL_CIPHER, OUT_RETRY, "TLS failed", "" },
-	{ CURLE_SSL_CACERT_BADFILE, OUT_HOLD, "the CA bundle cannot be read",
-	  "`ca-file` must be PEM, and readable for the user kamcert's network role runs as" },
-	{ CURLE_GOT_NOTHING, OUT_RETRY, "the connection was closed without a reply", "" },
-	{ CURLE_SEND_ERROR, OUT_RETRY, "the connection was lost", "" },
-	{ CURLE_RECV_ERROR, OUT_RETRY, "the connection was lost", "" },
-	{ CURLE_PARTIAL_FILE, OUT_RETRY, "the reply is shorter than announced", "" },
-	{ CURLE_HTTP2, OUT_RETRY, "HTTP/2 failed", "" },
-	{ CURLE_HTTP2_STREAM, OUT_RETRY, "HTTP/2 failed", "" },
-	{ CURLE_WEIRD_SERVER_REPLY, OUT_RETRY, "the reply is not HTTP", "" },
-	{ CURLE_UNSUPPORTED_PROTOCOL, OUT_HOLD, "only https is allowed", "" },
-	{ CURLE_URL_MALFORMAT, OUT_HOLD, "no URL", "" },
-	{ CURLE_OUT_OF_MEMORY, OUT_RETRY, "out of memory", "" },
-};
-
-static int
-connect_errno(CURL *easy)
-{
-	long sys = 0;
-
-	return curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &sys) == CURLE_OK ? (int)sys : 0;
-}
-
-static void
-describe(const struct acme_call *call, CURLcode code, struct err *e)
-{
-	const char *what = "the transfer failed", *hint = "", *url = NULL;
-	const char *why = call->why[0] != '\0' ? call->why : curl_easy_strerror(code);
-	enum outcome class = OUT_RETRY;
-	struct err ignored;
-	struct url u = { 0 };
-
-	if (call->fault.class != OUT_OK) {
-		*e = call->fault;
-		return;
-	}
-	if (curl_easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK ||
-	    url == NULL || text_url(url, &u, &ignored) == -1)
-		memcpy(u.host, "CA", sizeof("CA"));
-	/* libcurl also says this of a reply of HTTP/0.9. */
-	if (code == CURLE_UNSUPPORTED_PROTOCOL && strcmp(u.scheme, "https") == 0)
-		code = CURLE_WEIRD_SERVER_REPLY;
-	for (size_t i = 0; i < NITEMS(faults); i++) {
-		if (faults[i].code != code)
-			continue;
-		what = faults[i].what;
-		hint = faults[i].hint;
-		class = faults[i].class;
-	}
-	if (call->too_big || code == CURLE_FILESIZE_EXCEEDED) {
-		err_set(e, OUT_RETRY, "%s: the reply is larger than %d octets of header or %d of "
-		    "body", u.host, ACME_HEADERS_MAX, ACME_BODY_MAX);
-		e->sys = EMSGSIZE;
-		return;
-	}
-	err_set(e, class, "%s: %s: %s", u.host, what, why);
-	e->sys = connect_errno(call->easy);
-	if (hint[0] != '\0')
-		err_hint(e, "%s", hint);
-}
 
 /* --- what arrives --- */
 
@@ -221,13 +147,68 @@ call_free(struct acme_call *call)
 static void
 call_unlink(struct acme_call *call)
 {
-	curl_multi_remove_handle(call->http->multi, call->easy);
-	TAILQ_REMOVE(&call->http->calls, call, link);
+	struct acme_http *http = call->http;
+
+	if (!call->waits) {
+		curl_multi_remove_handle(http->multi, call->easy);
+		http->nsent -= call->is_send;
+	}
+	TAILQ_REMOVE(&http->calls, call, link);
 }
 
-/* Once it is known to be HTTP/2, what finds no room on the connection waits for it. */
+/* False if libcurl does not take it. */
+static bool
+call_start(struct acme_call *call)
+{
+	struct acme_http *http = call->http;
+
+	call->waits = call->is_send && http->nsent > 0 && !http->is_http2;
+	if (call->waits)
+		return true;
+	if (curl_multi_add_handle(http->multi, call->easy) != CURLM_OK)
+		return false;
+	http->nsent += call->is_send;
+	return true;
+}
+
+/* What waited, the oldest first, as far as the connection has room now. */
 static void
-note_connection(struct acme_http *http, struct acme_call *call)
+start_waiting(struct acme_http *http)
+{
+	struct acme_call *call;
+
+	TAILQ_FOREACH(call, &http->calls, link)
+		if (call->waits && !call_start(call)) {
+			call->waits = true;
+			call->lost = true;
+		}
+}
+
+static struct acme_call *
+first_lost(const struct acme_http *http)
+{
+	struct acme_call *call;
+
+	TAILQ_FOREACH(call, &http->calls, link)
+		if (call->lost)
+			return call;
+	return NULL;
+}
+
+static void
+end_lost(struct acme_http *http, const struct err *why)
+{
+	struct acme_call *call;
+
+	while ((call = first_lost(http)) != NULL) {
+		call_unlink(call);
+		call->done(call->arg, NULL, why);
+		call_free(call);
+	}
+}
+
+static void
+note_connection(struct acme_call *call)
 {
 	long version = 0, made = 0;
 
@@ -236,8 +217,35 @@ note_connection(struct acme_http *http, struct acme_call *call)
 		return;
 	call->reply.http = version == CURL_HTTP_VERSION_2_0 ? 2 : version == 0 ? 0 : 1;
 	call->reply.connected = made > 0;
-	if (call->reply.http == 2)
-		(void)curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
+	if (!call->is_send || version == 0)
+		return;
+	call->http->is_http2 = call->reply.http == 2;
+	/* What finds no room among its streams waits for it. */
+	if (call->http->is_http2)
+		(void)curl_multi_setopt(call->http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
+}
+
+static void
+call_end(struct acme_call *call, CURLcode code)
+{
+	const char *why = call->why[0] != '\0' ? call->why : curl_easy_strerror(code);
+	struct acme_http *http = call->http;
+	struct acme_call *other;
+	struct err e = call->fault;
+
+	if (code == CURLE_OK) {
+		call->done(call->arg, &call->reply, &e);
+		return;
+	}
+	if (e.class == OUT_OK)
+		http_fault(call->easy, call->too_big ? CURLE_FILESIZE_EXCEEDED : code, why, &e);
+	call->done(call->arg, NULL, &e);
+	if (code != CURLE_OPERATION_TIMEDOUT)
+		return;
+	/* Each would wait for as long, one after the other. */
+	TAILQ_FOREACH(other, &http->calls, link)
+		other->lost = other->lost || other->waits;
+	end_lost(http, &e);
 }
 
 /* One at a time: the callback may send, and cancel what has finished as well. */
@@ -245,7 +253,6 @@ static void
 reap(struct acme_http *http)
 {
 	struct acme_call *call;
-	struct err e;
 	CURLMsg *m;
 	CURLcode code;
 	long status = 0;
@@ -257,50 +264,37 @@ reap(struct acme_http *http)
 			continue;
 		code = m->data.result;
 		call_unlink(call);
-		err_clear(&e);
 		if (code == CURLE_OK)
 			code = curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 		call->reply.status = (int)status;
-		note_connection(http, call);
-		if (code == CURLE_OK) {
-			call->done(call->arg, &call->reply, &e);
-		} else {
-			describe(call, code, &e);
-			call->done(call->arg, NULL, &e);
-		}
+		note_connection(call);
+		if (code != CURLE_OPERATION_TIMEDOUT)
+			start_waiting(http);
+		call_end(call, code);
 		call_free(call);
 	}
-}
-
-/*
- * libcurl gives up, for good, when the loop cannot watch for it: without memory,
- * say. Nobody shall wait for what is under way then.
- */
-static void
-lose_all(struct acme_http *http)
-{
-	struct acme_call *call;
-	struct err e;
-
-	TAILQ_FOREACH(call, &http->calls, link)
-		call->lost = true;
-	while ((call = TAILQ_FIRST(&http->calls)) != NULL && call->lost) {
-		call_unlink(call);
-		err_set(&e, OUT_RETRY, "libcurl does not go on: out of memory?");
-		call->done(call->arg, NULL, &e);
-		call_free(call);
-	}
+	start_waiting(http);
 }
 
 static void
 act(struct acme_http *http, curl_socket_t fd, int mask)
 {
+	struct acme_call *call;
+	struct err e;
 	int running;
 
-	if (curl_multi_socket_action(http->multi, fd, mask, &running) == CURLM_OK)
+	if (curl_multi_socket_action(http->multi, fd, mask, &running) == CURLM_OK) {
 		reap(http);
-	else
-		lose_all(http);
+	} else {
+		/*
+		 * libcurl gives up, for good, when the loop cannot watch for it: without
+		 * memory, say. Nobody shall wait for what is under way then.
+		 */
+		TAILQ_FOREACH(call, &http->calls, link)
+			call->lost = true;
+	}
+	err_set(&e, OUT_RETRY, "libcurl does not go on: out of memory?");
+	end_lost(http, &e);
 }
 
 /* --- libcurl and the loop --- */
@@ -465,42 +459,6 @@ acme_http_free(struct acme_http *http)
 
 /* --- requests --- */
 
-/* FAULTS S03, S04: what libcurl may do at all. */
-static bool
-set_limits(CURL *c, const char *protocols)
-{
-	return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_S) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALL_S) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_TIMEOUT, WHOLE_S) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_MAXFILESIZE, (long)ACME_BODY_MAX) == CURLE_OK;
-}
-
-/*
- * The bundle is parsed for each connection, or cached, which works without CAPATH only. Sessions
- * are not kept: a run has one connection or a few, and ends.
- */
-static bool
-set_tls(CURL *c, const char *ca_file)
-{
-	return curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_CAPATH, NULL) == CURLE_OK &&
-	    (ca_file == NULL || curl_easy_setopt(c, CURLOPT_CAINFO, ca_file) == CURLE_OK) &&
-	    curl_easy_setopt(c, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) == CURLE_OK &&
-	    curl_easy_setopt(c, CURLOPT_PIPEWAIT, 1L) == CURLE_OK;
-}
-
 static bool
 set_callbacks(CURL *c, struct acme_call *call)
 {
@@ -565,8 +523,8 @@ call_new(struct acme_http *http, const struct acme_send *s, const char *protocol
 	acme_reply_init(&call->reply);
 	buf_init(&call->body, ACME_BODY_MAX);
 	call->easy = curl_easy_init();
-	if (call->easy != NULL && set_limits(call->easy, protocols) &&
-	    set_tls(call->easy, http->ca_file) && set_callbacks(call->easy, call) &&
+	if (call->easy != NULL && http_limits(call->easy, protocols) &&
+	    http_tls(call->easy, http->ca_file) && set_callbacks(call->easy, call) &&
 	    set_request(call->easy, call, s))
 		return call;
 	call_free(call);
@@ -576,7 +534,7 @@ call_new(struct acme_http *http, const struct acme_send *s, const char *protocol
 static int
 call_begin(struct acme_call *call, struct acme_call **out, struct err *e)
 {
-	if (call == NULL || curl_multi_add_handle(call->http->multi, call->easy) != CURLM_OK) {
+	if (call == NULL || !call_start(call)) {
 		if (call != NULL)
 			call_free(call);
 		return err_set(e, OUT_RETRY, "libcurl does not take the request");
@@ -595,6 +553,7 @@ acme_http_send(struct acme_http *http, const struct acme_send *s, acme_http_done
 	if (call != NULL) {
 		call->done = done;
 		call->arg = arg;
+		call->is_send = true;
 	}
 	return call_begin(call, out, e);
 }
@@ -624,8 +583,13 @@ acme_http_fetch(struct acme_http *http, const struct acme_fetch *f, acme_http_do
 void
 acme_http_cancel(struct acme_call *call)
 {
+	struct acme_http *http;
+
 	if (call == NULL)
 		return;
+	http = call->http;
 	call_unlink(call);
 	call_free(call);
+	/* The next one to wait is started from the loop. */
+	(void)set_timer(http->multi, 0, http);
 }

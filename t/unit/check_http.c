@@ -169,20 +169,29 @@ make_certificates(enum cert kind)
 	buf_clear(&pem);
 }
 
+/* On a port of its own, which is port then. */
+static int
+listener_new(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert(fd != -1 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+	    listen(fd, 16) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0);
+	port = ntohs(a.sin_port);
+	return fd;
+}
+
 static void
 start_server(const struct script *s)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t n = sizeof(a);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), log[2];
+	int listener = listener_new(), log[2];
 
 	make_certificates(s->cert);
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert(listener != -1 && bind(listener, (struct sockaddr *)&a, sizeof(a)) == 0 &&
-	    listen(listener, 16) == 0 && getsockname(listener, (struct sockaddr *)&a, &n) == 0 &&
-	    pipe(log) == 0);
-	port = ntohs(a.sin_port);
+	ck_assert_int_eq(pipe(log), 0);
 	ck_assert_int_ne(child = fork(), -1);
 	if (child == 0) {
 		(void)sigaction(SIGPIPE, &ignore, NULL);
@@ -450,6 +459,54 @@ START_TEST(requests_share_one_connection)
 }
 END_TEST
 
+START_TEST(requests_at_once_share_it_too)
+{
+	struct script s = { SERVE, GOOD, EMPTY, NULL };
+	struct acme_send get = { .method = ACME_GET };
+	struct acme_call *calls[20];
+	struct got g[20];
+
+	start_server(&s);
+	open_client(bundle);
+	get.url = url_of("/x");
+	ended = 0;
+	for (size_t i = 0; i < NITEMS(g); i++)
+		calls[i] = begin(&get, &g[i]);
+	wait_for(1);
+	ck_assert(g[0].done);
+	acme_http_cancel(calls[1]);	/* under way */
+	acme_http_cancel(calls[5]);	/* waits */
+	wait_for(NITEMS(g) - 2);
+	for (size_t i = 0; i < NITEMS(g); i++)
+		ck_assert_msg(g[i].replied == (i != 1 && i != 5), "%zu: %s", i, g[i].e.text);
+	close_client();
+	stop_server();
+}
+END_TEST
+
+/* As many times the patience with one would be hours, with a thousand certificates. */
+START_TEST(what_waits_behind_a_silent_server_ends_with_the_first)
+{
+	struct acme_send get = { .method = ACME_GET };
+	int silent = listener_new();
+	struct got g[3];
+
+	open_client(NULL);
+	get.url = url_of("/x");
+	ended = 0;
+	for (size_t i = 0; i < NITEMS(g); i++)
+		begin(&get, &g[i]);
+	wait_for(1);
+	for (size_t i = 0; i < NITEMS(g); i++) {
+		ck_assert(g[i].done && !g[i].replied);
+		ck_assert_msg(g[i].e.class == OUT_RETRY && strstr(g[i].e.text, "too slow") != NULL,
+		    "%zu: %s", i, g[i].e.text);
+	}
+	close_client();
+	close(silent);
+}
+END_TEST
+
 /* --- what is received --- */
 
 #define X16 "xxxxxxxxxxxxxxxx"
@@ -686,6 +743,8 @@ main(void)
 	tcase_add_test(tc, what_a_ca_of_the_internet_names_is_not_fetched_from_this_network);
 	tcase_add_test(tc, requests_carry_what_they_must_and_nothing_else);
 	tcase_add_test(tc, requests_share_one_connection);
+	tcase_add_test(tc, requests_at_once_share_it_too);
+	tcase_add_test(tc, what_waits_behind_a_silent_server_ends_with_the_first);
 	tcase_add_loop_test(tc, replies_keep_their_table, 0, NITEMS(rows));
 	tcase_add_loop_test(tc, other_urls_are_not_fetched, 0, NITEMS(nowhere));
 	tcase_add_test(tc, a_closed_port_is_no_connection);
