@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "hooks/ctl.h"
@@ -44,7 +43,7 @@ static int
 begin(struct talk *t, const struct hook_conf *conf, struct err *e)
 {
 	*t = (struct talk){ .conf = conf,
-		.deadline_ms = time_add(clock_boot_ms(), conf->timeout * 1000) };
+		.deadline_ms = hook_deadline_ms(conf) };
 	buf_init(&t->reply, REPLY_MAX);
 	return wire_addr_parse(conf->rpc, &t->addr, e);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "hooks/ctl.h"
 #include "hooks/hook.h"
 #include "hooks/private.h"
@@ -81,6 +82,12 @@ const struct hook_type *
 hook_at(size_t i)
 {
 	return i < NITEMS(hook_types) ? hook_types[i] : NULL;
+}
+
+int64_t
+hook_deadline_ms(const struct hook_conf *conf)
+{
+	return time_add(clock_boot_ms(), conf->timeout * 1000);
 }
 
 const struct hook_type *

@@ -14,6 +14,9 @@ extern const struct hook_type hook_haproxy;
 extern const struct hook_type hook_signal;
 extern const struct hook_type hook_systemd;
 
+/* When a call that begins now must have ended, in clock_boot_ms(). */
+int64_t	hook_deadline_ms(const struct hook_conf *);
+
 #define LIBSYSTEMD	"libsystemd.so.0"
 #define SYSTEM_BUS	"unix:/run/dbus/system_bus_socket"
 
@@ -47,5 +50,10 @@ MUST_CHECK int	errlog_journal_since(const char *unit, const char *cursor,
 /* Fills in what core.arg tells (n is 0: nothing), and judges the release by it. RETRY without memory. */
 MUST_CHECK int	arguments_judge(const struct span *args, size_t n, struct hook_facts *,
 		    struct err *e);
+
+/* Members of hook_kamailio, as hook_type has them. */
+MUST_CHECK int	kamailio_facts(const struct hook_conf *, struct hook_facts *, struct err *e);
+enum hook_result kamailio_reload(const struct hook_conf *, const struct hook_event *,
+		    struct hook_facts *, struct err *e);
 
 #endif

@@ -142,7 +142,7 @@ open_bus(struct talk *t, const struct hook_conf *conf, struct err *e)
 	int rc;
 
 	*t = (struct talk){ .conf = conf,
-		.deadline_ms = time_add(clock_boot_ms(), conf->timeout * 1000) };
+		.deadline_ms = hook_deadline_ms(conf) };
 	if (load_library(e) == -1 || wire_addr_parse(conf->rpc, &a, e) == -1)
 		return -1;
 	(void)snprintf(address, sizeof(address), "unix:path=%s", strchr(a.text, ':') + 1);

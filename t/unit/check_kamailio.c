@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <sys/time.h>
 
+#include "base/clock.h"
 #include "hooks/kamailio.c"
+#include "hooks/reload.c"
 
 #include "ctlpeer.h"
 

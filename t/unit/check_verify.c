@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#include "visit.c"
 #include "verify.c"
 
 #include "tlspeer.h"
