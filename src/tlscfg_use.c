@@ -1,7 +1,8 @@
 /*
  * tlscfg: which profile Kamailio takes. The first look is without a name;
  * only behind the default or a profile with a server_name does the name that
- * the client sends count. Profiles are tried from the end of the file.
+ * the client sends count, and one that no profile has then leads to the
+ * default (tls_lookup_cfg()). Profiles are tried from the end of the file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +86,7 @@ tlscfg_choose(const struct tlscfg *cfg, const char *listener, const char *name)
 		    (strcmp(p->where, "any") == 0 || is_at(p, listener)))
 			return p;
 	}
-	return first;
+	return first_look(cfg, NULL);
 }
 
 bool

@@ -250,7 +250,7 @@ static const struct {
 	{ "its port counts", "192.0.2.1:5062", "a.org", 17 },
 	{ "a socket with a name takes those without", "192.0.2.2:5061", NULL, 11 },
 	{ "and other names are found behind it", "192.0.2.2:5061", "a.org", 17 },
-	{ "and unknown ones end there", "192.0.2.2:5061", "x.org", 11 },
+	{ "and unknown ones lead to the default", "192.0.2.2:5061", "x.org", 1 },
 	{ "its name is not looked for elsewhere", "192.0.2.9:5061", "d.org", 1 },
 	{ "port 0 is every port", "192.0.2.3:7", "e.org", 13 },
 	{ "client profiles serve nobody", NULL, "f.org", 1 },
