@@ -49,6 +49,7 @@ struct search {
 	struct strs		 issuers;
 	char			*account;
 	bool			 wildcard;
+	char			 own[INET6_ADDRSTRLEN];	/* of the resolver that was named; "": none was */
 	char			 port[8];
 	int64_t			 until_ms;
 	int64_t			 pause_ms;
@@ -238,6 +239,8 @@ next_cname(struct search *s)
 
 /* --- which zone, which servers --- */
 
+static void	next_servers(struct search *);
+
 static bool
 is_below(const char *name, const char *zone)
 {
@@ -247,21 +250,63 @@ is_below(const char *name, const char *zone)
 	    (n == z || z == 0 || name[n - z - 1] == '.');
 }
 
+static void
+add_server(struct search *s, const char *host, const char *addr)
+{
+	struct server *server = calloc(1, sizeof *server);
+
+	if (server == NULL) {
+		err_nomem(&s->err);
+		return;
+	}
+	snprintf(server->host, sizeof server->host, "%s", host);
+	snprintf(server->addr, sizeof server->addr, "%s", addr);
+	SLIST_INSERT_HEAD(&s->servers, server, link);
+	s->nservers++;
+}
+
+static void
+took_own(struct query *q, int status, struct dns_message *m UNUSED)
+{
+	if (is_answer(q->search, q->search->name, status))
+		add_server(q->search, "the resolver", q->search->own);
+}
+
+/*
+ * One that was named in the configuration, and knows of no zones at all, may have the records
+ * itself: small servers of tests and appliances do, Pebble's among them.
+ */
+static void
+ask_own(struct search *s)
+{
+	static const struct query query = { .took = took_own };
+
+	err_clear(&s->err);
+	memcpy(s->zone, s->name, sizeof s->zone);
+	s->next = next_servers;
+	ask(s, &query, s->name, DNS_TXT);
+}
+
 /* In the answer if the name is the zone's own, else in the authority section: RFC 2308 section 3. */
 static void
 took_zone(struct query *q, int status, struct dns_message *m)
 {
 	struct search *s = q->search;
+	bool knows_zones = false;
 	struct dns_record r;
 
-	if (!is_answer(s, s->name, status))
-		return;
-	while (dns_message_next(m, &r))
+	if (is_answer(s, s->name, status))
+		err_set(&s->err, OUT_RETRY, "dns: the resolver does not tell the zone of %s", s->name);
+	while (dns_message_next(m, &r)) {
+		knows_zones = knows_zones || r.type == DNS_SOA;
 		if (r.type == DNS_SOA && is_below(s->name, r.name)) {
 			memcpy(s->zone, r.name, sizeof s->zone);
+			err_clear(&s->err);
 			return;
 		}
-	err_set(&s->err, OUT_RETRY, "dns: the resolver does not tell the zone of %s", s->name);
+	}
+	if (!knows_zones && s->own[0] != '\0' && status != ARES_ETIMEOUT)
+		ask_own(s);
 }
 
 static void
@@ -284,23 +329,16 @@ took_hosts(struct query *q, int status, struct dns_message *m)
 static void
 took_addresses(struct query *q, int status UNUSED, struct dns_message *m)
 {
+	char addr[INET6_ADDRSTRLEN];
 	struct search *s = q->search;
 	struct dns_record r;
-	struct server *server;
 
 	while (dns_message_next(m, &r)) {
 		if (!r.is_answer || s->nservers == SERVERS_MAX ||
 		    !((r.type == DNS_A && r.data.n == 4) || (r.type == DNS_AAAA && r.data.n == 16)))
 			continue;
-		if ((server = calloc(1, sizeof *server)) == NULL) {
-			err_nomem(&s->err);
-			return;
-		}
-		snprintf(server->host, sizeof server->host, "%s", q->host);
-		inet_ntop(r.type == DNS_A ? AF_INET : AF_INET6, r.data.p, server->addr,
-		    sizeof server->addr);
-		SLIST_INSERT_HEAD(&s->servers, server, link);
-		s->nservers++;
+		if (inet_ntop(r.type == DNS_A ? AF_INET : AF_INET6, r.data.p, addr, sizeof addr) != NULL)
+			add_server(s, q->host, addr);
 	}
 }
 
@@ -453,15 +491,26 @@ keep_persist(const struct persist_in *in, struct search *s)
 	return 0;
 }
 
+/* "address:port", "[address]:port" */
+static void
+keep_resolver(const char *text, struct search *s)
+{
+	const char *colon = text != NULL ? strrchr(text, ':') : NULL;
+	size_t bracket = text != NULL && text[0] == '[';
+
+	snprintf(s->port, sizeof s->port, "%s", colon != NULL ? colon + 1 : "53");
+	if (colon != NULL && (size_t)(colon - text) > 2 * bracket)
+		snprintf(s->own, sizeof s->own, "%.*s", (int)((size_t)(colon - text) - 2 * bracket),
+		    text + bracket);
+}
+
 static int
 search(struct dns *dns, const struct dns_question *q, struct search *s, struct err *e)
 {
-	const char *colon = q->resolver != NULL ? strrchr(q->resolver, ':') : NULL;
-
 	if (strlen(q->name) > DNS_NAME_MAX || !is_plain(q->name))
 		return err_set(e, OUT_HOLD, "dns: a name that cannot be asked for");
 	snprintf(s->name, sizeof s->name, "%s", q->name);
-	snprintf(s->port, sizeof s->port, "%s", colon != NULL ? colon + 1 : "53");
+	keep_resolver(q->resolver, s);
 	s->loop = dns->loop;
 	s->until_ms = time_add(clock_boot_ms(), q->seconds * 1000);
 	s->pause_ms = PAUSE_MS;

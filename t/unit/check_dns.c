@@ -32,6 +32,7 @@ struct server {
 	struct loop_fd	*watch;
 	const struct row *rows;
 	unsigned	 rcode;		/* of all answers, if not 0 */
+	bool		 only_txt;	/* all else is not implemented */
 	unsigned	 asked;		/* for TXT */
 	unsigned	 late;		/* shows no TXT record before it was asked so often */
 };
@@ -99,20 +100,21 @@ static void
 reply(struct server *s, uint16_t id, const char *name, enum dns_type type, struct buf *b)
 {
 	const struct row *row, *soa = NULL;
-	unsigned n = 0, flags = 0x8400 | s->rcode;
+	unsigned rcode = s->only_txt && type != DNS_TXT ? 4 : s->rcode;
+	unsigned n = 0, flags = 0x8400 | rcode;
 
 	for (row = s->rows; row->owner != NULL; row++) {
 		n += row->type == type && strcasecmp(row->owner, name) == 0;
 		if (row->type == DNS_SOA)
 			soa = row;
 	}
-	if (s->rcode != 0 || (type == DNS_TXT && s->asked++ < s->late))
+	if (rcode != 0 || (type == DNS_TXT && s->asked++ < s->late))
 		n = 0;
 	buf_u16(b, id);
 	buf_u16(b, (uint16_t)flags);
 	buf_u16(b, 1);
 	buf_u16(b, (uint16_t)n);
-	buf_u16(b, n == 0 && soa != NULL && s->rcode == 0);
+	buf_u16(b, n == 0 && soa != NULL && rcode == 0);
 	buf_u16(b, 0);
 	put_name(b, name);
 	buf_u16(b, type);
@@ -120,7 +122,7 @@ reply(struct server *s, uint16_t id, const char *name, enum dns_type type, struc
 	for (row = s->rows; n > 0 && row->owner != NULL; row++)
 		if (row->type == type && strcasecmp(row->owner, name) == 0)
 			put_record(b, row);
-	if (n == 0 && soa != NULL && s->rcode == 0)
+	if (n == 0 && soa != NULL && rcode == 0)
 		put_record(b, soa);
 }
 
@@ -319,6 +321,35 @@ START_TEST(every_server_that_answers_must_show_the_record)
 }
 END_TEST
 
+static const struct row bare[] = { { NAME, DNS_TXT, VALUE }, END };
+static const struct row empty[] = { END };
+
+static const struct own_row {
+	const char		*what;
+	const struct row	*rows;
+	bool			 only_txt;
+	unsigned		 rcode;
+	enum outcome		 outcome;
+	const char		*text;
+} owns[] = {
+	{ "one that does not know what a zone is", bare, true, 0, OUT_OK, "" },
+	{ "one that has none", bare, false, 0, OUT_OK, "" },
+	{ "it does not have the record", empty, true, 0, OUT_RETRY, "the resolver (127.0.0.1)" },
+	{ "it refuses everything", bare, false, 5, OUT_RETRY, "does not tell about" },
+};
+
+START_TEST(a_resolver_without_zones_is_asked_itself)
+{
+	const struct own_row *row = &owns[_i];
+
+	servers[0].only_txt = row->only_txt;
+	servers[0].rcode = row->rcode;
+	await(row->rows, plain, 0);
+	ck_assert_msg(verdict.class == row->outcome && strstr(verdict.text, row->text) != NULL,
+	    "%s: got %s (%s)", row->what, outcome_word(verdict.class), verdict.text);
+}
+END_TEST
+
 START_TEST(a_server_that_is_late_is_waited_for)
 {
 	servers[1].late = 2;
@@ -511,6 +542,7 @@ main(void)
 	tcase_add_checked_fixture(tc, start, finish);
 	tcase_add_loop_test(tc, cnames_are_followed_to_their_end, 0, NITEMS(finds));
 	tcase_add_loop_test(tc, every_server_that_answers_must_show_the_record, 0, NITEMS(awaits));
+	tcase_add_loop_test(tc, a_resolver_without_zones_is_asked_itself, 0, NITEMS(owns));
 	tcase_add_test(tc, a_server_that_is_late_is_waited_for);
 	tcase_add_test(tc, what_is_no_name_is_not_asked_for);
 	tcase_add_test(tc, a_question_that_is_dropped_is_told_so);
