@@ -275,12 +275,52 @@ on_deadline(void *arg)
 		job_fail(j, &e);
 }
 
+static bool
+uses_alpn(const struct cert_conf *conf)
+{
+	const struct challenge_conf *c = conf->challenges.v;
+
+	for (size_t i = 0; i < conf->challenges.n; i++)
+		if (strcmp(c[i].type, CHALLENGE_ALPN) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A listener has one certificate to show for a name (RFC 8737 section 3): of orders that would
+ * prove the same one, the CA finds the other's, which fails the order and counts.
+ */
+static bool
+is_in_the_way(const struct job *other, const struct job *j)
+{
+	if (other == j || !other->task_open || !uses_alpn(other->conf))
+		return false;
+	for (size_t i = 0; i < j->conf->names.n; i++)
+		if (strs_has(&other->conf->names, j->conf->names.v[i]))
+			return true;
+	return false;
+}
+
+/* What waits is looked at again when an order ends. */
+static bool
+may_order(const struct job *j)
+{
+	const struct keeper *k = j->keeper;
+
+	if (k->orders >= (size_t)k->setup.config.jobs)
+		return false;
+	for (size_t i = 0; i < k->njobs && uses_alpn(j->conf); i++)
+		if (is_in_the_way(k->jobs[i], j))
+			return false;
+	return true;
+}
+
 enum job_progress
 issue_order(struct job *j, struct err *e)
 {
 	if (j->task_open)
 		return j->chain_asked != 0 ? JOB_DONE : JOB_WAIT;
-	if (j->keeper->orders >= (size_t)j->keeper->setup.config.jobs)
+	if (!may_order(j))
 		return JOB_WAIT;
 	if (j->conf->csr != NULL && keys_take(j, e) == -1)
 		return JOB_FAILED;

@@ -180,6 +180,44 @@ START_TEST(three_failed_validations_hold_a_name_back)
 }
 END_TEST
 
+/* --- orders at the same time --- */
+
+static const struct {
+	const char	*what;
+	bool		 alpn, twins;
+	unsigned	 most;		/* orders that may be under way */
+} crowds[] = {
+	{ "tls-alpn-01, the same name: one after the other", true, true, 1 },
+	{ "tls-alpn-01, other names: at the same time", true, false, FAKE_CERTS },
+	{ "http-01, the same name: at the same time", false, true, FAKE_CERTS },
+};
+
+static unsigned under_way, most;
+
+static bool
+count_orders(struct fake_task *t, enum fake_net_step step)
+{
+	under_way += t->kind == ACME_ORDER && step == NET_TASK;
+	under_way -= t->kind == ACME_ORDER && step == NET_TAKEN;
+	most = under_way > most ? under_way : most;
+	return false;
+}
+
+/* RFC 8737 section 3: one certificate stands for a name. */
+START_TEST(a_name_is_shown_for_one_order_at_a_time)
+{
+	under_way = most = 0;
+	script.certs = FAKE_CERTS;
+	script.twins = crowds[_i].twins;
+	script.alpn = crowds[_i].alpn;
+	script.bare = true;
+	script.hostile = count_orders;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_msg(most == crowds[_i].most, "%s: got %u, want %u", crowds[_i].what, most,
+	    crowds[_i].most);
+}
+END_TEST
+
 static Suite *
 make_suite(void)
 {
@@ -196,6 +234,7 @@ make_suite(void)
 	tcase_add_loop_test(tc, when_net_ends_nothing_changes_and_the_next_run_goes_on, 0, NET_STEPS);
 	tcase_add_test(tc, orders_that_fail_before_the_end_do_not_use_up_the_budget);
 	tcase_add_test(tc, three_failed_validations_hold_a_name_back);
+	tcase_add_loop_test(tc, a_name_is_shown_for_one_order_at_a_time, 0, NITEMS(crowds));
 	suite_add_tcase(s, tc);
 	return s;
 }

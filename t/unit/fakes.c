@@ -565,6 +565,12 @@ starter_handlers(void)
 
 /* --- the configuration --- */
 
+const char *
+fake_challenge(void)
+{
+	return script.dns ? "dns-01" : script.alpn ? CHALLENGE_ALPN : "http-01";
+}
+
 struct settings {
 	struct ca_conf		 cas[FAKE_CAS];
 	struct challenge_conf	 challenge;
@@ -630,10 +636,10 @@ configure(struct settings *s, struct config *c)
 	s->key[1] = fake_text("rsa-2048");
 	s->listen = fake_text("127.0.0.1:80");
 	configure_cas(s);
-	s->challenge = (struct challenge_conf){ .type = fake_text("http-01"),
+	s->challenge = (struct challenge_conf){ .type = fake_text(fake_challenge()),
 		.listen = { &s->listen, 1 } };
 	if (script.dns)
-		s->challenge = (struct challenge_conf){ .type = fake_text("dns-01"),
+		s->challenge = (struct challenge_conf){ .type = fake_text(fake_challenge()),
 			.program = { &s->command, 1 }, .propagation = 60 };
 	for (size_t i = 0; i < n; i++) {
 		s->names[i] = fake_text(fake_certs[i]);

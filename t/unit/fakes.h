@@ -95,6 +95,7 @@ struct script {
 	bool			 reuse_key, next_key;
 	bool			 bare;		/* no hook at all */
 	bool			 dns;		/* proven by dns-01, through a program */
+	bool			 alpn;		/* proven by tls-alpn-01 */
 	bool			 blind;		/* no listener to look at */
 	bool			 program;	/* an operator's program besides the server */
 	size_t			 servers;	/* 0: one; with more, words of the trace have its number */

@@ -193,7 +193,7 @@ static void
 tell_solve(struct fake_task *t, enum message_type type, channel_answer *cb)
 {
 	struct acme_challenge c = {
-		.name = t->name, .type = fake_text(script.dns ? "dns-01" : "http-01"), .token = fake_text(FAKE_TOKEN),
+		.name = t->name, .type = fake_text(fake_challenge()), .token = fake_text(FAKE_TOKEN),
 		.key_auth = t->key_auth,
 	};
 	struct msg_solve body = { .job = t->job, .challenges = { &c, 1 } };

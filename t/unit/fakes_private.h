@@ -48,4 +48,7 @@ void	 fake_names_start(void);
 #define FAKE_LIST_URL	"http://lists.example/1"
 void	 fake_net_put_list(struct buf *);
 
+/* The type that names are proven by. */
+const char	*fake_challenge(void);
+
 #endif
