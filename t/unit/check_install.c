@@ -362,21 +362,6 @@ START_TEST(without_room_no_order_is_placed)
 }
 END_TEST
 
-/* FAULTS F04: the second version is another one, and fails as well. */
-START_TEST(a_disk_that_does_not_sync_leaves_nothing)
-{
-	int64_t version;
-
-	ck_assert_int_eq(stage(&one), 1);
-	refuse_call(SYS_fsync, EIO);
-	ck_assert_int_eq(try_stage(&two, NULL, &version), -1);
-	ck_assert_int_eq(e.class, OUT_RETRY);
-	ck_assert_int_eq(tree_stat(DIR "versions/2").st_mode, 0);
-	ck_assert_int_eq(tree_stat(DIR "versions/3").st_mode, 0);
-	ck_assert(!has_leftovers());
-}
-END_TEST
-
 /* --- the drawing of install.h --- */
 
 enum act { STAGE1, STAGE2, SWITCH1, SWITCH2, ASK, PROVE, BACK, MARK2, END };
@@ -693,7 +678,6 @@ main(void)
 	tcase_add_loop_test(t, owner_and_group_follow_the_configuration, 0, NITEMS(owners));
 	tcase_add_test(t, room_is_taken_and_given_back);
 	tcase_add_test(t, without_room_no_order_is_placed);
-	tcase_add_test(t, a_disk_that_does_not_sync_leaves_nothing);
 	tcase_add_loop_test(t, a_run_finds_what_the_one_before_left, 0, NITEMS(drawing));
 	tcase_add_loop_test(t, no_step_is_taken_out_of_order, 0, NITEMS(disorder));
 	tcase_add_test(t, the_reason_is_kept_beside_a_bad_version);

@@ -44,6 +44,21 @@ START_TEST(a_run_says_when_the_next_one_is_to_be)
 }
 END_TEST
 
+/* FAULTS L03: its time is over, then the CA names another one, and that is kept. */
+START_TEST(the_ca_is_asked_again_when_it_has_said_so)
+{
+	script.ask_again = 0;
+	run_scheduled(OUT_OK);
+	fake_check_active(0);
+	fake_reset();
+	run_scheduled(OUT_OK);
+	ck_assert_str_eq(seen.trace, "start:control start:net start:answer task:renewal");
+	expect_next(DAY - SLACK, DAY + SLACK);
+	run_scheduled(OUT_OK);
+	ck_assert_str_eq(seen.trace, "");
+}
+END_TEST
+
 START_TEST(a_server_that_is_not_ready_is_tried_again_in_its_time)
 {
 	script.preflight = OUT_HOLD;
@@ -253,6 +268,7 @@ main(void)
 	tcase_add_checked_fixture(t, fake_start, fake_finish);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_run_says_when_the_next_one_is_to_be);
+	tcase_add_test(t, the_ca_is_asked_again_when_it_has_said_so);
 	tcase_add_test(t, a_server_that_is_not_ready_is_tried_again_in_its_time);
 	tcase_add_test(t, a_version_that_was_rolled_back_is_not_tried_again_of_itself);
 	tcase_add_test(t, another_configuration_makes_it_worth_a_day_later);
