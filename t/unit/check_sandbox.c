@@ -511,6 +511,51 @@ START_TEST(what_cannot_be_had_is_fatal_unless_allowed)
 }
 END_TEST
 
+/* --- standard streams --- */
+
+static bool
+is_null(int fd)
+{
+	struct stat null, st;
+
+	return stat("/dev/null", &null) == 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+	    st.st_rdev == null.st_rdev;
+}
+
+/* As somebody starts it who has closed some of them; what is wrong then, or 0. */
+static int
+begin_with(int closed)
+{
+	int zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
+
+	if (zero == -1)
+		return 1;
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (dup2(zero, fd) == -1 || ((closed & 1 << fd) != 0 && close(fd) == -1))
+			return 2;
+	if (sandbox_begin_starter(&e) == -1)
+		return 3;
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 || is_null(fd) != ((closed & 1 << fd) != 0))
+			return 10 + fd;
+	return open("/dev/zero", O_RDWR | O_CLOEXEC) > STDERR_FILENO ? 0 : 4;
+}
+
+/* FAULTS P09: no file that is opened later is taken for one. */
+START_TEST(closed_standard_streams_are_opened_on_nothing)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0)
+		_exit(begin_with(_i));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -532,6 +577,7 @@ main(void)
 	tcase_add_test(tc, rights_are_kept_for_what_the_configuration_needs_only);
 	tcase_add_loop_test(tc, a_user_that_is_not_there_or_root_is_refused, 0, 2);
 	tcase_add_loop_test(tc, what_cannot_be_had_is_fatal_unless_allowed, 0, 4);
+	tcase_add_loop_test(tc, closed_standard_streams_are_opened_on_nothing, 0, 8);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
 	bad = srunner_ntests_failed(sr);
