@@ -19,8 +19,9 @@ keep_memory_private(struct err *e)
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct rlimit none = { 0, 0 };
 
-	if (sigaction(SIGPIPE, &ignore, NULL) == -1)
-		return err_sys(e, OUT_HOLD, "start: ignore SIGPIPE");
+	/* what cannot be written, for want of a reader or beyond a limit of size, is an error in words */
+	if (sigaction(SIGPIPE, &ignore, NULL) == -1 || sigaction(SIGXFSZ, &ignore, NULL) == -1)
+		return err_sys(e, OUT_HOLD, "start: ignore SIGPIPE and SIGXFSZ");
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
 		return err_sys(e, OUT_HOLD, "start: no core dumps");
 	if (!UNDER_SANITIZER && prctl(PR_SET_DUMPABLE, 0) == -1)

@@ -49,7 +49,7 @@ extern const struct pack walls_pack, walled_pack;	/* message.c */
 
 /*
  * A role's start-up hygiene: no core dumps, not dumpable, no new privileges, dies with its
- * parent, SIGPIPE ignored, umask 077.
+ * parent, SIGPIPE and SIGXFSZ ignored, umask 077.
  */
 MUST_CHECK int	sandbox_begin(struct err *e);
 
