@@ -181,7 +181,9 @@ enum outcome
 cmd_check(const struct cmd_options *options, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--discover") == 0)
+		if (strcmp(argv[i], "--discover") == 0 && options->form == REPORT_JSON)
+			return cmd_usage("check", "--discover: a configuration is no JSON");
+		else if (strcmp(argv[i], "--discover") == 0)
 			return cmd_discover(argc, argv);
 	return run_plain(options, CMD_CHECK, argc, argv);
 }

@@ -333,6 +333,8 @@ cmd_status(const struct cmd_options *options, int argc, char **argv)
 		default:
 			return cmd_usage("status", "wrong option");
 		}
+	if (v.json && v.prometheus)
+		return cmd_usage("status", "--json and --prometheus: want one of them");
 	if (cmd_names(argc, argv, optind, &setup.certs) == -1 ||
 	    cmd_config(options, &setup) == -1) {
 		strs_clear(&setup.certs);

@@ -162,7 +162,7 @@ report_step(struct job *j, enum report_kind kind, enum outcome outcome, const st
 		.cert = j->conf->name,
 		.step = (char *)(uintptr_t)job_step_name(j->at),
 		.outcome = outcome,
-		.text = (char *)(uintptr_t)(e != NULL ? e->text : "done"),
+		.text = (char *)(uintptr_t)(e != NULL ? e->text : kind == REPORT_START ? NULL : "done"),
 		.hint = (char *)(uintptr_t)(e != NULL ? e->hint : NULL),
 		.version = j->version,
 		.ms = kind == REPORT_START ? -1 : clock_boot_ms() - j->step_ms,

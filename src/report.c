@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-#define LINE_MAX_OCTETS	(64u * 1024)
+#define LINE_MAX_OCTETS	(128u * 1024)	/* of which the data are 64 KiB at most */
 
 const struct pack report_pack = PACK(report,
 	{ PACK_I64, offsetof(struct report, kind), NULL },
@@ -154,13 +154,13 @@ is_wanted(const struct report *r)
 	switch ((enum report_kind)r->kind) {
 	case REPORT_RESULT:
 	case REPORT_NOTE:
-		return to.level != REPORT_QUIET;
 	case REPORT_FINDING:
-		return to.form == REPORT_JSON || to.level != REPORT_QUIET;
+		return to.level != REPORT_QUIET;
 	case REPORT_START:
 		return to.form == REPORT_JSON && to.level == REPORT_VERBOSE;
 	case REPORT_STEP:
-		return to.terminal || to.form == REPORT_JSON || to.level == REPORT_VERBOSE;
+		return to.terminal || (to.form == REPORT_JSON && to.level != REPORT_QUIET) ||
+		    to.level == REPORT_VERBOSE;
 	}
 	return false;
 }

@@ -2,6 +2,7 @@
 # The account at a CA from its first to its last day, and revoking.
 . "$(dirname "$0")/lib.sh"
 
+need jq
 name=sip.example.org
 start_pebble PEBBLE_AUTHZREUSE=100
 prepare_kamailio
@@ -73,8 +74,62 @@ run 0 renew --force --no-hooks
 equal 5 "$(version "$name")" "active version"
 ok "a CA that has forgotten all: a new account when asked for, and an order that replaces nothing"
 
+# json CODE ARGUMENT...: every line is an object, with the members of the man page and no others.
+json() {
+	local want=$1 rc=0
+	shift
+	"$kamcert" -c "$conf" --json "$@" >"$out" 2>>"$work/kamcert.log" </dev/null || rc=$?
+	equal "$want" "$rc" "exit code of --json $*"
+	jq -Rse --argjson words '["OK", "FINDING", "USAGE", "BUSY", "RETRY", "HOLD", "REFUSE", "ROLLBACK", "ALARM"]' '
+	    def is_time: . == null or test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$");
+	    def is_report: (.time | type == "string" and is_time) and
+	        (.event | IN("start", "step", "note", "finding", "result")) and
+	        (.outcome | IN($words[])) and (.text == null) == (.event == "start") and
+	        ([.certificate, .step] | all(type | IN("string", "null"))) and
+	        (keys - ["time", "event", "certificate", "step", "outcome", "text", "hint", "version", "ms", "data"] == []);
+	    def is_status: ([.not_before, .not_after, .due, .last_run, .unserved_since] | all(is_time)) and
+	        ([.names, .leaves] | all(type == "array")) and (.served | type == "boolean") and
+	        ([.version, .pending_version, .seconds_left, .failures] | all(type == "number")) and
+	        (.last_outcome | IN(null, $words[])) and
+	        (keys - ["certificate", "names", "ca", "ca_why", "issued_by", "version", "issuer", "serial", "key",
+	            "not_before", "not_after", "seconds_left", "leaves", "due", "why", "held", "pending_version",
+	            "served", "unserved_since", "last_run", "last_outcome", "last_step", "last_text", "failures",
+	            "finding", "walls", "proof"] == []);
+	    split("\n")[:-1] | all(fromjson | if has("event") then is_report else is_status end)' \
+	    "$out" >/dev/null || fail "--json $* is not as the man page has it"
+	lines=$((lines + $(wc -l <"$out")))
+}
+lines=0
+json 0 -v account show
+json 0 account orders
+json 11 renew
+json 0 -v renew --force --no-hooks
+json 0 -q renew --force --no-hooks
+[ ! -s "$out" ] || fail "a quiet run says what went well"
+json 1 check
+json 1 status
+json 11 reload
+json 11 rollback "$name"
+json 2 rollback "$name" 99
+json 0 revoke "$name"
+json 11 renew --dry-run
+json 2 renew nobody
+json 2 status --prometheus
+json 2 check --discover
+for bad in revoke "revoke --reason boredom $name" "account explode" "renew --nonsense" nonsense; do
+	# shellcheck disable=SC2086
+	json 2 $bad
+	[ ! -s "$out" ] || fail "--json $bad: a wrong command line is told on standard output"
+done
+sed 's/^certificate/nonsense = 1\n&/' "$conf" >"$work/bad.conf"
+conf=$work/bad.conf json 2 check
+grep -q "bad.conf:[0-9]*:" "$out" || fail "the line of the configuration is not told"
+[ "$lines" -ge 40 ] || fail "only $lines lines of JSON"
+ok "$lines lines of JSON by every command, all as documented"
+
 run 0 account deactivate
+json 11 renew --force --no-hooks
 run 11 renew --force --no-hooks
 says 'deactivated'
-equal 5 "$(version "$name")" "active version"
+equal 7 "$(version "$name")" "active version"
 ok "A37: an account that is gone is HOLD, and no new one is made"
