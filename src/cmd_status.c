@@ -38,11 +38,9 @@ finding(const struct status *s, int64_t now)
 		return s->unserved;
 	if (s->not_after <= now)
 		return "expired";
-	if (s->pending != 0)
-		return "a version waits to be proven";
 	if (s->last_outcome != OUT_OK)
 		return s->last_text != NULL ? s->last_text : "the last run failed";
-	return NULL;
+	return s->pending != 0 ? "a version waits to be proven" : NULL;
 }
 
 static const char *

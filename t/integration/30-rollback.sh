@@ -23,6 +23,8 @@ serve_from "$state/certs/$name/versions/1"
 run 13 renew --force
 still_good
 says "$addr:$sips_port"
+run 1 status
+says "^    ! verify: sips:$addr:$sips_port"
 ok "K07: Ok, but the old certificate is served: rolled back, the listener is named"
 
 serve_from "$state/certs/$name/current"
