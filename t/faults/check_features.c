@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 
 #include "../unit/refuse.h"
+#include "../unit/suite.h"
 #include "works.h"
 
 /* --- what is lacking --- */
@@ -27,26 +28,24 @@ static const struct {
 
 static const int errors[] = { ENOSYS, EOPNOTSUPP, EINVAL };
 
-static int
-install_without(long call, int error)
-{
-	pid_t pid = fork();
-	int status = 0;
+struct lack {
+	long	call;
+	int	error;
+};
 
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		refuse_call(call, error);
-		work_install(NULL);
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	return class_of(status);
+static void
+go_without(void *arg)
+{
+	const struct lack *l = arg;
+
+	refuse_call(l->call, l->error);
 }
 
 START_TEST(what_a_kernel_lacks_weakens_nothing)
 {
 	size_t c = (size_t)_i / NITEMS(errors);
-	int error = errors[(size_t)_i % NITEMS(errors)], class;
+	struct lack lack = { calls[c].call, errors[(size_t)_i % NITEMS(errors)] };
+	int class;
 	char *want, *have;
 
 	deploy(stage(&one));
@@ -55,22 +54,22 @@ START_TEST(what_a_kernel_lacks_weakens_nothing)
 	work_install(NULL);
 	want = list_tree("state", false);
 	reset_tree();
-	class = install_without(calls[c].call, error);
+	class = install_in_child(go_without, &lack);
 	ck_assert_msg(current_fits(), "%s: current leads to %s", calls[c].what, link_text());
 	if ((size_t)_i % NITEMS(errors) < calls[c].fine)
-		ck_assert_msg(class == OUT_OK, "%s: %s: class %d", calls[c].what, strerror(error), class);
+		ck_assert_msg(class == OUT_OK, "%s: %s: class %d", calls[c].what,
+		    strerror(lack.error), class);
 	else
 		ck_assert_msg(class == OUT_HOLD || class == OUT_RETRY, "%s: %s: class %d",
-		    calls[c].what, strerror(error), class);
+		    calls[c].what, strerror(lack.error), class);
 	if (class == OUT_OK) {
 		have = list_tree("state", false);
 		ck_assert_str_eq(have, want);
 		free(have);
 	}
 	free(want);
-	recover();
-	ck_assert_msg(state.problem == NULL && state.health == INSTALL_GOOD && !has_leftovers(),
-	    "%s: then health %d", calls[c].what, state.health);
+	recover_well(calls[c].what);
+	ck_assert_int_eq(state.health, INSTALL_GOOD);
 }
 END_TEST
 
@@ -143,8 +142,6 @@ main(void)
 {
 	Suite *s = suite_create("features");
 	TCase *t = tcase_create("features");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, world_start, world_finish);
 	tcase_add_checked_fixture(t, start, finish);
@@ -153,10 +150,5 @@ main(void)
 	    (int)(NITEMS(calls) * NITEMS(errors)));
 	tcase_add_loop_test(t, a_mark_is_named_as_the_cause, 0, NITEMS(marks));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

@@ -3,6 +3,7 @@
  * or of inodes, with any amount of room left for it, and one more run when
  * there is room again (FAULTS F02, V1, V4).
  */
+#include "../unit/suite.h"
 #include "disk.h"
 
 #define PAGE	4096	/* what a tmpfs counts in */
@@ -68,32 +69,14 @@ begin(int limit)
 	deploy(stage(&one));
 }
 
-/* The outcome class of the installation of `two`. */
-static int
-install_two(void)
-{
-	pid_t pid = fork();
-	int status = 0;
-
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		work_install(NULL);
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	return class_of(status);
-}
-
 /* There is room again. */
 static void
 judge(const char *where)
 {
 	drop("fill");
-	recover();
-	ck_assert_msg(state.problem == NULL, "%s: %s", where, state.problem);
-	ck_assert_msg(state.health == INSTALL_GOOD && state.pending == PENDING_NONE,
-	    "%s: then health %d, pending %d", where, state.health, state.pending);
-	ck_assert_msg(!has_leftovers(), "%s: leftovers", where);
+	recover_well(where);
+	ck_assert_msg(state.version > 0 && state.pending == PENDING_NONE,
+	    "%s: then version %jd, pending %d", where, (intmax_t)state.version, state.pending);
 }
 
 START_TEST(on_a_full_disk_the_old_stays_until_there_is_room)
@@ -106,7 +89,7 @@ START_TEST(on_a_full_disk_the_old_stays_until_there_is_room)
 		close_all();
 		fill(_i, room);
 		(void)snprintf(where, sizeof(where), "%s: room for %d", limits[_i].what, room);
-		class = install_two();
+		class = install_in_child(NULL, NULL);
 		ck_assert_msg(class == OUT_RETRY || class == OUT_OK, "%s: class %d", where, class);
 		ck_assert_msg(current_fits(), "%s: current leads to %s", where, link_text());
 		ck_assert_msg(strcmp(link_text(), class == OUT_OK ? "versions/2" : "versions/1") == 0,
@@ -140,8 +123,6 @@ main(void)
 {
 	Suite *s = suite_create("full");
 	TCase *t = tcase_create("full");
-	SRunner *sr;
-	int failed;
 
 	if (!disk_begin()) {
 		fprintf(stderr, "check_full: skipped: no file system can be mounted here: %s\n",
@@ -156,10 +137,5 @@ main(void)
 	tcase_add_loop_test(t, what_was_ordered_has_its_place_on_a_disk_that_gets_full, 0,
 	    NITEMS(limits));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

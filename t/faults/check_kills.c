@@ -3,6 +3,7 @@
  * then one more run (FAULTS P01, V1, V4); and the order of the calls that makes
  * it so (FAULTS section 8).
  */
+#include "../unit/suite.h"
 #include "killer.h"
 #include "works.h"
 
@@ -64,6 +65,7 @@ START_TEST(killed_at_any_call_of_an_install_a_run_ends_it)
 {
 	bool was_killed = true, had_old = _i > 0;
 	int seen_new = 0, seen_old = 0;
+	char where[32];
 
 	if (_i == 2)
 		buy(&other, "rsa-2048", NOW - HOUR, NOW + 60 * DAY);
@@ -74,18 +76,15 @@ START_TEST(killed_at_any_call_of_an_install_a_run_ends_it)
 	for (int n = 1; was_killed; n++) {
 		reset_tree();
 		was_killed = kill_at(n, _i == 2 ? work_pair : work_forward, NULL);
+		(void)snprintf(where, sizeof(where), "call %d", n);
 		ck_assert_msg(current_fits() || (!had_old && link_text()[0] == '\0'),
-		    "call %d: current leads to %s", n, link_text());
-		recover();
-		ck_assert_msg(state.problem == NULL, "call %d: %s", n, state.problem);
+		    "%s: current leads to %s", where, link_text());
+		recover_well(where);
 		ck_assert_int_eq(state.pending, PENDING_NONE);
-		ck_assert_msg(!has_leftovers(), "call %d", n);
 		if (state.version == had_old)
 			seen_old++;
 		else
 			seen_new++;
-		ck_assert_msg(state.health == (state.version == 0 ? INSTALL_EMPTY : INSTALL_GOOD),
-		    "call %d: health %d", n, state.health);
 	}
 	/* Both sides of the commit point were met, and many calls. */
 	ck_assert_int_gt(seen_old, 30);
@@ -98,21 +97,19 @@ START_TEST(killed_at_any_call_of_a_way_back_a_run_ends_it)
 {
 	bool was_killed = true;
 	int forward = 0, back = 0;
+	char where[32];
 
 	deploy(stage(&one));
-	(void)stage(&two);
-	MUST(install_switch(cert, 2, NOW, &e));
-	MUST(install_asked(cert, NOW, &e));
+	prepare_for(work_back);
 	close_all();
 	copy_tree("state", "kept");
 	for (int n = 1; was_killed; n++) {
 		reset_tree();
 		was_killed = kill_at(n, work_back, NULL);
-		ck_assert_msg(current_fits(), "call %d", n);
-		recover();
-		ck_assert_msg(state.problem == NULL, "call %d: %s", n, state.problem);
+		(void)snprintf(where, sizeof(where), "call %d", n);
+		ck_assert_msg(current_fits(), "%s", where);
+		recover_well(where);
 		ck_assert_int_eq(state.health, INSTALL_GOOD);
-		ck_assert_msg(!has_leftovers(), "call %d", n);
 		if (state.version == 2)
 			forward++;
 		else
@@ -128,8 +125,6 @@ main(void)
 {
 	Suite *s = suite_create("kills");
 	TCase *t = tcase_create("kills");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, world_start, world_finish);
 	tcase_add_checked_fixture(t, start, finish);
@@ -139,10 +134,5 @@ main(void)
 	tcase_add_loop_test(t, killed_at_any_call_of_an_install_a_run_ends_it, 0, 3);
 	tcase_add_test(t, killed_at_any_call_of_a_way_back_a_run_ends_it);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

@@ -22,6 +22,7 @@ static int acme_rc;
 #include "../unit/acmeca.h"
 #include "../unit/conf.h"
 #include "../unit/installed.h"
+#include "../unit/suite.h"
 #include "tlscfg.h"
 
 int	 __wrap_fsync(int);
@@ -199,8 +200,6 @@ main(void)
 {
 	Suite *s = suite_create("memory");
 	TCase *t = tcase_create("memory");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, world_start, world_finish);
 	tcase_add_checked_fixture(t, begin, finish);
@@ -208,10 +207,5 @@ main(void)
 	tcase_add_loop_test(t, an_allocation_that_fails_is_a_retry_and_leaks_nothing, 0,
 	    2 * (int)NITEMS(works));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

@@ -35,6 +35,7 @@ int	net_main(int, char **);
 #define ca	scripted_ca
 #include "../unit/acmeca.h"
 #undef ca
+#include "../unit/suite.h"
 #include "../unit/testca.h"
 
 #define PATIENCE_S	20	/* nobody hangs for so long */
@@ -449,8 +450,6 @@ main(void)
 {
 	Suite *s = suite_create("memory_net");
 	TCase *t = tcase_create("memory_net");
-	SRunner *sr;
-	int failed;
 
 	if (CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) != 1 ||
 	    curl_global_init_mem(CURL_GLOBAL_DEFAULT, __wrap_malloc, __wrap_free, __wrap_realloc,
@@ -461,10 +460,5 @@ main(void)
 	tcase_add_loop_test(t, an_allocation_of_net_that_fails_is_a_retry_and_leaks_nothing, 0, 2);
 	tcase_add_test(t, a_sample_of_openssls_allocations_that_fail_is_a_retry);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

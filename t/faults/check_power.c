@@ -7,6 +7,7 @@
  * ext4 and XFS are shut down without a flush of their logs. btrfs cannot be:
  * what it had written is copied while it is mounted.
  */
+#include "../unit/suite.h"
 #include "disk.h"
 #include "killer.h"
 
@@ -74,14 +75,7 @@ prepare(size_t w)
 	open_all();
 	if (works[w].before > 0)
 		deploy(stage(&one));
-	if (works[w].work == work_back) {
-		(void)stage(&two);
-		MUST(install_switch(cert, 2, NOW, &e));
-		MUST(install_asked(cert, NOW, &e));
-	}
-	if (works[w].work == work_prune)
-		for (int n = 2; n <= 7; n++)
-			deploy(stage(&two));
+	prepare_for(works[w].work);
 	disk_off();
 	disk_copy(LIVE, KEPT);
 }
@@ -129,12 +123,7 @@ judge(const char *where, size_t w, bool ended)
 	    (!ended && state.version == works[w].before), "%s: current leads to %s", where,
 	    link_text());
 	close_all();
-	recover();
-	ck_assert_msg(state.problem == NULL, "%s: %s", where, state.problem);
-	ck_assert_msg(state.health == (state.version == 0 ? INSTALL_EMPTY : INSTALL_GOOD) &&
-	    (state.pending == PENDING_NONE || state.pending == PENDING_AGAIN),
-	    "%s: then health %d, pending %d", where, state.health, state.pending);
-	ck_assert_msg(!has_leftovers(), "%s: leftovers", where);
+	recover_well(where);
 }
 
 START_TEST(after_a_power_cut_at_any_call_a_run_ends_it)
@@ -174,8 +163,6 @@ main(void)
 {
 	Suite *s = suite_create("power");
 	TCase *t = tcase_create("power");
-	SRunner *sr;
-	int failed;
 
 	if (!disk_begin() || access("/dev/loop-control", R_OK | W_OK) == -1) {
 		fprintf(stderr, "check_power: skipped: no image can be mounted here: %s\n",
@@ -188,10 +175,5 @@ main(void)
 	tcase_add_loop_test(t, after_a_power_cut_at_any_call_a_run_ends_it, 0,
 	    (int)(2 * NITEMS(works) * NITEMS(disks)));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

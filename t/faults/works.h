@@ -94,6 +94,20 @@ work_back(void *arg UNUSED)
 	close_all();
 }
 
+/* What such a work finds besides an active version: of these, two want more. */
+static inline void
+prepare_for(void (*work)(void *))
+{
+	if (work == work_back) {
+		(void)stage(&two);
+		MUST(install_switch(cert, 2, NOW, &e));
+		MUST(install_asked(cert, NOW, &e));
+	}
+	if (work == work_prune)
+		for (int n = 2; n <= 7; n++)
+			deploy(stage(&two));
+}
+
 /* What job does with what is pending, without servers. */
 static inline void
 recover(void)
@@ -110,6 +124,36 @@ recover(void)
 	}
 	MUST(install_prune(cert, &e));
 	look();
+}
+
+/* After that all is well: nothing to be repaired, nothing under way, nothing left over. */
+static inline void
+recover_well(const char *where)
+{
+	recover();
+	ck_assert_msg(state.problem == NULL, "%s: %s", where, state.problem);
+	ck_assert_msg(state.health == (state.version == 0 ? INSTALL_EMPTY : INSTALL_GOOD) &&
+	    (state.pending == PENDING_NONE || state.pending == PENDING_AGAIN),
+	    "%s: then health %d, pending %d", where, state.health, state.pending);
+	ck_assert_msg(!has_leftovers(), "%s: leftovers", where);
+}
+
+/* The outcome class of the installation of `two` by a child, in which before() is called first. */
+static inline int
+install_in_child(void (*before)(void *), void *arg)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (before != NULL)
+			before(arg);
+		work_install(NULL);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return class_of(status);
 }
 
 /* The folder as the work finds it, kept aside and put back for each kill. */

@@ -28,6 +28,7 @@ lock_later(int fd, int cmd, struct flock *lock)
 #include "src/base/access.c"
 #undef fcntl
 
+#include "suite.h"
 #include "tree.h"
 
 /* --- safe parents --- */
@@ -471,8 +472,6 @@ main(void)
 {
 	Suite *s = suite_create("access");
 	TCase *tc = tcase_create("access");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, tree_start, tree_finish);
 	add_loop_tests(tc);
@@ -484,10 +483,5 @@ main(void)
 	tcase_add_test(tc, root_reads_everything_that_is_there);
 	tcase_add_test(tc, further_groups_of_the_user_count);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

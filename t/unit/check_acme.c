@@ -2,6 +2,7 @@
  * check_acme: orders at a CA without faults, and with how few requests.
  */
 #include "acmeca.h"
+#include "suite.h"
 
 static struct ca *ca;
 static struct acme_session *session;
@@ -445,15 +446,9 @@ main(void)
 {
 	Suite *s = suite_create("acme");
 	TCase *tc = tcase_create("acme");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	add_tests(tc);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -3,6 +3,7 @@
  * can bring about: class, what the error names, and what is sent.
  */
 #include "acmeca.h"
+#include "suite.h"
 
 static const struct row {
 	const char	*what;
@@ -558,15 +559,9 @@ main(void)
 {
 	Suite *s = suite_create("acme_faults");
 	TCase *tc = tcase_create("acme_faults");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	add_tests(tc);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

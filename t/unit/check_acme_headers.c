@@ -8,6 +8,8 @@
 
 #include <check.h>
 
+#include "suite.h"
+
 #define NOW	INT64_C(1790000000)	/* 2026-09-21T14:13:20Z */
 #define BASE	"https://ca.example:8443/cert/1?x=1"
 
@@ -285,8 +287,6 @@ main(void)
 {
 	Suite *s = suite_create("acme_headers");
 	TCase *tc = tcase_create("acme_headers");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(tc, lines_keep_their_table, 0, NITEMS(lines));
 	tcase_add_test(tc, a_line_may_hold_a_nul);
@@ -297,9 +297,5 @@ main(void)
 	tcase_add_loop_test(tc, types_keep_their_table, 0, NITEMS(types));
 	tcase_add_test(tc, base64url_has_an_alphabet_and_a_length);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -3,6 +3,7 @@
  * tasks side by side; and the contract with whoever drives them.
  */
 #include "acmeca.h"
+#include "suite.h"
 
 static struct ca *ca;
 static struct acme_session *session;
@@ -539,15 +540,9 @@ main(void)
 {
 	Suite *s = suite_create("acme_tasks");
 	TCase *tc = tcase_create("acme_tasks");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	add_tests(tc);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hooks/binrpc.h"
+#include "suite.h"
 
 #define FILE_MAX	65536
 
@@ -538,8 +539,6 @@ main(void)
 {
 	Suite *s = suite_create("binrpc");
 	TCase *tc = tcase_create("binrpc");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, replies_of_real_servers_are_understood, 0, NITEMS(real));
 	tcase_add_loop_test(tc, another_cookie_is_never_mine, 0, NITEMS(real));
@@ -557,9 +556,5 @@ main(void)
 	tcase_add_test(tc, strings_are_counted_at_the_top);
 	tcase_add_test(tc, a_request_too_long_is_a_sticky_failure);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

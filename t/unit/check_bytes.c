@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "refuse.h"
+#include "suite.h"
 
 /* --- spans --- */
 
@@ -465,8 +466,6 @@ main(void)
 {
 	Suite *s = suite_create("bytes");
 	TCase *tc = tcase_create("bytes");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, spans_compare_by_content);
 	tcase_add_test(tc, span_dup_ends_with_a_nul_and_refuses_one_inside);
@@ -490,9 +489,5 @@ main(void)
 	tcase_add_test(tc, random_octets_differ_and_wiped_ones_are_zero);
 	tcase_add_test(tc, a_kernel_without_random_octets_is_told);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -10,6 +10,7 @@
 
 #include "caa.h"
 #include "persist.h"
+#include "suite.h"
 
 #define ACCOUNT	"https://ca.example/acct/7"
 #define RECORDS	4
@@ -186,16 +187,10 @@ main(void)
 {
 	Suite *s = suite_create("caa");
 	TCase *t = tcase_create("caa");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(t, caa_judge_keeps_its_table, 0, (int)NITEMS(rows));
 	tcase_add_loop_test(t, persist_fits_keeps_its_table, 0, (int)NITEMS(texts));
 	tcase_add_test(t, the_record_that_is_printed_fits);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(s);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "chain_world.h"
+#include "suite.h"
 
 static const struct row rows[] = {
 	{ GOOD("leaf and intermediate", "LI", "LI") },
@@ -227,15 +228,9 @@ main(void)
 {
 	Suite *s = suite_create("chain");
 	TCase *tc = tcase_create("chain");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 120);	/* RSA keys under a sanitizer */
 	tcase_add_loop_test(tc, chains_are_judged_as_the_table_says, 0, (int)NITEMS(rows));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -5,6 +5,7 @@
 #include <check.h>
 
 #include "chain_world.h"
+#include "suite.h"
 
 static const struct row plain = { GOOD("plain", "LI", "LI") };
 
@@ -461,8 +462,6 @@ main(void)
 {
 	Suite *s = suite_create("chain_out");
 	TCase *tc = tcase_create("chain_out");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 120);	/* RSA keys under a sanitizer */
 	tcase_add_loop_test(tc, a_chain_for_every_type_of_key_is_accepted, 0,
@@ -485,9 +484,5 @@ main(void)
 	tcase_add_test(tc, facts_survive_the_way_to_another_role);
 	tcase_add_test(tc, no_damaged_octet_changes_what_is_stored);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

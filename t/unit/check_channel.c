@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "channel.h"
+#include "suite.h"
 
 struct end {
 	struct loop	*loop;
@@ -438,8 +439,6 @@ main(void)
 {
 	Suite *s = suite_create("channel");
 	TCase *tc = tcase_create("channel");
-	SRunner *r;
-	int failed;
 
 	suite_add_tcase(s, tc);
 	tcase_add_loop_test(tc, a_breach_ends_the_channel, 0, NITEMS(breaches));
@@ -455,9 +454,5 @@ main(void)
 	tcase_add_test(tc, a_distrusted_peer_that_does_not_read_is_not_heard);
 	tcase_add_test(tc, who_never_stops_talking_does_not_keep_the_others_waiting);
 	tcase_add_test(tc, every_type_has_a_name_and_an_end);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include <check.h>
 
 #include "base/clock.h"
+#include "suite.h"
 
 static int64_t
 fixed_wall(void)
@@ -123,8 +124,6 @@ main(void)
 {
 	Suite *s = suite_create("clock");
 	TCase *tc = tcase_create("clock");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, the_wall_clock_is_the_kernels);
 	tcase_add_test(tc, boot_time_is_counted_in_milliseconds_and_never_goes_back);
@@ -132,9 +131,5 @@ main(void)
 	tcase_add_test(tc, a_replaced_clock_is_asked_until_it_is_put_back);
 	tcase_add_loop_test(tc, sums_stop_at_the_limits, 0, (int)NITEMS(sums));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

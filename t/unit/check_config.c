@@ -3,6 +3,7 @@
  * that is said about those (FAULTS I01).
  */
 #include "conf.h"
+#include "suite.h"
 
 /* --- what is right --- */
 
@@ -457,8 +458,6 @@ main(void)
 	const char *srcdir = getenv("srcdir");
 	Suite *s = suite_create("config");
 	TCase *tc = tcase_create("config");
-	SRunner *sr;
-	int failed;
 
 	if (realpath(srcdir != NULL ? srcdir : ".", sources) == NULL)
 		return 1;
@@ -479,9 +478,5 @@ main(void)
 	tcase_add_test(tc, the_example_is_right_and_so_is_what_it_has_as_comments);
 	tcase_add_test(tc, every_option_is_in_the_example_and_in_the_manual);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "hooks/hook.h"
+#include "suite.h"
 
 static const struct hook_type *type;
 static struct hook_facts facts;
@@ -347,8 +348,6 @@ main(void)
 {
 	Suite *s = suite_create("courier");
 	TCase *tc = tcase_create("courier");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, start, finish);
 	tcase_add_test(tc, the_process_that_was_meant_gets_the_signal);
@@ -362,9 +361,5 @@ main(void)
 	tcase_add_loop_test(tc, haproxy_keeps_its_table, 0, NITEMS(haproxy_rows));
 	tcase_add_test(tc, an_answer_without_end_is_cut_off);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

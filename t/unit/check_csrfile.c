@@ -13,6 +13,7 @@
 
 #include "csrfile.h"
 #include "pem.h"
+#include "suite.h"
 
 enum harm { SOUND, OTHER_SIGNATURE, TWICE, CUT, MORE_BEHIND, A_KEY, EMPTY, AS_DER,
 	STAPLE };
@@ -194,16 +195,11 @@ main(void)
 {
 	Suite *s = suite_create("csrfile");
 	TCase *t = tcase_create("csr");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_unchecked_fixture(t, make_keys, free_keys);
 	tcase_add_loop_test(t, requests_keep_their_table, 0, NITEMS(rows));
 	tcase_add_loop_test(t, it_asks_for_what_is_configured_and_for_nothing_else, 0, 3);
 	tcase_add_test(t, a_file_that_is_not_there_is_a_hold);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

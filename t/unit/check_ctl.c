@@ -13,6 +13,7 @@
 #include "hooks/private.h"
 
 #include "ctlpeer.h"
+#include "suite.h"
 
 #define NOBODY		65534
 #define PATIENCE_S	100
@@ -214,8 +215,6 @@ main(void)
 {
 	Suite *s = suite_create("ctl");
 	TCase *tc = tcase_create("ctl");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_missing_socket_is_a_hold);
@@ -229,9 +228,5 @@ main(void)
 	tcase_add_test(tc, a_user_that_does_not_exist_is_a_hold);
 	tcase_add_loop_test(tc, two_reloads_of_one_server_exclude_each_other, 0, 3);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 
 #include "discover.h"
 #include "kamcfg.h"
+#include "suite.h"
 #include "testca.h"
 
 static struct discovery d;
@@ -177,16 +178,10 @@ main(void)
 {
 	Suite *s = suite_create("discover");
 	TCase *tc = tcase_create("discover");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, start, finish);
 	tcase_add_test(tc, what_is_there_is_proposed);
 	tcase_add_test(tc, odd_certificates_do_not_spoil_it);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

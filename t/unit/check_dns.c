@@ -16,6 +16,7 @@
 #include "dns.h"
 #include "dns_look.h"
 #include "dns_message.h"
+#include "suite.h"
 
 #define NAME	"_acme-challenge.sip.example.org"
 #define VALUE	"LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
@@ -536,8 +537,6 @@ main(void)
 {
 	Suite *s = suite_create("dns");
 	TCase *tc = tcase_create("dns");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, start, finish);
 	tcase_add_loop_test(tc, cnames_are_followed_to_their_end, 0, NITEMS(finds));
@@ -551,9 +550,5 @@ main(void)
 	tcase_add_test(tc, a_message_that_is_cut_anywhere_is_read_as_far_as_it_goes);
 	tcase_add_loop_test(tc, a_text_is_all_its_strings, 0, NITEMS(texts));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

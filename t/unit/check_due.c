@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "due.h"
+#include "suite.h"
 #include "zone.h"
 
 #define T0	INT64_C(1800000000)	/* 2027-01-15T08:00:00Z, a Friday */
@@ -657,8 +658,6 @@ main(void)
 {
 	Suite *s = suite_create("due");
 	TCase *t = tcase_create("tables");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(t, the_rule_holds_for_all_lifetimes, 0, NITEMS(lives));
 	tcase_add_loop_test(t, due_at_keeps_its_table, 0, NITEMS(rows));
@@ -678,9 +677,5 @@ main(void)
 	tcase_add_loop_test(t, no_lifetime_makes_a_loop, 0, 8);
 	tcase_add_test(t, a_thousand_hard_failures_are_a_thousand_days);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -114,6 +114,7 @@ drop_or_fail(int fd, const char *attr)
 
 /* Their globals would be shadowed by the parameters above. */
 #include "refuse.h"
+#include "suite.h"
 #include "tree.h"
 
 #define AS_WE	(uid_t)-1, (gid_t)-1
@@ -661,8 +662,6 @@ main(void)
 {
 	Suite *s = suite_create("durable");
 	TCase *tc = tcase_create("durable");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, tree_start, tree_finish);
 	add_loop_tests(tc);
@@ -678,10 +677,5 @@ main(void)
 	tcase_add_test(tc, a_link_is_made_swapped_and_read);
 	tcase_add_test(tc, an_immutable_mark_is_named_as_the_cause);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

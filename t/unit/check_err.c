@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include "base/err.h"
+#include "suite.h"
 
 static const struct {
 	int64_t		 value;
@@ -163,8 +164,6 @@ main(void)
 {
 	Suite *s = suite_create("err");
 	TCase *tc = tcase_create("err");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, every_outcome_has_its_word, 0, (int)NITEMS(outcomes));
 	tcase_add_test(tc, err_set_fills_in_class_and_text_and_clears_the_rest);
@@ -177,9 +176,5 @@ main(void)
 	tcase_add_test(tc, a_mebibyte_of_foreign_text_is_cut);
 	tcase_add_test(tc, err_clear_leaves_nothing);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

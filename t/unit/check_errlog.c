@@ -12,6 +12,7 @@
 
 #include <check.h>
 
+#include "suite.h"
 #include "tree.h"
 
 #define REMOTE	"/lib/systemd/systemd-journal-remote"
@@ -202,8 +203,6 @@ main(void)
 {
 	Suite *s = suite_create("errlog");
 	TCase *tc = tcase_create("errlog");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, tree_start, tree_finish);
 	tcase_add_loop_test(tc, lines_keep_their_table, 0, NITEMS(lines));
@@ -212,8 +211,5 @@ main(void)
 	tcase_add_test(tc, logs_are_paths_or_units);
 	tcase_add_test(tc, what_is_new_in_a_journal_is_counted);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "forecast.h"
+#include "suite.h"
 
 #define MIB	((int64_t)1024 * 1024)
 #define THRESHOLD ((int64_t)512 * 1024 * 11)	/* below it new connections are refused */
@@ -155,8 +156,6 @@ main(void)
 {
 	Suite *s = suite_create("forecast");
 	TCase *tc = tcase_create("forecast");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, a_leak_is_forecast_within_a_tenth_and_held_before_the_end);
 	tcase_add_test(tc, what_connections_held_for_a_while_changes_no_forecast);
@@ -166,8 +165,5 @@ main(void)
 	tcase_add_loop_test(tc, the_floor_keeps_its_table, 0, 5);
 	tcase_add_test(tc, what_is_not_known_is_not_noted);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

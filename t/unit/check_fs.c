@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/fs.h"
 #include "base/private.h"
+#include "suite.h"
 
 /* FAULTS F15: what stands in for openat2() where it is missing must keep the same promises. */
 static const int no_openat2[] = { 0, ENOSYS, EPERM, EINVAL, EOPNOTSUPP };
@@ -370,8 +371,6 @@ main(void)
 {
 	Suite *s = suite_create("fs");
 	TCase *tc = tcase_create("fs");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, tree_start, tree_finish);
 	add_loop_tests(tc);
@@ -381,10 +380,5 @@ main(void)
 	tcase_add_test(tc, a_folder_is_removed_with_its_files_and_links);
 	tcase_add_test(tc, a_folder_in_a_folder_is_not_removed);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

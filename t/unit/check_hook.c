@@ -7,6 +7,7 @@
 
 #include "hooks/hook.h"
 #include "hooks/wire.h"
+#include "suite.h"
 
 /* --- addresses --- */
 
@@ -272,8 +273,6 @@ main(void)
 {
 	Suite *s = suite_create("hook");
 	TCase *tc = tcase_create("hook");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, control_addresses_keep_their_table, 0, NITEMS(addrs));
 	tcase_add_loop_test(tc, addresses_say_what_is_spoken_there, 0, NITEMS(spoken));
@@ -283,9 +282,5 @@ main(void)
 	tcase_add_loop_test(tc, survivors_are_counted, 0, 10);
 	tcase_add_test(tc, facts_and_sections_travel);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

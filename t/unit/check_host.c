@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include "base/text.h"
+#include "suite.h"
 
 #define W HOST_WILDCARD
 #define S HOST_SINGLE
@@ -319,15 +320,9 @@ main(void)
 {
 	Suite *s = suite_create("host");
 	TCase *tc = tcase_create("host");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, text_host_keeps_its_table, 0, (int)NITEMS(hosts));
 	tcase_add_loop_test(tc, a_wildcard_covers_exactly_one_label, 0, (int)NITEMS(matches));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -24,6 +24,7 @@
 
 #include "acme/http.h"
 #include "base/address.h"
+#include "suite.h"
 #include "testca.h"
 
 #define HEAD	"HTTP/1.1 200 OK\r\n"
@@ -465,6 +466,7 @@ START_TEST(requests_at_once_share_it_too)
 	struct acme_send get = { .method = ACME_GET };
 	struct acme_call *calls[20];
 	struct got g[20];
+	size_t way = 0;
 
 	start_server(&s);
 	open_client(bundle);
@@ -473,12 +475,15 @@ START_TEST(requests_at_once_share_it_too)
 	for (size_t i = 0; i < NITEMS(g); i++)
 		calls[i] = begin(&get, &g[i]);
 	wait_for(1);
-	ck_assert(g[0].done);
-	acme_http_cancel(calls[1]);	/* under way */
-	acme_http_cancel(calls[5]);	/* waits */
+	while (g[way].done)
+		way++;
+	ck_assert(way > 0 && way + 4 < NITEMS(g));
+	acme_http_cancel(calls[way]);		/* under way */
+	acme_http_cancel(calls[way + 4]);	/* waits */
 	wait_for(NITEMS(g) - 2);
 	for (size_t i = 0; i < NITEMS(g); i++)
-		ck_assert_msg(g[i].replied == (i != 1 && i != 5), "%zu: %s", i, g[i].e.text);
+		ck_assert_msg(g[i].replied == (i != way && i != way + 4), "%zu: %s", i,
+		    g[i].e.text);
 	close_client();
 	stop_server();
 }
@@ -736,8 +741,6 @@ main(void)
 {
 	Suite *s = suite_create("http");
 	TCase *tc = tcase_create("http");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(tc, addresses_of_the_internet_are_known, 0, NITEMS(addresses));
 	tcase_add_test(tc, what_a_ca_of_the_internet_names_is_not_fetched_from_this_network);
@@ -753,9 +756,5 @@ main(void)
 	tcase_add_test(tc, freeing_drops_what_is_under_way);
 	tcase_add_test(tc, a_callback_may_send);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

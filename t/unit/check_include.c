@@ -3,6 +3,7 @@
  * refused, and how errors name them (FAULTS I01).
  */
 #include "conf.h"
+#include "suite.h"
 
 START_TEST(an_error_leaves_nothing_for_the_next_reading)
 {
@@ -167,8 +168,6 @@ main(void)
 {
 	Suite *s = suite_create("include");
 	TCase *tc = tcase_create("config");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, conf_start, conf_finish);
 	tcase_add_test(tc, an_error_leaves_nothing_for_the_next_reading);
@@ -182,9 +181,5 @@ main(void)
 	tcase_add_test(tc, files_include_each_other_eight_deep);
 	tcase_add_test(tc, includes_stand_outside_of_sections);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

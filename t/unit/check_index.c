@@ -4,6 +4,7 @@
  */
 #include "index.h"
 #include "listing.h"
+#include "suite.h"
 #include "tree.h"
 
 #define NOW	INT64_C(1800000000)
@@ -388,8 +389,6 @@ main(void)
 {
 	Suite *s = suite_create("index");
 	TCase *t = tcase_create("index");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(t, start, finish);
 	tcase_set_timeout(t, 60);
@@ -406,9 +405,5 @@ main(void)
 	tcase_add_test(t, a_path_with_a_link_will_do_and_other_things_will_not);
 	tcase_add_test(t, ten_thousand_certificates_fit);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -29,6 +29,7 @@ faulty_swap_link(int dir, const char *name, const char *target, struct err *e)
 
 #include "installed.h"
 #include "refuse.h"
+#include "suite.h"
 
 /* --- a version --- */
 
@@ -660,8 +661,6 @@ main(void)
 {
 	Suite *s = suite_create("install");
 	TCase *t = tcase_create("install");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, world_start, world_finish);
 	tcase_add_checked_fixture(t, start, finish);
@@ -687,10 +686,5 @@ main(void)
 	tcase_add_test(t, pruning_nothing_is_fine);
 	tcase_add_test(t, the_version_to_go_back_to_is_named);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

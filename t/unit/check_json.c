@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include "base/json.h"
+#include "suite.h"
 
 /* --- parsing (FAULTS A10, A13) --- */
 
@@ -437,8 +438,6 @@ main(void)
 {
 	Suite *s = suite_create("json");
 	TCase *tc = tcase_create("json");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, documents_keep_their_table, 0, (int)NITEMS(documents));
 	tcase_add_test(tc, nesting_ends_at_32);
@@ -452,9 +451,5 @@ main(void)
 	tcase_add_loop_test(tc, strings_are_quoted, 0, (int)NITEMS(quoted));
 	tcase_add_test(tc, what_is_written_is_read_back);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

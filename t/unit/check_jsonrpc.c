@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hooks/jsonrpc.h"
+#include "suite.h"
 
 #define ID	7
 #define REPLY(result)	"{\"jsonrpc\":\"2.0\",\"result\":" result ",\"id\":7}"
@@ -226,8 +227,6 @@ main(void)
 {
 	Suite *s = suite_create("jsonrpc");
 	TCase *tc = tcase_create("jsonrpc");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, start, finish);
 	tcase_add_test(tc, results_read_as_those_of_ctl);
@@ -240,9 +239,5 @@ main(void)
 	tcase_add_test(tc, a_head_without_end_is_refused);
 	tcase_add_test(tc, requests_are_what_kamailio_reads);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -12,6 +12,7 @@
 
 #include "acme/jws.h"
 #include "base/json.h"
+#include "suite.h"
 
 #define URL	"https://ca.example/order"
 #define KID	"https://ca.example/acct/7"
@@ -304,8 +305,6 @@ main(void)
 {
 	Suite *s = suite_create("jws");
 	TCase *tc = tcase_create("jws");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(tc, thumbprints_are_those_of_the_rfcs);
 	tcase_add_test(tc, jws_are_serialized_as_rfc_7515_section_7_2_2);
@@ -316,9 +315,5 @@ main(void)
 	tcase_add_test(tc, key_authorizations_and_rollovers_are_written);
 	tcase_add_loop_test(tc, external_accounts_keep_their_table, 0, NITEMS(bindings));
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

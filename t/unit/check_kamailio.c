@@ -12,6 +12,7 @@
 #include "hooks/reload.c"
 
 #include "ctlpeer.h"
+#include "suite.h"
 
 static struct ctlpeer peer;
 static int64_t rested_ms;
@@ -501,8 +502,6 @@ main(void)
 {
 	Suite *s = suite_create("kamailio");
 	TCase *tc = tcase_create("kamailio");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, preflight_keeps_its_table, 0, NITEMS(preflights));
@@ -518,9 +517,5 @@ main(void)
 	tcase_add_loop_test(tc, a_server_that_hangs_is_left_in_time, 0, 2);
 	tcase_add_test(tc, the_hint_says_when_a_restart_is_needed);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -4,6 +4,7 @@
 #include "tree.h"
 
 #include "kamcfg.h"
+#include "suite.h"
 
 static struct kamcfg cfg;
 
@@ -115,17 +116,11 @@ main(void)
 {
 	Suite *s = suite_create("kamcfg");
 	TCase *tc = tcase_create("kamcfg");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, tree_start, tree_finish);
 	tcase_add_loop_test(tc, files_keep_their_table, 0, NITEMS(rows));
 	tcase_add_test(tc, files_include_files);
 	tcase_add_loop_test(tc, what_is_missing_or_endless_is_told, 0, 2);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

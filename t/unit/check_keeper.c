@@ -11,6 +11,7 @@
 
 #include "due.h"
 #include "fakes.h"
+#include "suite.h"
 #include "verify.h"
 
 #define ISSUE		"task:order put csr take"
@@ -24,8 +25,7 @@ issue_then_want_another(void)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
 	fake_check_active(0);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 }
 
 /* --- forward --- */
@@ -137,13 +137,11 @@ START_TEST(a_key_that_others_can_read_is_an_alarm)
 	ck_assert_int_eq(chmod(key, 0600), 0);
 	fake_run_to(CMD_RENEW, OUT_OK);
 	ck_assert_int_eq(chmod(key, 0644), 0);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	fake_run_to(CMD_RENEW, OUT_ALARM);
 	ck_assert_int_eq(fake_look(0).version, 2);
 	ck_assert(fake_is_served(0));
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	fake_run_to(CMD_RENEW, OUT_OK);
 }
 END_TEST
@@ -197,8 +195,7 @@ START_TEST(a_failed_deployment_keeps_its_table)
 	ck_assert_msg(s.version == row->version && s.pending == row->pending,
 	    "%s: version %jd, pending %d", row->what, (intmax_t)s.version, (int)s.pending);
 	/* whatever it was: once it is over, a run leads to a proven version */
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.setup.force = s.pending == PENDING_BACK;
 	fake_run(CMD_RENEW);
 	fake_check_active(0);
@@ -356,10 +353,8 @@ static Suite *
 make_suite(void)
 {
 	Suite *s = suite_create("keeper");
-	TCase *tc = tcase_create("way");
+	TCase *tc = fake_case(s, "way");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_test(tc, a_first_certificate_takes_every_step_once_and_in_order);
 	tcase_add_test(tc, nothing_due_starts_no_role);
 	tcase_add_test(tc, a_key_that_others_can_read_is_an_alarm);
@@ -378,18 +373,11 @@ make_suite(void)
 	tcase_add_test(tc, a_port_that_is_taken_ends_the_run_before_anything_is_asked);
 	tcase_add_test(tc, without_hooks_what_is_installed_is_not_ordered_again);
 	tcase_add_test(tc, a_port_that_is_taken_ends_only_what_needs_it);
-	suite_add_tcase(s, tc);
 	return s;
 }
 
 int
 main(void)
 {
-	SRunner *sr = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(make_suite());
 }

@@ -12,6 +12,7 @@
 #include "cas.h"
 #include "fakes.h"
 #include "keeper.h"
+#include "suite.h"
 
 /* --- with the keeper --- */
 
@@ -268,16 +269,13 @@ static Suite *
 make_suite(void)
 {
 	Suite *s = suite_create("keeper_cas");
-	TCase *tc = tcase_create("several CAs"), *pure = tcase_create("choice");
+	TCase *tc = fake_case(s, "several CAs"), *pure = tcase_create("choice");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_loop_test(tc, with_nothing_installed_the_run_goes_on_at_the_next_ca, 0,
 	    NITEMS(firsts));
 	tcase_add_test(tc, while_there_is_time_only_the_next_run_goes_on_elsewhere);
 	tcase_add_test(tc, killed_at_the_second_ca_the_first_is_still_held_back);
 	tcase_add_test(tc, two_sections_with_the_same_names_share_the_budget);
-	suite_add_tcase(s, tc);
 	tcase_add_loop_test(pure, the_first_ca_that_nothing_holds_back_is_chosen, 0,
 	    NITEMS(choices));
 	suite_add_tcase(s, pure);
@@ -287,11 +285,5 @@ make_suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(make_suite());
 }

@@ -12,6 +12,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 #include "verify.h"
 
 #define SOON	600	/* seconds */
@@ -21,8 +22,7 @@ static void
 issue_two(void)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	fake_run_to(CMD_RENEW, OUT_OK);
 	ck_assert_int_eq(fake_look(0).version, 2);
 	fake_reset();
@@ -332,8 +332,7 @@ START_TEST(a_key_that_cannot_be_used_makes_no_new_account)
 	ck_assert_int_eq(accidents[_i](key), 0);
 	before.st_ino = stat(key, &before) == 0 ? before.st_ino : 0;
 	for (int i = 0; i < 2; i++) {
-		fake_reset();
-		script.key = "ecdsa-p384";
+		fake_reset_due();
 		script.setup.force = true;
 		fake_run_to(CMD_RENEW, OUT_HOLD);
 		ck_assert_msg(strstr(seen.trace, "task:") == NULL, "%s", seen.trace);
@@ -381,10 +380,8 @@ static Suite *
 make_suite(void)
 {
 	Suite *s = suite_create("keeper_commands");
-	TCase *tc = tcase_create("commands");
+	TCase *tc = fake_case(s, "commands");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_loop_test(tc, what_a_ca_asked_for_holds_back_even_who_forces_but_for_a_day_at_most, 0,
 	    NITEMS(waits));
 	tcase_add_test(tc, a_third_certificate_in_a_day_is_held_back_even_for_who_forces);
@@ -403,18 +400,11 @@ make_suite(void)
 	tcase_add_loop_test(tc, a_key_that_cannot_be_used_makes_no_new_account, 0, NITEMS(accidents));
 	tcase_add_test(tc, a_rollover_that_was_cut_off_goes_on_with_the_same_key);
 	tcase_add_test(tc, what_is_installed_can_be_revoked);
-	suite_add_tcase(s, tc);
 	return s;
 }
 
 int
 main(void)
 {
-	SRunner *sr = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(make_suite());
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "due.h"
 #include "fakes.h"
+#include "suite.h"
 #include "verify.h"
 
 #define SLACK	HOUR	/* the machine may be slow; no time here is as close */
@@ -81,8 +82,7 @@ static void
 roll_back(void)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.reload[0] = RELOAD_REFUSED;
 	fake_run_to(CMD_RENEW, OUT_ROLLBACK);
 	ck_assert_int_eq(fake_look(0).pending, PENDING_AGAIN);
@@ -91,8 +91,7 @@ roll_back(void)
 START_TEST(a_version_that_was_rolled_back_is_not_tried_again_of_itself)
 {
 	roll_back();
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	run_scheduled(OUT_OK);
 	ck_assert_str_eq(seen.trace, "");
 	ck_assert_int_eq(fake_look(0).pending, PENDING_AGAIN);
@@ -108,8 +107,7 @@ END_TEST
 START_TEST(another_configuration_makes_it_worth_a_day_later)
 {
 	roll_back();
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.program = true;
 	run_scheduled(OUT_OK);
 	ck_assert_str_eq(seen.trace, "");
@@ -122,8 +120,7 @@ END_TEST
 static void
 crowd(int64_t open)
 {
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.max_connections = 10;
 	script.tls_open = open;
 }
@@ -262,8 +259,6 @@ main(void)
 {
 	Suite *s = suite_create("keeper: daemon");
 	TCase *t = tcase_create("keeper: daemon");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(t, fake_start, fake_finish);
 	tcase_set_timeout(t, 120);
@@ -279,9 +274,5 @@ main(void)
 	tcase_add_test(t, a_deployment_ends_what_was_found);
 	tcase_add_test(t, what_was_never_proven_is_not_watched);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "fakes.h"
+#include "suite.h"
 
 #define ACTIVE	"certs/a.example.com/current/privkey.pem"
 #define NEXT	"certs/a.example.com/next/ecdsa.pem"
@@ -182,8 +183,6 @@ main(void)
 {
 	Suite *s = suite_create("keeper_keys");
 	TCase *t = tcase_create("keys");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, fake_start, fake_finish);
 	tcase_add_test(t, a_reused_key_gets_another_certificate);
@@ -193,8 +192,5 @@ main(void)
 	tcase_add_test(t, a_way_back_leaves_the_next_key_as_it_is);
 	tcase_add_test(t, a_next_key_that_is_damaged_is_made_anew);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 #include "verify.h"
 
 #define MESSAGES	22	/* more than a run has: the last rows are not cut off any more */
@@ -77,13 +78,11 @@ END_TEST
 START_TEST(a_renewal_that_is_killed_anywhere_is_finished_by_the_next_run)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.kill_at = (unsigned)_i;
 	fake_run(CMD_RENEW);
 	check_whole(1);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	fake_run_to(CMD_RENEW, OUT_OK);
 	check_end(2);
 	ck_assert_str_eq(fake_look(0).key_type, "ecdsa-p384");
@@ -96,14 +95,12 @@ START_TEST(a_way_back_that_is_killed_anywhere_is_finished_by_the_next_run)
 	struct fake_state s;
 
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.reload[0] = RELOAD_REFUSED;
 	script.kill_at = (unsigned)_i;
 	fake_run(CMD_RENEW);
 	check_whole(1);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	fake_run(CMD_RENEW);
 	fake_check_active(0);
 	ck_assert_msg(fake_is_served(0), "%s", seen.trace);
@@ -132,15 +129,13 @@ END_TEST
 START_TEST(a_control_role_that_ends_at_the_reload_is_an_alarm_that_the_next_run_mends)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.reload[0] = RELOAD_DIES;
 	fake_run_to(CMD_RENEW, OUT_ALARM);
 	ck_assert_int_eq(fake_look(0).version, 1);
 	ck_assert_int_eq(fake_look(0).pending, PENDING_BACK);
 	fake_check_active(0);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	fake_run_to(CMD_RENEW, OUT_ROLLBACK);
 	ck_assert_int_eq(fake_look(0).version, 1);
 	ck_assert(fake_is_served(0));
@@ -151,12 +146,10 @@ END_TEST
 START_TEST(who_forces_a_renewal_gets_the_way_back_and_then_the_renewal)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.reload[0] = RELOAD_DIES;
 	fake_run_to(CMD_RENEW, OUT_ALARM);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.setup.force = true;
 	fake_run_to(CMD_RENEW, OUT_OK);
 	ck_assert_ptr_nonnull(strstr(seen.trace, "back-reload verify preflight task:order"));
@@ -289,10 +282,8 @@ static Suite *
 make_suite(void)
 {
 	Suite *s = suite_create("keeper_killed");
-	TCase *tc = tcase_create("killed");
+	TCase *tc = fake_case(s, "killed");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_test(tc, a_record_is_in_the_dns_for_as_long_as_the_order_needs_it);
 	tcase_add_loop_test(tc, a_record_that_a_killed_run_leaves_is_taken_out_by_the_next_one, 1,
 	    MESSAGES + 4);
@@ -309,18 +300,11 @@ make_suite(void)
 	    MESSAGES - 2);
 	tcase_add_test(tc, a_run_whose_net_says_nothing_ends_when_it_is_stopped);
 	tcase_add_loop_test(tc, lies_about_the_server_never_end_well, 0, NITEMS(lies));
-	suite_add_tcase(s, tc);
 	return s;
 }
 
 int
 main(void)
 {
-	SRunner *sr = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(make_suite());
 }

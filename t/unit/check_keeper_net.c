@@ -10,6 +10,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 
 static const struct sign_row {
 	const char	*what;
@@ -477,10 +478,8 @@ static Suite *
 make_suite(void)
 {
 	Suite *s = suite_create("keeper_net");
-	TCase *tc = tcase_create("net");
+	TCase *tc = fake_case(s, "net");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_loop_test(tc, what_is_not_for_this_ca_and_this_run_is_not_signed, 0, NITEMS(signs));
 	tcase_add_loop_test(tc, what_is_not_about_this_order_is_not_signed, 0,
 	    2 * (int)NITEMS(payloads));
@@ -492,18 +491,11 @@ make_suite(void)
 	tcase_add_test(tc, a_flood_of_messages_is_neither_told_nor_signed_for);
 	tcase_add_loop_test(tc, an_errand_signs_for_what_the_operator_asked, 0, NITEMS(errands));
 	tcase_add_loop_test(tc, a_task_with_an_odd_end_is_a_retry, 0, NITEMS(answers));
-	suite_add_tcase(s, tc);
 	return s;
 }
 
 int
 main(void)
 {
-	SRunner *sr = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(make_suite());
 }

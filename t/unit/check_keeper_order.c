@@ -10,6 +10,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 
 /* A run that comes at once, whatever the one before came to. */
 static void
@@ -222,10 +223,8 @@ static Suite *
 make_suite(void)
 {
 	Suite *s = suite_create("keeper_order");
-	TCase *tc = tcase_create("order");
+	TCase *tc = fake_case(s, "order");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_loop_test(tc, a_chain_that_is_not_fit_is_refused_and_nothing_is_installed,
 	    CHAIN_WRONG_KEY, CHAIN_KINDS);
 	tcase_add_test(tc, an_alternate_chain_is_looked_at_when_the_first_is_not_fit);
@@ -235,18 +234,11 @@ make_suite(void)
 	tcase_add_test(tc, orders_that_fail_before_the_end_do_not_use_up_the_budget);
 	tcase_add_test(tc, three_failed_validations_hold_a_name_back);
 	tcase_add_loop_test(tc, a_name_is_shown_for_one_order_at_a_time, 0, NITEMS(crowds));
-	suite_add_tcase(s, tc);
 	return s;
 }
 
 int
 main(void)
 {
-	SRunner *sr = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(make_suite());
 }

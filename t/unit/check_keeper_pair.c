@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 #include "verify.h"
 
 #define MESSAGES	24	/* more than a run has: the last rows are not cut off any more */
@@ -257,8 +258,6 @@ main(void)
 {
 	Suite *s = suite_create("keeper_pair");
 	TCase *t = tcase_create("pair");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, fake_finish);
 	tcase_add_test(t, two_orders_make_one_version);
@@ -276,8 +275,5 @@ main(void)
 	tcase_add_test(t, check_and_status_know_both);
 	tcase_add_loop_test(t, between_two_orders_net_gets_nothing, 0, 2);
 	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "key.h"
+#include "suite.h"
 
 static const struct {
 	const char	*type, *alg;
@@ -509,8 +510,6 @@ main(void)
 {
 	Suite *s = suite_create("key");
 	TCase *tc = tcase_create("key");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 120);	/* RSA keys under a sanitizer */
 	tcase_add_unchecked_fixture(tc, make_keys, free_keys);
@@ -529,9 +528,5 @@ main(void)
 	    (int)NITEMS(types));
 	tcase_add_test(tc, a_request_that_does_not_fit_says_so);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

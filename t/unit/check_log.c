@@ -12,6 +12,7 @@
 #include <check.h>
 
 #include "base/log.h"
+#include "suite.h"
 
 static char seen[16384];
 
@@ -189,8 +190,6 @@ main(void)
 {
 	Suite *s = suite_create("log");
 	TCase *tc = tcase_create("log");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, values_are_cleaned_and_quoted, 0, (int)NITEMS(values));
 	tcase_add_test(tc, numbers_are_written_as_they_are);
@@ -201,10 +200,5 @@ main(void)
 	tcase_add_test(tc, a_full_log_device_and_a_closed_stderr_harm_nobody);
 	tcase_add_test(tc, syslog_does_not_write_to_stderr);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
+#include "suite.h"
 
 static int64_t false_now;
 static struct err e;
@@ -735,8 +736,6 @@ main(void)
 {
 	Suite *s = suite_create("loop");
 	TCase *tc = tcase_create("loop");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, start, finish);
 	add_timer_tests(tc);
@@ -756,10 +755,5 @@ main(void)
 	tcase_add_test(tc, a_loop_is_freed_with_everything_in_it);
 	tcase_add_test(tc, without_descriptors_there_is_no_loop);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

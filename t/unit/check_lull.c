@@ -9,6 +9,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 
 #define MIB	((int64_t)1024 * 1024)
 
@@ -16,8 +17,7 @@ static void
 want_another(void)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 }
 
 START_TEST(arrivals_keep_their_table)
@@ -50,11 +50,7 @@ END_TEST
 static bool
 busy_then_calm(struct msg_watched *m, unsigned n)
 {
-	m->facts.tls_open = n == 0 ? 200 : n < 3 ? 260 : 262;
-	if (n == 3)
-		m->facts.tls_open = 300;
-	if (n > 3)
-		m->facts.tls_open = 300;
+	m->facts.tls_open = n == 0 ? 200 : n < 3 ? 260 : 300;
 	return true;
 }
 
@@ -98,8 +94,7 @@ START_TEST(less_memory_than_four_reloads_cost_is_a_hold)
 {
 	script.cost = 20 * MIB;
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	fake_run_to(CMD_RENEW, OUT_HOLD);
 	ck_assert_str_eq(seen.trace, "start:control start:net start:answer preflight");
 	ck_assert_ptr_nonnull(strstr(seen.last, "want 81920"));
@@ -115,20 +110,12 @@ int
 main(void)
 {
 	Suite *s = suite_create("lull");
-	TCase *tc = tcase_create("lull");
-	SRunner *sr = srunner_create(s);
-	int failed;
+	TCase *tc = fake_case(s, "lull");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_loop_test(tc, arrivals_keep_their_table, 0, 4);
 	tcase_add_test(tc, an_unsafe_server_is_told_in_a_quiet_moment);
 	tcase_add_test(tc, or_not_at_all);
 	tcase_add_loop_test(tc, or_at_once_where_it_is_safe_or_that_is_wanted, 0, 2);
 	tcase_add_test(tc, less_memory_than_four_reloads_cost_is_a_hold);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

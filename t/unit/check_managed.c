@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "managed.h"
+#include "suite.h"
 
 #define BEFORE	"[server:default]\r\ncertificate = /etc/old.pem # mine\r\nprivate_key = \"/etc/old.key\"\r\n"
 static char path[128], dir[128], name[] = "server:default";
@@ -261,8 +262,6 @@ main(void)
 {
 	Suite *s = suite_create("managed");
 	TCase *tc = tcase_create("managed");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, start, finish);
 	tcase_add_test(tc, values_change_and_nothing_else);
@@ -274,9 +273,5 @@ main(void)
 	tcase_add_test(tc, a_line_that_is_added_at_the_last_moment_is_not_lost);
 	tcase_add_test(tc, a_file_that_is_replaced_meanwhile_is_read_again);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

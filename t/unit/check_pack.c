@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include "base/pack.h"
+#include "suite.h"
 
 struct leaf {
 	char	*name;
@@ -303,8 +304,6 @@ main(void)
 {
 	Suite *s = suite_create("pack");
 	TCase *tc = tcase_create("pack");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, a_struct_comes_back_as_it_was);
 	tcase_add_test(tc, every_truncation_is_refused_and_leaves_nothing);
@@ -317,9 +316,5 @@ main(void)
 	tcase_add_test(tc, arrays_grow_and_keep_their_items);
 	tcase_add_test(tc, a_blob_may_be_set_from_itself);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "chain.h"
 #include "csrfile.h"
 #include "pem.h"
+#include "suite.h"
 
 #define BODY	"AQIDBAU=\n"		/* 01 02 03 04 05 */
 #define GOOD	"-----BEGIN X-----\n" BODY "-----END X-----\n"
@@ -270,17 +271,11 @@ main(void)
 {
 	Suite *s = suite_create("pem");
 	TCase *tc = tcase_create("pem");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, pem_is_read_as_the_table_says, 0, (int)NITEMS(rows));
 	tcase_add_loop_test(tc, what_is_put_is_read_again, 0, 200);
 	tcase_add_test(tc, every_cut_is_noticed);
 	tcase_add_loop_test(tc, what_is_wrong_is_seen_in_time, 0, (int)NITEMS(endless));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -9,6 +9,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 
 #define OURS	"192.0.2.7"
 
@@ -117,8 +118,6 @@ main(void)
 {
 	Suite *s = suite_create("preflight");
 	TCase *t = tcase_create("preflight");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, fake_start, fake_finish);
 	tcase_add_loop_test(t, what_would_fail_at_the_ca_never_gets_there, 0, (int)NITEMS(rows));
@@ -126,9 +125,5 @@ main(void)
 	tcase_add_test(t, a_ca_on_this_host_is_not_second_guessed);
 	tcase_add_test(t, check_tells_what_a_renewal_would_stop_at);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "probe.h"
+#include "suite.h"
 
 /* RFC 6455 section 1.3: this nonce, its key and the answer to it. */
 static const struct probe wss = {
@@ -144,8 +145,6 @@ main(void)
 {
 	Suite *s = suite_create("probe");
 	TCase *tc = tcase_create("probe");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, options_are_as_in_rfc_3261);
 	tcase_add_test(tc, the_upgrade_is_as_in_rfc_6455);
@@ -153,9 +152,5 @@ main(void)
 	tcase_add_loop_test(tc, answers_keep_their_table, 0, NITEMS(answers));
 	tcase_add_loop_test(tc, an_answer_without_end_is_none, 0, 2);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "profiles.h"
+#include "suite.h"
 #include "testca.h"
 #include "tree.h"
 
@@ -237,8 +238,6 @@ main(void)
 {
 	Suite *s = suite_create("profiles");
 	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, tree_start, tree_finish);
 	tcase_add_loop_test(t, links_are_followed_as_far_as_the_certificate, 0, NITEMS(homes));
@@ -247,8 +246,5 @@ main(void)
 	tcase_add_loop_test(t, what_spoils_the_server_holds_and_a_broken_profile_is_told, 0, NITEMS(holds));
 	tcase_add_test(t, a_tls_cfg_that_cannot_be_found_holds_nothing);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "hooks/program.h"
+#include "suite.h"
 
 static char dir[32], fifo[64], file[64];
 
@@ -531,8 +532,6 @@ main(void)
 {
 	Suite *s = suite_create("program");
 	TCase *tc = tcase_create("program");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, programs_end_as_in_their_table, 0, NITEMS(ends));
@@ -552,9 +551,5 @@ main(void)
 	tcase_add_test(tc, our_own_user_is_always_possible);
 	tcase_add_test(tc, a_user_that_does_not_exist_is_a_hold);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

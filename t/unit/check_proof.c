@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 #include "verify.h"
 
 static char *all[] = { (char[]){ "chain" }, (char[]){ "silent" }, (char[]){ "restart" },
@@ -95,8 +96,7 @@ static void
 want_another(const struct evidence *row)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.watched = row->watched;
 	script.verdict[0] = row->verdict;
 }
@@ -204,27 +204,18 @@ static Suite *
 make_suite(void)
 {
 	Suite *s = suite_create("proof");
-	TCase *tc = tcase_create("proof");
+	TCase *tc = fake_case(s, "proof");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_loop_test(tc, what_is_found_is_a_warning, 0, NITEMS(rows));
 	tcase_add_loop_test(tc, or_leads_back_where_that_is_configured, 0, NITEMS(rows));
 	tcase_add_test(tc, a_restart_that_does_not_serve_the_new_one_leads_back);
 	tcase_add_test(tc, what_is_another_at_the_end_of_the_watch_is_not_proven);
 	tcase_add_test(tc, it_is_watched_for_a_while);
-	suite_add_tcase(s, tc);
 	return s;
 }
 
 int
 main(void)
 {
-	SRunner *sr = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(make_suite());
 }

@@ -6,6 +6,7 @@
 
 #include "key.h"
 #include "provider.h"
+#include "suite.h"
 
 static void
 setup(void)
@@ -72,17 +73,11 @@ main(void)
 {
 	Suite *s = suite_create("provider");
 	TCase *tc = tcase_create("provider");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_loop_test(tc, our_keys_are_made_written_and_read, 0, NITEMS(types));
 	tcase_add_loop_test(tc, other_kinds_of_keys_are_unknown, 0, NITEMS(kinds));
 	tcase_add_test(tc, the_rest_is_as_it_was);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -3,6 +3,7 @@
  * run ends well: half a version, a changed bit, a link that leads away.
  */
 #include "installed.h"
+#include "suite.h"
 
 START_TEST(a_pair_is_two_sets_of_files_and_one_version)
 {
@@ -444,8 +445,6 @@ main(void)
 {
 	Suite *s = suite_create("recover");
 	TCase *t = tcase_create("recover");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, world_start, world_finish);
 	tcase_add_checked_fixture(t, start, finish);
@@ -462,10 +461,5 @@ main(void)
 	tcase_add_test(t, no_bit_of_a_journal_is_fatal);
 	tcase_add_loop_test(t, no_bit_of_a_version_changes_unseen, 0, 6);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

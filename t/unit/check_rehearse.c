@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "rehearse.c"
+#include "suite.h"
 #include "testca.h"
 
 #define PEM_MAX	(1024 * 1024)
@@ -320,8 +321,6 @@ main(void)
 {
 	Suite *s = suite_create("rehearse");
 	TCase *tc = tcase_create("rehearse");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 120);	/* RSA keys under a sanitizer */
 	tcase_add_loop_test(tc, what_was_checked_is_served, 0, (int)NITEMS(sound));
@@ -333,9 +332,5 @@ main(void)
 	tcase_add_test(tc, a_chain_that_is_served_in_part_is_refused);
 	tcase_add_loop_test(tc, each_protocol_version_is_rehearsed, 0, (int)NITEMS(configs));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

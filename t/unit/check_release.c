@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hooks/release.h"
+#include "suite.h"
 
 static const struct {
 	const char	*version;
@@ -131,8 +132,6 @@ main(void)
 {
 	Suite *s = suite_create("release");
 	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, numbers_come_from_the_version, 0, NITEMS(versions));
 	tcase_add_loop_test(t, releases_are_judged_as_measured, 0, NITEMS(rows));
@@ -140,8 +139,5 @@ main(void)
 	tcase_add_loop_test(t, options_are_found_among_arguments, 0, NITEMS(options));
 	tcase_add_loop_test(t, the_threads_mode_is_found_in_a_configuration, 0, NITEMS(modes));
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "record.h"
 #include "report.h"
+#include "suite.h"
 
 #define LINES_MAX	(256u * 1024)
 
@@ -91,15 +92,9 @@ main(void)
 {
 	Suite *s = suite_create("report");
 	TCase *t = tcase_create("report");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, json_tells_as_much_as_was_asked_for, 0, NITEMS(rows));
 	tcase_add_test(t, a_line_of_json_is_whole);
 	suite_add_tcase(s, t);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

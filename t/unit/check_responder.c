@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "responder/api.h"
+#include "suite.h"
 
 /* --- HTTP --- */
 
@@ -654,8 +655,6 @@ main(void)
 {
 	Suite *suite = suite_create("responder");
 	TCase *c = tcase_create("rules");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(c, requests_are_read_strictly, 0, NITEMS(requests));
 	tcase_add_loop_test(c, answers_are_read_whole, 0, NITEMS(answers));
@@ -676,9 +675,5 @@ main(void)
 	tcase_add_test(c, a_map_keeps_what_it_is_given);
 	tcase_add_test(c, limits_fill_up_steadily);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 
 #define MIB		((int64_t)1024 * 1024)
 #define MESSAGES	26	/* more than a run has */
@@ -19,8 +20,7 @@ static void
 want_another(void)
 {
 	fake_run_to(CMD_RENEW, OUT_OK);
-	fake_reset();
-	script.key = "ecdsa-p384";
+	fake_reset_due();
 	script.unsafe = true;
 	script.unsafe_reload = "restart";
 	script.started = 0;
@@ -237,12 +237,8 @@ int
 main(void)
 {
 	Suite *s = suite_create("restart");
-	TCase *tc = tcase_create("restart");
-	SRunner *sr = srunner_create(s);
-	int failed;
+	TCase *tc = fake_case(s, "restart");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_test(tc, an_unsafe_server_is_restarted);
 	tcase_add_test(tc, a_safe_one_with_memory_is_not);
 	tcase_add_test(tc, one_whose_memory_is_used_up_is_restarted_too);
@@ -258,9 +254,5 @@ main(void)
 	tcase_add_test(tc, two_certificates_share_a_restart);
 	tcase_add_loop_test(tc, check_says_which_way_it_would_go, 0, 4);
 	tcase_add_test(tc, check_finds_a_unit_that_is_another_servers);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include "fakes.h"
+#include "suite.h"
 #include "verify.h"
 
 /* Installed in all servers, and another key wanted. */
@@ -200,10 +201,8 @@ static Suite *
 make_suite(void)
 {
 	Suite *s = suite_create("rollout");
-	TCase *tc = tcase_create("rollout");
+	TCase *tc = fake_case(s, "rollout");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, fake_start, fake_finish);
 	tcase_add_loop_test(tc, servers_are_told_and_proven_in_groups, 0, 4);
 	tcase_add_loop_test(tc, when_one_fails_all_go_back_and_each_is_proven, 0, NITEMS(falls));
 	tcase_add_test(tc, one_that_cannot_be_led_back_hinders_nobody_else);
@@ -212,18 +211,11 @@ make_suite(void)
 	tcase_add_test(tc, a_certificate_that_fails_goes_back_before_the_others_go_on);
 	tcase_add_test(tc, workers_that_differ_are_told_once_more);
 	tcase_add_loop_test(tc, an_unknown_end_that_no_listener_decides_is_no_success, 0, 3);
-	suite_add_tcase(s, tc);
 	return s;
 }
 
 int
 main(void)
 {
-	SRunner *sr = srunner_create(make_suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(make_suite());
 }

@@ -21,6 +21,7 @@
 #include "message.h"
 #include "role.h"
 #include "sandbox_parts.h"
+#include "suite.h"
 #include "tree.h"
 #include "walls.h"
 
@@ -561,8 +562,6 @@ main(void)
 {
 	Suite *s = suite_create("sandbox");
 	TCase *tc = tcase_create("walls");
-	SRunner *sr = srunner_create(s);
-	int bad;
 
 	tcase_add_checked_fixture(tc, configure, NULL);
 	tcase_set_timeout(tc, 120);
@@ -579,8 +578,5 @@ main(void)
 	tcase_add_loop_test(tc, what_cannot_be_had_is_fatal_unless_allowed, 0, 4);
 	tcase_add_loop_test(tc, closed_standard_streams_are_opened_on_nothing, 0, 8);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad != 0;
+	return suite_run(s);
 }

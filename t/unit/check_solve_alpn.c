@@ -10,6 +10,8 @@
 
 #include <check.h>
 
+#include "suite.h"
+
 #define TOKEN	"evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr_oA"	/* RFC 8555 section 8.3 */
 #define PRINT	".9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
 #define NAME	"sip.example.com"
@@ -285,8 +287,6 @@ main(void)
 {
 	Suite *s = suite_create("solve_alpn");
 	TCase *tc = tcase_create("solve_alpn");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, start, finish);
 	tcase_add_loop_test(tc, only_the_ca_s_question_is_answered, 0, NITEMS(rows));
@@ -297,9 +297,5 @@ main(void)
 	tcase_add_test(tc, of_too_many_the_oldest_goes_and_the_ca_is_answered);
 	tcase_add_test(tc, rubbish_ends_its_connection);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -29,6 +29,7 @@ faulty_sync(int fd, const char *what, struct err *e)
 
 #include "installed.h"
 #include "refuse.h"
+#include "suite.h"
 
 /* Of a version that was given up, not even the name is used again. */
 static const struct {
@@ -87,8 +88,6 @@ main(void)
 {
 	Suite *s = suite_create("stage");
 	TCase *t = tcase_create("stage");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, world_start, world_finish);
 	tcase_add_checked_fixture(t, start, finish);
@@ -96,10 +95,5 @@ main(void)
 	tcase_add_loop_test(t, a_version_whose_folder_does_not_sync_never_was, 0, NITEMS(syncs));
 	tcase_add_test(t, a_disk_that_does_not_sync_leaves_nothing);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

@@ -9,6 +9,7 @@
 #include "chain_world.h"
 #include "crl.h"
 #include "fakes.h"
+#include "suite.h"
 
 /* --- lists --- */
 
@@ -206,8 +207,6 @@ main(void)
 {
 	Suite *s = suite_create("standing");
 	TCase *lists_case = tcase_create("lists"), *keeper = tcase_create("keeper");
-	SRunner *r;
-	int failed;
 
 	tcase_add_loop_test(lists_case, only_what_a_sound_list_says_counts, 0, (int)NITEMS(lists));
 	tcase_add_test(lists_case, a_revoked_cross_certificate_is_left_out);
@@ -220,9 +219,5 @@ main(void)
 	    (int)NITEMS(changes));
 	suite_add_tcase(s, lists_case);
 	suite_add_tcase(s, keeper);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return suite_run(s);
 }

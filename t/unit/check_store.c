@@ -6,6 +6,7 @@
 
 #include "listing.h"
 #include "store.h"
+#include "suite.h"
 #include "tree.h"
 
 #define CERT	"sip.example.com"
@@ -511,8 +512,6 @@ main(void)
 {
 	Suite *s = suite_create("store");
 	TCase *t = tcase_create("store");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(t, start, finish);
 	tcase_add_loop_test(t, no_umask_changes_a_mode, 0, NITEMS(masks));
@@ -534,9 +533,5 @@ main(void)
 	tcase_add_loop_test(t, leftovers_of_every_kind_go_and_what_they_point_at_stays, 0, NKINDS);
 	tcase_add_loop_test(t, names_never_become_paths, 0, NITEMS(bad_names));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

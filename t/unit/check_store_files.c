@@ -4,6 +4,7 @@
  */
 #include "seal.h"
 #include "store.h"
+#include "suite.h"
 #include "tree.h"
 
 #define CERT	"sip.example.com"
@@ -330,8 +331,6 @@ main(void)
 {
 	Suite *s = suite_create("store_files");
 	TCase *t = tcase_create("store_files");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(t, start, finish);
 	tcase_add_loop_test(t, an_account_comes_back_as_it_went, 0, 2);
@@ -344,9 +343,5 @@ main(void)
 	tcase_add_test(t, a_sealed_file_of_a_newer_kamcert_is_named);
 	tcase_add_test(t, what_does_not_fit_is_not_sealed);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

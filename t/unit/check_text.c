@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "base/text.h"
+#include "suite.h"
 
 /* --- cleaning (FAULTS A45, S12) --- */
 
@@ -490,8 +491,6 @@ main(void)
 {
 	Suite *s = suite_create("text");
 	TCase *tc = tcase_create("text");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, foreign_text_becomes_one_harmless_line, 0, (int)NITEMS(cleaned));
 	tcase_add_test(tc, text_is_cut_between_characters);
@@ -508,9 +507,5 @@ main(void)
 	tcase_add_test(tc, text_time_writes_what_rfc3339_reads);
 	tcase_add_test(tc, text_unix_carries_months_and_ignores_the_zone);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -9,6 +9,7 @@
 
 #include "t/unit/check_tls.h"
 
+#include "suite.h"
 #include "tls/private.h"
 
 static struct tls_identity *ec256, *rsa;
@@ -827,11 +828,5 @@ build_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(build_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(build_suite());
 }

@@ -10,6 +10,8 @@
 
 #include "tls/handshake.c"
 
+#include "suite.h"
+
 /* --- the drawings --- */
 
 struct edge {
@@ -344,11 +346,5 @@ build_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(build_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(build_suite());
 }

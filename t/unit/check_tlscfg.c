@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hooks/release.h"
+#include "suite.h"
 #include "tlscfg.h"
 
 #define DUMP_MAX	4096
@@ -336,8 +337,6 @@ main(void)
 {
 	Suite *s = suite_create("tlscfg");
 	TCase *t = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(t, what_kamailio_takes_is_taken, 0, NITEMS(accepted));
 	tcase_add_loop_test(t, what_kamailio_refuses_is_refused_with_its_place, 0, NITEMS(refused));
@@ -347,8 +346,5 @@ main(void)
 	tcase_add_test(t, words_and_files_have_a_limit);
 	tcase_add_test(t, folders_that_are_not_known_leave_paths_as_they_are);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
 #include "tlscfg_edit.h"
 
 #define C	"/s/fullchain.pem"
@@ -139,15 +140,9 @@ main(void)
 {
 	Suite *s = suite_create("tlscfg_edit");
 	TCase *tc = tcase_create("tlscfg_edit");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, edits_keep_their_table, 0, NITEMS(rows));
 	tcase_add_test(tc, a_path_with_blanks_is_quoted);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -9,6 +9,7 @@
 #include "visit.c"
 #include "verify.c"
 
+#include "suite.h"
 #include "tlspeer.h"
 
 #define PEM_MAX		131072
@@ -600,8 +601,6 @@ main(void)
 {
 	Suite *s = suite_create("verify");
 	TCase *tc = tcase_create("verify");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(tc, tlspeer_certs, NULL);
 	tcase_add_checked_fixture(tc, setup, NULL);
@@ -619,9 +618,5 @@ main(void)
 	tcase_add_loop_test(tc, each_leaf_of_a_pair_is_asked_for_by_itself, 0, NITEMS(pairs));
 	tcase_add_test(tc, words_are_never_missing);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

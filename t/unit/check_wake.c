@@ -7,6 +7,7 @@
 #include <check.h>
 
 #include "calm.h"
+#include "suite.h"
 #include "wake.h"
 
 #define T0	INT64_C(1800000000)
@@ -159,17 +160,11 @@ main(void)
 {
 	Suite *s = suite_create("wake");
 	TCase *t = tcase_create("wake");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(t, wake_keeps_its_table, 0, NITEMS(rows));
 	tcase_add_test(t, starts_are_spread_over_the_seconds_of_a_minute);
 	tcase_add_test(t, a_short_wait_is_hardly_put_off);
 	tcase_add_test(t, what_stays_the_same_is_told_once);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

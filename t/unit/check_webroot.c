@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "solve_token.h"
 #include "solve_webroot.h"
+#include "suite.h"
 
 #define TOKEN	"evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr_oA"	/* RFC 8555 section 8.3 */
 #define OTHER	"LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
@@ -196,8 +197,6 @@ main(void)
 {
 	Suite *s = suite_create("webroot");
 	TCase *tc = tcase_create("webroot");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, start, finish);
 	tcase_add_loop_test(tc, a_token_is_base64url_of_22_to_128_characters, 0,
@@ -211,10 +210,5 @@ main(void)
 	    (int)NITEMS(places) * NKINDS);
 	tcase_add_test(tc, a_root_that_vanished_is_an_error);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_FORK);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run_forked(s);
 }

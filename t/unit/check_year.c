@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "outlook.h"
+#include "suite.h"
 #include "wake.h"
 
 #define CERTS	1000
@@ -382,16 +383,10 @@ main(void)
 {
 	Suite *s = suite_create("year");
 	TCase *t = tcase_create("year");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(t, start, finish);
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, a_year_of_1000_certificates);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return suite_run(s);
 }

@@ -1,7 +1,7 @@
 /*
- * fakes: starter, answer and control. Words of the trace: start:ROLE,
- * preflight, program, put, reload, back-reload, verify; and those of
- * fakes_net.c.
+ * fakes: a run of the keeper, and starter and answer around it. Words of the
+ * trace: start:ROLE, preflight:program, program, put; and those of the other
+ * files.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -10,17 +10,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fs.h"
-#include "cert.h"
-#include "chain.h"
 #include "fakes_private.h"
-#include "hooks/release.h"
 #include "report.h"
 #include "role.h"
 #include "sandbox.h"
 #include "status.h"
 #include "tree.h"
-#include "verify.h"
 
 #define PATIENCE_MS	40000	/* no run takes as long */
 
@@ -33,9 +28,6 @@ static struct {
 	pid_t		 pid;
 } run;
 
-/* What each server has loaded: a digest of a leaf for each part of each certificate, none at first. */
-static struct blob loaded[FAKE_SERVERS][FAKE_CERTS][PART_MAX];
-
 const char *const fake_certs[FAKE_CERTS] = { "a.example.com", "b.example.com", "c.example.com" };
 
 /* --- helpers --- */
@@ -47,6 +39,12 @@ fake_path(const char *name)
 
 	snprintf(path, sizeof path, "state%s%s", name[0] != '\0' ? "/" : "", name);
 	return tree_path(path);
+}
+
+char *
+fake_tls_cfg(void)
+{
+	return tree_path("tls.cfg");
 }
 
 const char *
@@ -149,12 +147,6 @@ on_answer_end(void *arg UNUSED, const struct err *why UNUSED)
 }
 
 static void
-on_control_end(void *arg UNUSED, const struct err *why UNUSED)
-{
-	fake_ended(ROLE_CONTROL);
-}
-
-static void
 on_starter_end(void *arg UNUSED, const struct err *why UNUSED)
 {
 	fake_ended(ROLE_KEEPER);
@@ -179,226 +171,6 @@ on_drop(void *arg UNUSED, struct message *m UNUSED)
 	(void)fake_comes(NULL);
 }
 
-/* --- control, and the server behind it --- */
-
-static size_t
-cert_of(const char *name)
-{
-	for (size_t i = 0; i < FAKE_CERTS; i++)
-		if (strcmp(fake_certs[i], name) == 0)
-			return i;
-	ck_abort_msg("there is no certificate %s", name);
-}
-
-/* Digest of the leaf that current leads to; false when there is none. */
-static bool
-read_leaf(size_t cert, size_t part, struct blob *digest)
-{
-	struct certs certs = { 0 };
-	struct err why = ERR_NONE;
-	char path[64];
-	struct buf pem;
-	bool found;
-
-	buf_init(&pem, CHAIN_MAX);
-	snprintf(path, sizeof path, "certs/%s/current/fullchain%s.pem", fake_certs[cert],
-	    part == 0 ? "" : "-rsa");
-	found = fs_read_path(fake_path(path), CHAIN_MAX, &pem, &why) == 0;
-	if (found) {
-		ck_assert_int_eq(chain_read(buf_span(&pem), &certs, &why), 0);
-		ck_assert_int_eq(blob_set(digest,
-		    blob_span(&((struct cert_facts *)certs.all.v)->sha256)), 0);
-	}
-	pack_clear(&certs_pack, &certs);
-	buf_clear(&pem);
-	return found;
-}
-
-bool
-fake_is_served(size_t cert)
-{
-	struct blob now = { NULL, 0 };
-	bool same = true;
-
-	for (size_t i = 0; i < PART_MAX; i++) {
-		bool there = read_leaf(cert, i, &now);
-
-		for (size_t k = 0; k < (script.servers > 1 ? script.servers : 1); k++)
-			same = same && (there ? span_eq(blob_span(&now),
-			    blob_span(&loaded[k][cert][i])) : i > 0);
-		blob_clear(&now);
-	}
-	return same;
-}
-
-void
-fake_load(size_t server)
-{
-	for (size_t i = 0; i < FAKE_CERTS * PART_MAX; i++) {
-		struct blob now = { NULL, 0 }, 
-		    *has = &loaded[server][i / PART_MAX][i % PART_MAX];
-
-		if (!read_leaf(i / PART_MAX, i % PART_MAX, &now))
-			continue;
-		fake_check_active(i / PART_MAX);
-		blob_clear(has);
-		*has = now;
-	}
-}
-
-/* The digit in "unix:/run/kamailio/1" or "sips:1.example.com:5061". */
-static size_t
-server_of(const char *text)
-{
-	size_t n = (size_t)(text[strcspn(text, "0123456789")] - '0');
-
-	ck_assert_uint_lt(n, FAKE_SERVERS);
-	return n;
-}
-
-static const char *
-word_of(const char *word, size_t server, char text[32])
-{
-	if (script.servers < 2)
-		return word;
-	snprintf(text, 32, "%s:%zu", word, server);
-	return text;
-}
-
-int64_t
-fake_pid(void)
-{
-	return 1000 + script.started;
-}
-
-static void
-fake_say_facts(struct hook_facts *facts)
-{
-	facts->version = fake_text("kamailio 5.8.4");
-	facts->tcp_children = 4;
-	facts->pid = fake_pid();
-	facts->uptime = 100;
-	facts->tls_open = 200;
-	facts->shm_free = (int64_t)64 * 1024 * 1024;
-}
-
-static void
-on_preflight(void *arg UNUSED, struct message *m)
-{
-	struct hook_facts facts;
-
-	if (fake_comes("preflight") || (script.liar != NULL && script.liar(m)))
-		return;
-	if (script.preflight != OUT_OK || fake_is_down()) {
-		fake_refuse(ROLE_CONTROL, m->id, fake_is_down() ? OUT_RETRY : script.preflight, "the server is not ready");
-		return;
-	}
-	hook_facts_init(&facts);
-	fake_say_facts(&facts);
-	facts.unsafe_reload = script.unsafe;
-	if (script.unsafe)
-		facts.release = RELEASE(5, 6, 3);
-	if (script.tls_open != 0)
-		facts.tls_open = script.tls_open;
-	facts.tls_config = tree_path("tls.cfg");
-	fake_send(ROLE_CONTROL, MSG_FACTS, m->id, &facts);
-}
-
-static void
-on_reload(void *arg UNUSED, struct message *m)
-{
-	struct msg_reloaded out = { .error = { .class = OUT_HOLD, .text = fake_text("no") } };
-	const struct msg_reload *body = m->body;
-	unsigned n = seen.reloads++;
-	enum fake_reload how = n < NITEMS(script.reload) ? script.reload[n] : RELOAD_OK;
-	size_t server = server_of(body->hook.rpc);
-	char word[32];
-
-	if (fake_comes(word_of(strcmp(body->event.event, "deploy") == 0 ? "reload" :
-	    "back-reload", server, word)) || (script.liar != NULL && script.liar(m)))
-		return;
-	if (how == RELOAD_DIES) {
-		fake_die(ROLE_CONTROL);
-		return;
-	}
-	if (how == RELOAD_OK || how == RELOAD_LOST)
-		fake_load(server);
-	if (how == RELOAD_LATER)
-		out.error.class = OUT_RETRY;
-	out.result = how == RELOAD_REFUSED ? HOOK_REFUSED : how == RELOAD_FAILED ? HOOK_FAILED :
-	    how == RELOAD_LATER ? HOOK_LATER : how == RELOAD_LOST || how == RELOAD_LOST_OLD ? HOOK_UNKNOWN : HOOK_OK;
-	hook_facts_init(&out.before);
-	hook_facts_init(&out.after);
-	fake_say_facts(&out.before);
-	fake_say_facts(&out.after);
-	out.after.shm_free -= script.cost;
-	fake_send(ROLE_CONTROL, MSG_RELOADED, m->id, &out);
-}
-
-static void
-on_watch(void *arg UNUSED, struct message *m)
-{
-	struct msg_watched out = { .log = { 0 } };
-	unsigned n = seen.watches++;
-
-	if (fake_comes(NULL) || (script.liar != NULL && script.liar(m)))
-		return;
-	hook_facts_init(&out.facts);
-	fake_say_facts(&out.facts);
-	if (fake_is_down() || (script.watched != NULL && !script.watched(&out, n)))
-		fake_refuse(ROLE_CONTROL, m->id, OUT_RETRY, "nobody answers");
-	else
-		fake_send(ROLE_CONTROL, MSG_WATCHED, m->id, &out);
-}
-
-static int64_t
-judge_leaf(const struct verify_leaf *leaf, const struct blob *has)
-{
-	struct span want = blob_span(&leaf->want);
-
-	ck_assert_uint_ge(want.n, 2 * SHA256_LEN);	/* leaf and intermediate */
-	want.n = SHA256_LEN;
-	if (span_eq(want, blob_span(has)))
-		return VERIFY_NEW;
-	return has->n > 0 && span_eq(blob_span(&leaf->old), blob_span(has)) ? VERIFY_OLD :
-	    VERIFY_OTHER;
-}
-
-static int64_t
-judge(const struct verify_in *in)
-{
-	const struct verify_leaf *l = in->leaves.v;
-	int64_t worst = VERIFY_NEW, one;
-
-	for (size_t i = 0; i < in->leaves.n; i++)
-		if ((one = judge_leaf(&l[i], &loaded[server_of(in->listeners.v[0])]
-		    [cert_of(in->names.v[0])][i])) > worst)
-			worst = one;
-	return worst;
-}
-
-static void
-on_verify(void *arg UNUSED, struct message *m)
-{
-	const struct verify_in *in = m->body;
-	const struct verify_leaf *l = in->leaves.v;
-	struct verify_seen rows[PART_MAX] = { { .name = NULL } };
-	struct verify_out out = { .rounds = 1, .ms = 1, .seen = { rows, in->leaves.n } };
-	unsigned n = seen.verifies++;
-	char word[32];
-
-	if (fake_comes(word_of("verify", server_of(in->listeners.v[0]), word)) ||
-	    (script.liar != NULL && script.liar(m)))
-		return;
-	out.verdict = n < NITEMS(script.verdict) && script.verdict[n] != 0 ? script.verdict[n] :
-	    judge(in);
-	for (size_t i = 0; i < in->leaves.n; i++)
-		rows[i] = (struct verify_seen){ .listener = in->listeners.v[0],
-			.name = in->names.v[0], .family = l[i].family, .handshakes = 16,
-			.verdict = out.verdict };
-	fake_send(ROLE_CONTROL, MSG_VERIFIED, m->id, &out);
-}
-
 /* --- the starter --- */
 
 static const struct handlers *
@@ -411,12 +183,6 @@ handlers_of(enum role r)
 		{ MSG_FIND, fake_names_on_find },
 		{ MSG_AWAIT, fake_names_on_await },
 	};
-	static const struct handler control[] = {
-		{ MSG_PREFLIGHT, on_preflight },
-		{ MSG_RELOAD, on_reload },
-		{ MSG_WATCH, on_watch },
-		{ MSG_VERIFY, on_verify },
-	};
 	static const struct handler net[] = {
 		{ MSG_TASK, fake_net_on_task },
 		{ MSG_FETCH, fake_names_on_fetch },
@@ -424,10 +190,10 @@ handlers_of(enum role r)
 	static const struct handlers of[ROLE_COUNT] = {
 		[ROLE_NET] = { net, NITEMS(net), on_net_end },
 		[ROLE_ANSWER] = { answer, NITEMS(answer), on_answer_end },
-		[ROLE_CONTROL] = { control, NITEMS(control), on_control_end },
 	};
 
-	return r == ROLE_COURIER ? fake_courier_handlers() : &of[r];
+	return r == ROLE_COURIER ? fake_courier_handlers() :
+	    r == ROLE_CONTROL ? fake_control_handlers() : &of[r];
 }
 
 static void
@@ -563,99 +329,6 @@ starter_handlers(void)
 	return &handlers;
 }
 
-/* --- the configuration --- */
-
-const char *
-fake_challenge(void)
-{
-	return script.dns ? "dns-01" : script.alpn ? CHALLENGE_ALPN : "http-01";
-}
-
-struct settings {
-	struct ca_conf		 cas[FAKE_CAS];
-	struct challenge_conf	 challenge;
-	struct hook_conf	 hooks[FAKE_SERVERS + 1];
-	struct cert_conf	 certs[FAKE_CERTS];
-	char			*names[FAKE_CERTS];
-	char			*key[PART_MAX], *ca_names[FAKE_CAS], *hosts[1], *listen, *command;
-	char			 rpc[FAKE_SERVERS][48], verify[FAKE_SERVERS][48];
-	char			*verifies[FAKE_SERVERS], *rollback_on[2];
-};
-
-/* Returns how many there are. */
-static size_t
-configure_hooks(struct settings *s)
-{
-	size_t i, n = script.servers > 1 ? script.servers : 1;
-
-	for (i = 0; i < n; i++) {
-		snprintf(s->rpc[i], sizeof s->rpc[i], "unix:/run/kamailio/%zu", i);
-		snprintf(s->verify[i], sizeof s->verify[i], "sips:%zu.example.com:5061", i);
-		s->verifies[i] = s->verify[i];
-		s->hooks[i] = (struct hook_conf){ .type = fake_text("kamailio"), .rpc = s->rpc[i],
-			.timeout = script.timeout != 0 ? script.timeout : 10, .settle = 10, .verify = { &s->verifies[i], !script.blind },
-			.max_connections = script.max_connections, .watch = script.watch,
-			.rollback_on = script.rollback_on, .quiet_rate = 2,
-			.unsafe_reload = fake_text(script.unsafe_reload),
-			.unit = fake_text(FAKE_UNIT), .bus = fake_text(FAKE_BUS) };
-		if (script.rollback_on.n == 0)
-			s->hooks[i].rollback_on = (struct strs){ s->rollback_on, 2 };
-	}
-	s->rollback_on[0] = fake_text(CHECK_CHAIN);
-	s->rollback_on[1] = fake_text(CHECK_SILENT);
-	s->command = fake_text("/bin/true");
-	s->hooks[n] = (struct hook_conf){ .type = fake_text("program"), .timeout = 10,
-		.command = { &s->command, 1 } };
-	return script.bare ? 0 : script.program ? n + 1 : n;
-}
-
-static void
-configure_cas(struct settings *s)
-{
-	static const char *const names[FAKE_CAS] = { "ca0", "ca1" };
-
-	s->hosts[0] = fake_text(script.host != NULL ? script.host : FAKE_LOOPBACK);
-	for (size_t i = 0; i < FAKE_CAS; i++) {
-		s->ca_names[i] = fake_text(script.cas == 0 ? "ca" : names[i]);
-		s->cas[i] = (struct ca_conf){ .name = s->ca_names[i], .agree_tos = true,
-			.directory = fake_text(fake_url(i == 0 ? "/directory" : "/directory1")),
-			.staging = fake_text(fake_url("/staging")),
-			.hosts = { s->hosts, 1 },
-			.trust_bundle = fake_text(fake_roots()) };
-	}
-}
-
-/* Everything is lent: the message is written while it lives. */
-static void
-configure(struct settings *s, struct config *c)
-{
-	size_t n = script.certs != 0 ? script.certs : 1, cas = script.cas != 0 ? script.cas : 1;
-	size_t hooks = configure_hooks(s);
-
-	s->key[0] = fake_text(script.key != NULL ? script.key : "ecdsa-p256");
-	s->key[1] = fake_text("rsa-2048");
-	s->listen = fake_text("127.0.0.1:80");
-	configure_cas(s);
-	s->challenge = (struct challenge_conf){ .type = fake_text(fake_challenge()),
-		.listen = { &s->listen, 1 } };
-	if (script.dns)
-		s->challenge = (struct challenge_conf){ .type = fake_text(fake_challenge()),
-			.program = { &s->command, 1 }, .propagation = 60 };
-	for (size_t i = 0; i < n; i++) {
-		s->names[i] = fake_text(fake_certs[i]);
-		s->certs[i] = (struct cert_conf){ .name = s->names[i], 
-			.names = { &s->names[script.twins ? 0 : i], 1 },
-			.key = { s->key, script.pair ? 2 : 1 },
-			.reuse_key = script.reuse_key, .next_key = script.next_key, .ca = { s->ca_names, cas },
-			.renew_before = CONFIG_DEFAULT_RENEW, .challenges = { &s->challenge, 1 },
-			.hooks = { s->hooks, hooks }, .hooks_at_once = script.at_once,
-			.hooks_partial = script.partial };
-	}
-	*c = (struct config){ .path = fake_text("/etc/kamcert.conf"), .jobs = 8,
-		.state_dir = tree_path("state"), .log = fake_text("stderr"),
-		.cas = { s->cas, cas }, .certs = { s->certs, n } };
-}
-
 /* --- a run --- */
 
 static void
@@ -712,7 +385,7 @@ static void
 begin(enum command command)
 {
 	struct err why = ERR_NONE;
-	struct settings settings;
+	struct fake_settings settings;
 	int pair[2];
 
 	memset(&settings, 0, sizeof settings);
@@ -729,7 +402,7 @@ begin(enum command command)
 	    &run.channels[ROLE_KEEPER], &why), 0);
 	script.setup.command = command;
 	send_walls();
-	configure(&settings, &script.setup.config);
+	fake_conf(&settings, &script.setup.config);
 	fake_send(ROLE_KEEPER, MSG_SETUP, 0, &script.setup);
 }
 
@@ -767,6 +440,13 @@ fake_reset(void)
 	script.ask_again = DAY;
 }
 
+void
+fake_reset_due(void)
+{
+	fake_reset();
+	script.key = "ecdsa-p384";
+}
+
 /* The server's own configuration, which checks look into. */
 static void
 write_profiles(void)
@@ -796,11 +476,21 @@ fake_start(void)
 void
 fake_finish(void)
 {
-	for (size_t i = 0; i < FAKE_SERVERS * FAKE_CERTS * PART_MAX; i++)
-		blob_clear(&loaded[i / PART_MAX / FAKE_CERTS][i / PART_MAX % FAKE_CERTS][i % PART_MAX]);
+	fake_control_finish();
 	blob_clear(&seen.public_key);
 	blob_clear(&seen.new_key);
 	memset(&seen, 0, sizeof seen);
 	fake_net_finish();
 	tree_finish();
+}
+
+TCase *
+fake_case(Suite *s, const char *name)
+{
+	TCase *tc = tcase_create(name);
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, fake_start, fake_finish);
+	suite_add_tcase(s, tc);
+	return tc;
 }

@@ -10,6 +10,8 @@
 #ifndef KAMCERT_T_UNIT_FAKES_H
 #define KAMCERT_T_UNIT_FAKES_H
 
+#include <check.h>
+
 #include "acme/acme.h"
 #include "install.h"
 #include "message.h"
@@ -185,8 +187,14 @@ extern struct seen seen;
 void	fake_start(void);
 void	fake_finish(void);
 
+/* A test case of the suite for tests that run between these two. */
+TCase	*fake_case(Suite *, const char *name);
+
 /* Forgets script, keeps the world. */
 void	fake_reset(void);
+
+/* The same, and a reason to order: another kind of key than the one in use is wanted. */
+void	fake_reset_due(void);
 
 /* Runs the keeper with script until it has ended; fails the test if it hangs or fails. */
 void	fake_run(enum command);

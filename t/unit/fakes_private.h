@@ -9,9 +9,10 @@
 #include "channel.h"
 #include "fakes.h"
 
-/* Names of the certificates, and path of the roots that vouch for them. */
+/* Names of the certificates; paths of the roots that vouch for them, and of the server's tls.cfg. */
 extern const char *const fake_certs[FAKE_CERTS];
 const char *fake_roots(void);
+char	*fake_tls_cfg(void);
 
 /* A message of the keeper has come. True if nothing shall follow, because the keeper was killed. */
 bool	 fake_comes(const char *word);
@@ -23,12 +24,29 @@ void	 fake_net_end(void);		/* of a run */
 void	 fake_net_finish(void);
 void	 fake_net_on_task(void *, struct message *);
 
-/* The process that the server is; and one of them loads what is active. */
-int64_t	 fake_pid(void);
-void	 fake_load(size_t server);
-
 /* The channel of a role has ended. */
 void	 fake_ended(enum role);
+
+/* fakes_control.c: the process that the server is, and that one of them loads what is active. */
+int64_t	 fake_pid(void);
+void	 fake_load(size_t server);
+const struct handlers *fake_control_handlers(void);
+void	 fake_control_finish(void);
+
+/* fakes_conf.c: what the texts of a configuration point to. */
+struct fake_settings {
+	struct ca_conf		 cas[FAKE_CAS];
+	struct challenge_conf	 challenge;
+	struct hook_conf	 hooks[FAKE_SERVERS + 1];
+	struct cert_conf	 certs[FAKE_CERTS];
+	char			*names[FAKE_CERTS];
+	char			*key[PART_MAX], *ca_names[FAKE_CAS], *hosts[1], *listen, *command;
+	char			 rpc[FAKE_SERVERS][48], verify[FAKE_SERVERS][48];
+	char			*verifies[FAKE_SERVERS], *rollback_on[2];
+};
+
+/* Everything is lent by the settings, and by literals. */
+void	 fake_conf(struct fake_settings *, struct config *);
 
 /* fakes_courier.c */
 void	 fake_courier_start(void);
