@@ -149,6 +149,16 @@ deploy_preflight(struct job *j, struct err *e)
 	return p;
 }
 
+/* What was proven, and told, before says nothing of the version that is active now (FAULTS V2). */
+static void
+begin_proof(struct job *j)
+{
+	j->since = ++j->keeper->moments;
+	strs_clear(&j->seen);
+	for (size_t i = 0; i < j->conf->hooks.n; i++)
+		j->servers[i].proven = false;
+}
+
 /* Close to the reload, so that the time in which a starting server could see both is short. */
 enum job_progress
 deploy_switch(struct job *j, struct err *e)
@@ -160,7 +170,7 @@ deploy_switch(struct job *j, struct err *e)
 	store_cert_point(j->folder, managed_turn, j);
 	if (install_switch(j->folder, j->version, clock_wall(), e) == -1)
 		return JOB_FAILED;
-	j->since = ++j->keeper->moments;
+	begin_proof(j);
 	if (j->keeper->setup.no_hooks)
 		return JOB_DONE;
 	return install_asked(j->folder, clock_wall(), e) == -1 ? JOB_FAILED : JOB_DONE;
@@ -295,14 +305,11 @@ enum job_progress
 deploy_back_switch(struct job *j, struct err *e)
 {
 	const char *reason = j->err.class != OUT_OK ? j->err.text : "an earlier run gave it up";
-	size_t i;
 
 	store_cert_point(j->folder, managed_turn, j);
 	if (install_back(j->folder, reason, clock_wall(), e) == -1)
 		return JOB_FAILED;
-	j->since = ++j->keeper->moments;
-	for (i = 0; i < j->conf->hooks.n; i++)
-		j->servers[i].proven = false;
+	begin_proof(j);
 	install_state_clear(&j->state);
 	if (install_look(j->folder, clock_wall(), &j->state, e) == -1)
 		return JOB_FAILED;
