@@ -13,13 +13,15 @@ if [ ! -e "$modules/websocket.so" ]; then
 fi
 free_port; wss_port=$port
 sed -i -e "/^listen=tls:/a listen=tls:$addr:$wss_port" \
-    -e '/loadmodule "sl.so"/a loadmodule "xhttp.so"\nloadmodule "nathelper.so"\nloadmodule "websocket.so"' \
+    -e '/loadmodule "sl.so"/a loadmodule "xhttp.so"\nloadmodule "nathelper.so"\nloadmodule "websocket.so"\nloadmodule "xlog.so"' \
     "$kam/kamailio.cfg"
 cat >>"$kam/kamailio.cfg" <<-END
 
 event_route[xhttp:request] {
-	if (\$hdr(Upgrade) =~ "websocket" && ws_handle_handshake())
+	if (\$hdr(Upgrade) =~ "websocket" && ws_handle_handshake()) {
+		xlog("L_NOTICE", "a websocket is open\n");
 		exit;
+	}
 	xhttp_reply("404", "Not Found", "text/plain", "no");
 }
 END
@@ -41,6 +43,7 @@ run 0 renew --force
 says 'proven to be served'
 equal '"new"' "$(wss verdict)" "verdict"
 equal null "$(wss note)" "note: the websocket was opened"
+grep -q 'a websocket is open' "$work/kamailio.log" || fail "Kamailio has seen no websocket"
 both=$sips_port
 for sips_port in "$both" "$wss_port"; do
 	equal "$(installed "$name")" "$(served "$name")" "certificate served"
