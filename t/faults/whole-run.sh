@@ -1,6 +1,6 @@
 #!/bin/bash
 # Whole renewals in which a system call of one process fails, or one process is killed (FAULTS F01,
-# F03, P01, P07; V1, V3 to V6, V8): each call of the tables below in that role, at moments spread over
+# F03, P01, P02, P07; V1, V3 to V6, V8): each call of the tables below in that role, at moments spread over
 # its run, counted beforehand.
 . "$(dirname "$0")/../integration/lib.sh"
 
@@ -67,8 +67,9 @@ strike() {
 	points=$((points + 1))
 	! grep -q -e INJECTED -e 'killed by SIGKILL' "$work/struck" || struck=$((struck + 1))
 	case $1:$rc in
+	courier:0) fail "$what: exit code 0" ;;
 	*:0) [ "$(version "$name")" -gt "$active" ] || fail "$what: exit code 0, and nothing new" ;;
-	*:1[013] | control:14 | starter:137) failures=$((failures + 1)) ;;
+	*:1[013] | control:14 | courier:14 | starter:137) failures=$((failures + 1)) ;;
 	*) fail "$what: exit code $rc" ;;
 	esac
 	whole "$what"
@@ -119,8 +120,7 @@ spread() {
 mkdir "$bin"
 cp "$build/src/kamcert" "$bin"
 kamcert=$bin/kamcert
-ln -s "$build/src/kamcert-courier" "$bin"
-for role in $roles control; do
+for role in $roles control courier; do
 	wrap "$role"
 done
 start_responder --key-type ecdsa
@@ -169,6 +169,15 @@ done <<-END
 	starter recvmsg 3 signal=KILL
 	starter clone 2 signal=KILL
 END
+
+# With a process that gets a signal, by the role that may send it.
+start target "$(id -un)" bash -c 'trap : HUP; echo $$ >"$1"; while :; do read -r -t 9 <>"$2"; done' \
+    x "$work/target.pid" "$work/never"
+until_ok 5 "the process to tell is there" test -s "$work/target.pid"
+hook="hook \"signal\" { pid-file = \"$work/target.pid\" signal = \"HUP\" }" write_conf "$name"
+run 0 renew --force
+trace courier
+spread courier pidfd_send_signal 2 EPERM,signal=KILL
 
 # With a server, whose role this is.
 unset hook
