@@ -1,6 +1,7 @@
 #include "account.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct account {
 	enum account_state	 state;
 	struct err		 err;		/* BROKEN: why */
 	struct store_account	 stored;
+	char			*moved_from;	/* directory that the one on file is at; NULL: this one */
 	struct key		*key;
 	const struct key	*lent;		/* for what is signed by another key */
 	struct buf		 jwk;
@@ -64,6 +66,7 @@ static void
 account_free(struct account *a)
 {
 	pack_clear(&store_account_pack, &a->stored);
+	free(a->moved_from);
 	key_free(a->key);
 	buf_clear(&a->jwk);
 	free(a);
@@ -165,9 +168,12 @@ load_stored(struct account *a, bool make, struct err *e)
 	}
 	if ((a->key = key_from_pem(blob_span(&a->stored.key_pem), e)) == NULL)
 		return err_in(e, "account of %s", a->ca->name);
+	if (a->stored.directory != NULL && strcmp(a->stored.directory, a->ca->directory) == 0)
+		return 0;
 	/* an account is one at a directory: at another one it is looked for again */
-	if (a->stored.directory == NULL || strcmp(a->stored.directory, a->ca->directory) != 0)
-		account_forget_url(a);
+	account_forget_url(a);
+	a->moved_from = a->stored.directory;
+	a->stored.directory = NULL;
 	return 0;
 }
 
@@ -213,10 +219,28 @@ account_keep(struct account *a, struct acme_result *result, struct err *e)
 	return store_account_save(a->keeper->store, a->ca->name, &a->stored, e);
 }
 
+/* Never in silence where one was on file (FAULTS A37): the operator may have meant something else. */
+static void
+tell_move(const struct account *a, bool created)
+{
+	char text[ERR_TEXT_MAX];
+	struct report r = { .kind = REPORT_NOTE, .step = (char *)(uintptr_t)"account", .text = text,
+		.ms = -1 };
+
+	if (a->moved_from == NULL)
+		return;
+	snprintf(text, sizeof text, "ca \"%s\": the directory was %.400s and is %.400s: %s", a->ca->name,
+	    a->moved_from, a->ca->directory,
+	    created ? "a new account was registered there, with the same key" :
+	    "the account was found there by its key");
+	keeper_report(a->keeper, &r);
+}
+
 static void
 on_registered(void *arg, struct message *m)
 {
 	struct account *a = arg;
+	bool created = m->type == MSG_RESULT && ((struct acme_result *)m->body)->created;
 
 	a->state = ACCOUNT_BROKEN;
 	if (m->type != MSG_RESULT) {
@@ -225,6 +249,7 @@ on_registered(void *arg, struct message *m)
 	} else if (account_keep(a, m->body, &a->err) == 0) {
 		a->state = ACCOUNT_READY;
 		account_note_clock(a, m->body);
+		tell_move(a, created);
 	}
 	wake_jobs(a->keeper);
 }

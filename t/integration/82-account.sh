@@ -74,6 +74,28 @@ run 0 renew --force --no-hooks
 equal 5 "$(version "$name")" "active version"
 ok "a CA that has forgotten all: a new account when asked for, and an order that replaces nothing"
 
+# The section of the CA leads elsewhere, and back again.
+cp "$conf" "$work/first.conf"
+cp "$work/roots.pem" "$work/first.pem"
+mv "$work/server.pem" "$work/first.server.pem"
+start_responder --key-type ecdsa
+write_conf "$name"
+sed -i 's/agree-tos.*/agree-tos = false/' "$conf"
+run 11 renew --force --no-hooks
+says 'terms of service.*https://'
+sed -i 's/agree-tos.*/agree-tos = true/' "$conf"
+run 0 renew --force --no-hooks
+says 'the directory was .* and is .*: a new account was registered there'
+run 0 account
+says 'valid'
+cp "$work/first.conf" "$conf"
+cp "$work/first.pem" "$work/roots.pem"
+mv "$work/first.server.pem" "$work/server.pem"
+run 0 renew --force --no-hooks
+says 'the directory was .* and is .*: the account was found there by its key'
+equal 7 "$(version "$name")" "active version"
+ok "A37: another directory: an account is made there if the terms are agreed to, found where it is, and that is told"
+
 # json CODE ARGUMENT...: every line is an object, with the members of the man page and no others.
 json() {
 	local want=$1 rc=0
@@ -131,5 +153,5 @@ run 0 account deactivate
 json 11 renew --force --no-hooks
 run 11 renew --force --no-hooks
 says 'deactivated'
-equal 7 "$(version "$name")" "active version"
+equal 9 "$(version "$name")" "active version"
 ok "A37: an account that is gone is HOLD, and no new one is made"

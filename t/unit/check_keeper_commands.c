@@ -287,6 +287,21 @@ START_TEST(an_account_is_registered_once_and_used_then)
 }
 END_TEST
 
+/* FAULTS A37: another one is never made in silence, where one is on file. */
+START_TEST(an_account_is_looked_for_where_its_ca_has_moved_to)
+{
+	script.host = FAKE_PUBLIC;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	for (int i = 0; i < 2; i++) {
+		fake_reset();
+		script.setup.force = true;
+		fake_run_to(CMD_RENEW, OUT_OK);
+		ck_assert_int_eq(strstr(seen.trace, "task:register") != NULL, i == 0);
+		ck_assert_uint_eq(seen.notes, i == 0 ? 1 : 0);
+	}
+}
+END_TEST
+
 /* What an operator or a broken disk has made of the account's key; 0 when that is what was meant. */
 static int
 cut_key(const char *key)
@@ -397,6 +412,7 @@ make_suite(void)
 	tcase_add_test(tc, a_rehearsal_changes_nothing_of_what_is_installed);
 	tcase_add_test(tc, a_rehearsal_leaves_an_order_under_way_alone);
 	tcase_add_test(tc, an_account_is_registered_once_and_used_then);
+	tcase_add_test(tc, an_account_is_looked_for_where_its_ca_has_moved_to);
 	tcase_add_loop_test(tc, a_key_that_cannot_be_used_makes_no_new_account, 0, NITEMS(accidents));
 	tcase_add_test(tc, a_rollover_that_was_cut_off_goes_on_with_the_same_key);
 	tcase_add_test(tc, what_is_installed_can_be_revoked);
