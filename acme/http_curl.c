@@ -71,7 +71,7 @@ static const struct {
 	{ CURLE_GOT_NOTHING, OUT_RETRY, "the connection was closed without a reply", "" },
 	{ CURLE_SEND_ERROR, OUT_RETRY, "the connection was lost", "" },
 	{ CURLE_RECV_ERROR, OUT_RETRY, "the connection was lost", "" },
-	{ CURLE_PARTIAL_FILE, OUT_RETRY, "the reply is shorter than announced", "" },
+	{ CURLE_PARTIAL_FILE, OUT_RETRY, "the connection ended before the reply did", "" },
 	{ CURLE_HTTP2, OUT_RETRY, "HTTP/2 failed", "" },
 	{ CURLE_HTTP2_STREAM, OUT_RETRY, "HTTP/2 failed", "" },
 	{ CURLE_WEIRD_SERVER_REPLY, OUT_RETRY, "the reply is not HTTP", "" },

@@ -102,10 +102,11 @@ go_by_status(struct acme_task *t, struct err *e)
 
 	if (s == STATUS_PROCESSING)
 		t->order.finalized = true;
+	/* A finalize that was refused may have come before, on a connection that was lost. */
 	if (s == STATUS_INVALID) {
 		t->order.at = 0;
 		acme_go(t, &acme_step_diagnose);
-	} else if (s == STATUS_VALID && !t->order.finalized && t->job.order == NULL) {
+	} else if (s == STATUS_VALID && t->order.finalize_calls == 0 && t->job.order == NULL) {
 		return err_set(e, OUT_HOLD, "order: status: valid before it was finalized");
 	} else if (s == STATUS_VALID) {
 		acme_go(t, &acme_step_certificate);

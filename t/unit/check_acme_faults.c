@@ -526,6 +526,25 @@ START_TEST(what_is_lost_on_the_way_is_tried_again_later)
 }
 END_TEST
 
+/* libcurl sends again what it finds no reply to on a connection that has died. */
+START_TEST(a_finalize_that_came_twice_still_leads_to_the_certificate)
+{
+	const struct ca_fault second = { "/final", 1, 1, PROBLEM("403 No", "orderNotReady",
+	    ",\"detail\":\"it is valid\"") };
+	const struct ca_fault done = { "/o/1", 2, 0, JSON_REPLY("{\"status\":\"valid\","
+	    "\"certificate\":\"" CA_URL "/cert/1\"}") };
+	struct acme_job j = ca_job(ca, ACME_ORDER);
+	enum acme_trouble trouble;
+	struct err e;
+
+	ca->fault = &second;
+	ca->fault2 = &done;
+	ck_assert_msg(run(&j, &e, &trouble) == 0, "got %s (%s)", outcome_word(e.class), e.text);
+	ck_assert_uint_eq(ca->chains, 1);
+	ck_assert_uint_eq(ca_count(ca, "/final"), 1);
+}
+END_TEST
+
 START_TEST(a_chain_beyond_the_cap_is_refused)
 {
 	struct acme_job j = ca_job(ca, ACME_ORDER);
@@ -551,6 +570,7 @@ add_tests(TCase *tc)
 	tcase_add_loop_test(tc, huge_documents_are_refused, 0, 6);
 	tcase_add_test(tc, what_the_ca_writes_becomes_one_harmless_line);
 	tcase_add_loop_test(tc, what_is_lost_on_the_way_is_tried_again_later, 0, 8);
+	tcase_add_test(tc, a_finalize_that_came_twice_still_leads_to_the_certificate);
 	tcase_add_test(tc, a_chain_beyond_the_cap_is_refused);
 }
 

@@ -555,7 +555,7 @@ static const struct row {
 	{ "A16 cut inside the header", { CUT, GOOD, HEAD "Replay-N", NULL }, 200, NULL, false },
 	{ "A16 an end without TLS's own", { CUT, GOOD, HEAD "\r\nabc", NULL }, 200, NULL, false },
 	{ "A16 shorter than announced", { LAST, GOOD, HEAD "Content-Length: 10\r\n\r\nabc", NULL }, 0,
-	  "shorter than announced", false },
+	  "ended before the reply", false },
 	{ "A16 cut inside the body", { CUT, GOOD, HEAD "Content-Length: 10\r\n\r\nabc", NULL }, 0,
 	  "127.0.0.1: ", false },
 	{ "A16 cut between chunks", { LAST, GOOD, HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
