@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -12,11 +11,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/users.h"
 #include "hooks/ctl.h"
 #include "hooks/jsonrpc.h"
 
 #define LOCK_PAUSE_MS	20
-#define PASSWD_MAX	16384
 
 /* A datagram may come on top of an almost complete reply. */
 #define IN_MAX		(BINRPC_LIST_OCTETS + 65536)
@@ -95,16 +94,15 @@ explain(const struct wire_addr *a, struct err *e)
 static int
 find_user(struct ctl *c, const char *name, struct err *e)
 {
-	char room[PASSWD_MAX];
-	struct passwd pw, *found = NULL;
+	int64_t uid, gid;
 
 	c->user = name;
 	c->has_user = name != NULL;
 	if (name == NULL)
 		return 0;
-	if (getpwnam_r(name, &pw, room, sizeof(room), &found) != 0 || found == NULL)
-		return err_set(e, OUT_HOLD, "user \"%s\": there is none of that name", name);
-	c->uid = pw.pw_uid;
+	if (user_find(name, &uid, &gid, e) == -1)
+		return -1;
+	c->uid = (uid_t)uid;
 	return 0;
 }
 

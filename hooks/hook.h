@@ -116,9 +116,9 @@ extern const struct pack hook_event_pack;
 #define HOOK_HAS_SSL_CERT	(1u << 7)
 #define HOOK_HAS_TRUSTED	(1u << 8)
 #define HOOK_HAS_PROFILES	(1u << 9)	/* and tls-cfg */
-#define HOOK_HAS_PRIVILEGES	(1u << 11)
 #define HOOK_HAS_MAX		(1u << 10)
-#define HOOK_HAS_FACTS		(1u << 12)	/* what is asked of it before and after: watch, error-log */
+#define HOOK_HAS_PRIVILEGES	(1u << 11)
+#define HOOK_HAS_FACTS		(1u << 12)	/* asked before and after: watch, error-log */
 #define HOOK_HAS_BUS		(1u << 13)
 
 struct hook_type {

@@ -121,15 +121,14 @@ check_commands(struct ctl *c, struct err *e)
 }
 
 static int
-ask_uptime(struct ctl *c, struct hook_facts *f, struct err *e)
+ask_number(struct ctl *c, const char *method, const char *member, int64_t *out, struct err *e)
 {
 	struct binrpc_reply r;
 
-	if (ask(c, "core.uptime", NULL, &r, e) == -1)
+	if (ask(c, method, NULL, &r, e) == -1)
 		return -1;
-	if (!binrpc_member_int(&r, "uptime", &f->uptime))
-		return bad_reply(c, "core.uptime", "a number uptime", e);
-	return 0;
+	return binrpc_member_int(&r, member, out) ? 0 :
+	    err_set(e, OUT_HOLD, "%s: %s: want a number %s in the reply", c->addr.text, method, member);
 }
 
 /* A struct {IDX, PID, DSC} per process; the first one is the main process. */
@@ -173,18 +172,6 @@ ask_memory(struct ctl *c, struct hook_facts *f, struct err *e)
 	/* The accounts of the allocator qm can run over; then the difference wraps around. */
 	f->shm_free = used <= total && left <= total ? left * KIB : 0;
 	f->shm_used = used * KIB;
-	return 0;
-}
-
-static int
-ask_tls(struct ctl *c, struct hook_facts *f, struct err *e)
-{
-	struct binrpc_reply r;
-
-	if (ask(c, "tls.info", NULL, &r, e) == -1)
-		return -1;
-	if (!binrpc_member_int(&r, "opened_connections", &f->tls_open))
-		return bad_reply(c, "tls.info", "a number opened_connections", e);
 	return 0;
 }
 
@@ -233,8 +220,9 @@ ask_ids(struct ctl *c, struct hook_facts *f)
 static int
 ask_facts(struct ctl *c, struct hook_facts *f, struct err *e)
 {
-	if (ask_uptime(c, f, e) == -1 || ask_processes(c, f, e) == -1 ||
-	    ask_memory(c, f, e) == -1 || ask_tls(c, f, e) == -1)
+	if (ask_number(c, "core.uptime", "uptime", &f->uptime, e) == -1 ||
+	    ask_processes(c, f, e) == -1 || ask_memory(c, f, e) == -1 ||
+	    ask_number(c, "tls.info", "opened_connections", &f->tls_open, e) == -1)
 		return -1;
 	ask_ids(c, f);
 	return 0;
@@ -264,7 +252,8 @@ check_memory(const struct ctl *c, const struct hook_conf *conf, struct hook_fact
     struct err *e)
 {
 	struct hook_conf restart;
-	int64_t floor = (f->low_memory > 0 ? f->low_memory : 0) + CONTEXT_COST * PROFILES_MIN * f->processes;
+	int64_t floor = (f->low_memory > 0 ? f->low_memory : 0) +
+	    CONTEXT_COST * PROFILES_MIN * f->processes;
 
 	if (floor < FREE_MIN)
 		floor = FREE_MIN;
@@ -392,11 +381,12 @@ static char default_rpc[] = CTL_DEFAULT, default_user[] = "kamailio",
 
 const struct hook_type hook_kamailio = {
 	.name = "kamailio",
-	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_FACTS | HOOK_HAS_TRUSTED | HOOK_HAS_PROFILES |
-	    HOOK_HAS_MAX | HOOK_HAS_UNIT | HOOK_HAS_BUS,
+	.options = HOOK_HAS_RPC | HOOK_HAS_USER | HOOK_HAS_UNIT | HOOK_HAS_TRUSTED |
+	    HOOK_HAS_PROFILES | HOOK_HAS_MAX | HOOK_HAS_FACTS | HOOK_HAS_BUS,
 	.check = check,
-	.defaults = { .rpc = default_rpc, .kamailio_cfg = default_cfg, .tls_cfg = default_tls_cfg, .user = default_user,
-	    .timeout = 10, .unsafe_reload = default_unsafe, .quiet_rate = 2, .bus = default_bus },
+	.defaults = { .rpc = default_rpc, .kamailio_cfg = default_cfg, .tls_cfg = default_tls_cfg,
+	    .user = default_user, .timeout = 10, .unsafe_reload = default_unsafe, .quiet_rate = 2,
+	    .bus = default_bus },
 	.verify = "sips:127.0.0.1:5061",
 	.preflight = preflight,
 	.reload = kamailio_reload,

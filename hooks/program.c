@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +19,10 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/users.h"
 #include "hooks/private.h"
 #include "hooks/program.h"
 
-#define PASSWD_MAX	16384
 #define READS_MAX	16	/* of the output, in one callback */
 #define LAST_LINE_MAX	256
 #define REAP_MS		1000	/* a killed program that is not gone then is left to its fate */
@@ -131,16 +130,15 @@ run_child(const struct program_in *in, const struct identity *id, pid_t parent, 
 static int
 find_identity(const char *user, struct identity *id, struct err *e)
 {
-	char room[PASSWD_MAX];
-	struct passwd pw, *found = NULL;
+	int64_t uid, gid;
 
 	memset(id, 0, sizeof(*id));
 	if (user == NULL)
 		return 0;
-	if (getpwnam_r(user, &pw, room, sizeof(room), &found) != 0 || found == NULL)
-		return err_set(e, OUT_HOLD, "user \"%s\": there is none of that name", user);
-	id->uid = pw.pw_uid;
-	id->gid = pw.pw_gid;
+	if (user_find(user, &uid, &gid, e) == -1)
+		return -1;
+	id->uid = (uid_t)uid;
+	id->gid = (gid_t)gid;
 	id->change = geteuid() == 0;
 	if (!id->change && id->uid != geteuid())
 		return err_set(e, OUT_HOLD, "user \"%s\": only root can run programs as another user",

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +23,12 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/text.h"
+#include "base/users.h"
 #include "hooks/private.h"
 #include "hooks/wire.h"
 
 #define PID_FILE_MAX	64		/* octets */
 #define PROC_MAX	8192		/* octets of a file in /proc */
-#define PASSWD_MAX	16384
 #define YOUNGER		2		/* seconds: the file's time is cut off, and ticks are rounded */
 #define SURVIVE_MS	500		/* so long after the signal the process is watched */
 
@@ -227,15 +226,13 @@ out:
 static int
 check_user(const struct hook_conf *conf, const struct target *t, struct err *e)
 {
-	char room[PASSWD_MAX];
-	struct passwd pw, *found = NULL;
+	int64_t uid, gid;
 
-	if (conf->user != NULL &&
-	    (getpwnam_r(conf->user, &pw, room, sizeof(room), &found) != 0 || found == NULL))
-		return err_set(e, OUT_HOLD, "user \"%s\": there is none of that name", conf->user);
-	if (found != NULL && t->uid != found->pw_uid)
+	if (conf->user != NULL && user_find(conf->user, &uid, &gid, e) == -1)
+		return -1;
+	if (conf->user != NULL && t->uid != (uid_t)uid)
 		return err_set(e, OUT_HOLD, "%s: process %d belongs to user id %u, want %s (%u)",
-		    conf->pid_file, (int)t->pid, t->uid, conf->user, found->pw_uid);
+		    conf->pid_file, (int)t->pid, t->uid, conf->user, (uid_t)uid);
 	/* root's file may name anybody's process; a user's file, only his own */
 	if (t->file_uid != 0 && t->file_uid != t->uid)
 		return err_set(e, OUT_HOLD, "%s: belongs to user id %u, but process %d to user id %u",

@@ -151,6 +151,24 @@ on_dns(void *arg, const char *name, const struct err *why)
 	free(q);
 }
 
+static struct asked *
+asked_new(struct answer *a, const struct message *m, struct err *e)
+{
+	const struct msg_dns *body = m->body;
+	struct asked *q;
+
+	if (body->name == NULL) {
+		err_set(e, OUT_HOLD, "dns: name is missing");
+		return NULL;
+	}
+	if ((q = calloc(1, sizeof *q)) == NULL) {
+		err_nomem(e);
+		return NULL;
+	}
+	*q = (struct asked){ .answer = a, .id = m->id, .find = m->type == MSG_FIND };
+	return q;
+}
+
 static void
 on_question(void *arg, struct message *m)
 {
@@ -167,18 +185,10 @@ on_question(void *arg, struct message *m)
 	struct err e = ERR_NONE;
 	struct asked *q;
 
-	if (body->name == NULL) {
-		err_set(&e, OUT_HOLD, "dns: name is missing");
-	} else if ((q = calloc(1, sizeof *q)) == NULL) {
-		err_nomem(&e);
-	} else {
-		q->answer = a;
-		q->id = m->id;
-		q->find = m->type == MSG_FIND;
-		if ((q->find ? dns_find : dns_await)(a->dns, &question, on_dns, q, &e) == 0)
-			return;
-		free(q);
-	}
+	if ((q = asked_new(a, m, &e)) != NULL &&
+	    (q->find ? dns_find : dns_await)(a->dns, &question, on_dns, q, &e) == 0)
+		return;
+	free(q);
 	channel_fail(a->keeper, m->id, &e);
 }
 
@@ -199,22 +209,13 @@ on_lookup(void *arg, struct message *m)
 {
 	struct answer *a = arg;
 	const struct msg_dns *body = m->body;
-	struct dns_look_in in = { body->name, body->resolver, on_looked, NULL };
 	struct err e = ERR_NONE;
-	struct asked *q;
+	struct asked *q = asked_new(a, m, &e);
+	const struct dns_look_in in = { body->name, body->resolver, on_looked, q };
 
-	if (body->name == NULL) {
-		err_set(&e, OUT_HOLD, "dns: name is missing");
-	} else if ((q = calloc(1, sizeof *q)) == NULL) {
-		err_nomem(&e);
-	} else {
-		q->answer = a;
-		q->id = m->id;
-		in.arg = q;
-		if (dns_look(a->looks, &in, &e) == 0)
-			return;
-		free(q);
-	}
+	if (q != NULL && dns_look(a->looks, &in, &e) == 0)
+		return;
+	free(q);
 	channel_fail(a->keeper, m->id, &e);
 }
 

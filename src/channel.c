@@ -248,16 +248,22 @@ channel_done(struct channel *c, uint64_t id)
 		lose_answer(c, &e);
 }
 
-void
-channel_fail(struct channel *c, uint64_t id, const struct err *why)
+struct msg_error
+message_of_err(const struct err *why)
 {
-	struct msg_error body = {
+	return (struct msg_error){
 		.class = why->class,
 		.sys = why->sys,
 		.retry_at = why->retry_at,
 		.text = (char *)(uintptr_t)why->text,
 		.hint = (char *)(uintptr_t)why->hint,
 	};
+}
+
+void
+channel_fail(struct channel *c, uint64_t id, const struct err *why)
+{
+	struct msg_error body = message_of_err(why);
 	struct err e = ERR_NONE;
 
 	if (channel_send(c, MSG_FAILED, id, &body, -1, &e) == -1)

@@ -59,6 +59,9 @@ MUST_CHECK int	channel_call(struct channel *, enum message_type, const void *bod
 void		channel_done(struct channel *, uint64_t id);
 void		channel_fail(struct channel *, uint64_t id, const struct err *why);
 
+/* An error as a message, whose texts are the error's. */
+struct msg_error message_of_err(const struct err *);
+
 /* The error in a MSG_FAILED; an answer of a type that was not wanted is an error of its own. Always -1. */
 int		message_error(const struct message *, struct err *e);
 int		message_to_err(const struct msg_error *, struct err *e);

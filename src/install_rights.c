@@ -2,15 +2,12 @@
  * install_rights: who owns what is installed, and who must be able to read it.
  */
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/users.h"
 #include "install.h"
-
-#define ENTRY_MAX	(1024 * 1024)	/* octets of a line of the user data base */
 
 #define FR(type, field)	{ type, offsetof(struct install_reader, field), NULL }
 
@@ -24,54 +21,6 @@ const struct pack install_rights_pack = PACK(install_rights,
 	{ PACK_LIST, offsetof(struct install_rights, readers), &reader_pack });
 
 static int
-find_user(const char *name, int64_t *uid, int64_t *gid, struct err *e)
-{
-	struct passwd pw, *found = NULL;
-	char *text = NULL, *more;
-	int rc = ERANGE;
-
-	for (size_t size = 4096; rc == ERANGE && size <= ENTRY_MAX; size *= 2) {
-		if ((more = realloc(text, size)) == NULL) {
-			free(text);
-			return err_nomem(e);
-		}
-		text = more;
-		rc = getpwnam_r(name, &pw, text, size, &found);
-	}
-	if (found != NULL) {
-		*uid = pw.pw_uid;
-		*gid = pw.pw_gid;
-	}
-	free(text);
-	if (found != NULL)
-		return 0;
-	return err_set(e, OUT_HOLD, "user %s: the user data base does not know it", name);
-}
-
-static int
-find_group(const char *name, int64_t *gid, struct err *e)
-{
-	struct group gr, *found = NULL;
-	char *text = NULL, *more;
-	int rc = ERANGE;
-
-	for (size_t size = 4096; rc == ERANGE && size <= ENTRY_MAX; size *= 2) {
-		if ((more = realloc(text, size)) == NULL) {
-			free(text);
-			return err_nomem(e);
-		}
-		text = more;
-		rc = getgrnam_r(name, &gr, text, size, &found);
-	}
-	if (found != NULL)
-		*gid = gr.gr_gid;
-	free(text);
-	if (found != NULL)
-		return 0;
-	return err_set(e, OUT_HOLD, "group %s: the user data base does not know it", name);
-}
-
-static int
 add_readers(const struct cert_conf *conf, struct install_rights *r, struct err *e)
 {
 	const struct hook_conf *hooks = conf->hooks.v;
@@ -83,7 +32,7 @@ add_readers(const struct cert_conf *conf, struct install_rights *r, struct err *
 		if ((to = list_add(&r->readers, sizeof(*to))) == NULL ||
 		    (to->name = strdup(hooks[i].user)) == NULL)
 			return err_nomem(e);
-		if (find_user(to->name, &to->uid, &to->gid, e) == -1)
+		if (user_find(to->name, &to->uid, &to->gid, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -101,7 +50,7 @@ choose_group(const struct cert_conf *conf, int64_t owner_gid, struct install_rig
 
 	r->gid = owner_gid;
 	if (conf->group != NULL)
-		return find_group(conf->group, &r->gid, e);
+		return group_find(conf->group, &r->gid, e);
 	for (size_t i = 0; i < r->readers.n; i++)
 		if (readers[i].uid != 0) {
 			r->gid = readers[i].gid;
@@ -117,7 +66,7 @@ install_rights(const struct cert_conf *conf, struct install_rights *r, struct er
 
 	*r = (struct install_rights){ .uid = -1, .gid = -1 };
 	if (add_readers(conf, r, e) == 0 &&
-	    (conf->user == NULL || find_user(conf->user, &r->uid, &gid, e) == 0) &&
+	    (conf->user == NULL || user_find(conf->user, &r->uid, &gid, e) == 0) &&
 	    choose_group(conf, gid, r, e) == 0)
 		return 0;
 	pack_clear(&install_rights_pack, r);

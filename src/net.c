@@ -83,16 +83,10 @@ task_free(struct task *t)
 static void
 task_fail(struct task *t, const struct err *why)
 {
-	struct msg_error body = {
-		.class = why->class,
-		.sys = why->sys,
-		.retry_at = why->retry_at,
-		.text = (char *)(uintptr_t)why->text,
-		.hint = (char *)(uintptr_t)why->hint,
-		.trouble = acme_task_trouble(t->acme),
-	};
+	struct msg_error body = message_of_err(why);
 	struct err e = ERR_NONE;
 
+	body.trouble = acme_task_trouble(t->acme);
 	if (channel_send(t->net->keeper, MSG_FAILED, t->id, &body, -1, &e) == -1)
 		role_leave(t->net->loop, &e);
 	task_free(t);

@@ -5,17 +5,15 @@
 #include <linux/capability.h>
 
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/users.h"
 
-#define ENTRY_MAX	65536	/* octets of a line of the user data base */
 #define CAP(name)	((int64_t)1 << (name))
 
 /*
@@ -36,17 +34,13 @@ static const struct {
 
 /* --- who --- */
 
+/* One that is not known is told by who wants to become him. */
 static bool
-look_up(const char *user, int64_t *uid, int64_t *gid)
+is_user(const char *name, int64_t *uid, int64_t *gid)
 {
-	char text[ENTRY_MAX];
-	struct passwd pw, *found = NULL;
+	struct err ignored = ERR_NONE;
 
-	if (getpwnam_r(user, &pw, text, sizeof text, &found) != 0 || found == NULL)
-		return false;
-	*uid = pw.pw_uid;
-	*gid = pw.pw_gid;
-	return true;
+	return user_find(name, uid, gid, &ignored) == 0;
 }
 
 int
@@ -57,9 +51,9 @@ walls_user(const struct config *c, enum role r, int64_t *uid, int64_t *gid, stru
 	*uid = *gid = SANDBOX_STAY;
 	if (geteuid() != 0)
 		return 0;
-	if (name != NULL && !look_up(name, uid, gid))
-		return err_set(e, OUT_HOLD, "role-users: the user data base does not know %s", name);
-	if (name == NULL && !look_up(defaults[r].user, uid, gid))
+	if (name != NULL && user_find(name, uid, gid, e) == -1)
+		return err_in(e, "role-users");
+	if (name == NULL && !is_user(defaults[r].user, uid, gid))
 		*uid = *gid = defaults[r].reserve;
 	if (*uid == 0 && strcmp(c->sandbox, "strict") == 0) {
 		err_set(e, OUT_HOLD, "role-users: the %s role is not to be root", role_name(r));
@@ -100,7 +94,7 @@ add_hook_groups(const struct cert_conf *cert, struct walls *w, struct err *e)
 	size_t i;
 
 	for (i = 0; i < cert->hooks.n; i++)
-		if (h[i].user != NULL && look_up(h[i].user, &uid, &gid) && gid != 0 &&
+		if (h[i].user != NULL && is_user(h[i].user, &uid, &gid) && gid != 0 &&
 		    add_group(w, gid, e) == -1)
 			return -1;
 	return 0;
@@ -161,13 +155,12 @@ reach_servers(const struct msg_setup *setup, struct walls *w, struct err *e)
 static int
 add_file_group(const struct cert_conf *cert, struct walls *w, struct err *e)
 {
-	char text[ENTRY_MAX];
-	struct group gr, *found = NULL;
+	struct err ignored = ERR_NONE;
+	int64_t gid;
 
-	if (cert->group == NULL ||
-	    getgrnam_r(cert->group, &gr, text, sizeof text, &found) != 0 || found == NULL)
+	if (cert->group == NULL || group_find(cert->group, &gid, &ignored) == -1)
 		return 0;	/* told by who wants to use it */
-	return add_group(w, (int64_t)found->gr_gid, e);
+	return add_group(w, gid, e);
 }
 
 /* Files of another user can only be made, read back and removed with root's rights over files. */
@@ -176,7 +169,7 @@ keep_for_owner(const struct cert_conf *cert, struct walls *w)
 {
 	int64_t uid, gid;
 
-	if (cert->user != NULL && look_up(cert->user, &uid, &gid) && uid != w->uid)
+	if (cert->user != NULL && is_user(cert->user, &uid, &gid) && uid != w->uid)
 		w->keep |= CAP(CAP_CHOWN) | CAP(CAP_FOWNER) | CAP(CAP_DAC_OVERRIDE);
 }
 
@@ -426,13 +419,14 @@ walls_for(const struct msg_setup *setup, enum role r, struct walls *w, struct er
 static const char *
 user_text(int64_t uid, char *out, size_t size)
 {
-	char text[ENTRY_MAX];
-	struct passwd pw, *found = NULL;
+	struct err ignored = ERR_NONE;
+	char *name;
 
-	if (getpwuid_r((uid_t)uid, &pw, text, sizeof text, &found) == 0 && found != NULL)
-		snprintf(out, size, "%s", found->pw_name);
+	if (user_name((uid_t)uid, &name, &ignored) == 0 && name != NULL)
+		snprintf(out, size, "%s", name);
 	else
 		snprintf(out, size, "%jd", (intmax_t)uid);
+	free(name);
 	return out;
 }
 

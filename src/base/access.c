@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +16,12 @@
 #include "base/fs.h"
 #include "base/private.h"
 #include "base/text.h"
+#include "base/users.h"
 
 #define LOCK_TRIES	8	/* how often the lock file may be exchanged under us */
 #define HOLDER_MAX	200	/* octets of the holder's line */
 #define LINKS_MAX	40	/* as the kernel */
 #define GROUPS_MAX	65536	/* NGROUPS_MAX of Linux */
-#define PASSWD_MAX	(1024 * 1024)
 
 /* --- safe parents --- */
 
@@ -309,32 +308,23 @@ struct reader {
 static int
 find_groups(struct reader *r, gid_t gid, struct err *e)
 {
-	struct passwd pw, *found = NULL;
-	size_t size;
-	char *text = NULL, *more;
-	int rc = ERANGE;
+	char *name;
+	int rc = 0;
 
-	for (size = 4096; rc == ERANGE && size <= PASSWD_MAX; size *= 2) {
-		if ((more = realloc(text, size)) == NULL) {
-			free(text);
-			return err_nomem(e);
-		}
-		text = more;
-		rc = getpwuid_r(r->uid, &pw, text, size, &found);
-	}
+	if (user_name(r->uid, &name, e) == -1)
+		return -1;
 	r->ngroups = GROUPS_MAX;
 	if ((r->groups = calloc(GROUPS_MAX, sizeof(*r->groups))) == NULL) {
-		free(text);
+		free(name);
 		return err_nomem(e);
 	}
-	if (found == NULL) {
+	if (name == NULL) {
 		r->groups[0] = gid;
 		r->ngroups = 1;
-		rc = 0;
-	} else if (getgrouplist(found->pw_name, gid, r->groups, &r->ngroups) == -1) {
-		rc = err_set(e, OUT_HOLD, "user %s is in too many groups", found->pw_name);
+	} else if (getgrouplist(name, gid, r->groups, &r->ngroups) == -1) {
+		rc = err_set(e, OUT_HOLD, "user %s is in too many groups", name);
 	}
-	free(text);
+	free(name);
 	return rc;
 }
 

@@ -376,28 +376,14 @@ ca_free(struct ca *ca)
 
 /* --- files --- */
 
-static void
-put_pem(struct buf *out, X509 *cert)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *at;
-	long n;
-
-	if (cert == NULL || bio == NULL || PEM_write_bio_X509(bio, cert) != 1)
-		buf_fail(out);
-	else if ((n = BIO_get_mem_data(bio, &at)) > 0)
-		buf_put(out, span_of(at, (size_t)n));
-	BIO_free(bio);
-}
-
 void
 ca_put_roots(const struct ca *ca, struct buf *pem)
 {
 	for (unsigned i = 0; i < 2; i++)
 		if (ca->has[i])
-			put_pem(pem, ca->trees[i].root);
+			ca_put_pem(pem, ca->trees[i].root);
 	for (unsigned i = 0; i < ca->o->alternates; i++)
-		put_pem(pem, ca->old_roots[i]);
+		ca_put_pem(pem, ca->old_roots[i]);
 }
 
 static int
@@ -432,7 +418,7 @@ ca_write_files(const struct ca *ca, const struct options *o, struct err *e)
 	}
 	buf_reset(&b);
 	if (rc == 0 && o->server_cert_file != NULL) {
-		put_pem(&b, ca->tls_root);
+		ca_put_pem(&b, ca->tls_root);
 		rc = write_file(o->server_cert_file, &b, e);
 	}
 	buf_clear(&b);

@@ -73,6 +73,9 @@ bool		 ca_issued(const struct ca *, X509 *);
 MUST_CHECK int	 ca_crl(struct ca *, const struct state *, unsigned tree, struct span *der, struct err *e);
 void		 ca_crl_stale(struct ca *);
 
+/* What ca_issue.c gives to ca.c; cert NULL fails the buffer. */
+void		 ca_put_pem(struct buf *out, X509 *cert);
+
 /* What ca.c gives to ca_issue.c. */
 MUST_CHECK EVP_PKEY *ca_key(bool rsa, unsigned bits);
 struct ca_spec {

@@ -183,32 +183,35 @@ ca_issuer_id(const struct ca *ca, const struct cert *c)
 
 /* --- chains --- */
 
+/* The end of a PEM_write_bio...(). */
 static void
-put_x509(struct buf *out, X509 *cert)
+put_written(struct buf *out, BIO *bio, bool is_written)
 {
-	BIO *bio = BIO_new(BIO_s_mem());
 	char *at;
 	long n;
 
-	if (cert == NULL || bio == NULL || PEM_write_bio_X509(bio, cert) != 1)
+	if (!is_written)
 		buf_fail(out);
 	else if ((n = BIO_get_mem_data(bio, &at)) > 0)
 		buf_put(out, span_of(at, (size_t)n));
 	BIO_free(bio);
 }
 
+void
+ca_put_pem(struct buf *out, X509 *cert)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	put_written(out, bio, cert != NULL && bio != NULL && PEM_write_bio_X509(bio, cert) == 1);
+}
+
 static void
 put_leaf(struct buf *out, const struct cert *c)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
-	char *at;
-	long n;
 
-	if (bio == NULL || PEM_write_bio(bio, "CERTIFICATE", "", c->der, c->n) <= 0)
-		buf_fail(out);
-	else if ((n = BIO_get_mem_data(bio, &at)) > 0)
-		buf_put(out, span_of(at, (size_t)n));
-	BIO_free(bio);
+	put_written(out, bio, bio != NULL &&
+	    PEM_write_bio(bio, "CERTIFICATE", "", c->der, c->n) > 0);
 }
 
 unsigned
@@ -252,18 +255,18 @@ put_bad_chain(const struct ca *ca, const struct cert *c, enum chain_fault kind, 
 			buf_str(out, "# a comment that goes on and on and on and on and on and on\n");
 	if (kind == CHAIN_REVERSED)
 		for (unsigned i = 0; i < t->nmids; i++)
-			put_x509(out, t->mids[i]);
+			ca_put_pem(out, t->mids[i]);
 	if (kind != CHAIN_NO_LEAF)
 		put_leaf(out, c);
 	if (kind == CHAIN_DUPLICATE)
 		put_leaf(out, c);
 	if (kind == CHAIN_UNRELATED)
-		put_x509(out, ca->tls_root);
+		ca_put_pem(out, ca->tls_root);
 	if (kind != CHAIN_REVERSED && kind != CHAIN_NO_INTERMEDIATE)
 		for (unsigned i = t->nmids; i-- > 0;)
-			put_x509(out, t->mids[i]);
+			ca_put_pem(out, t->mids[i]);
 	if (kind == CHAIN_WITH_ROOT)
-		put_x509(out, t->root);
+		ca_put_pem(out, t->root);
 }
 
 bool
@@ -280,9 +283,9 @@ ca_chain(const struct ca *ca, const struct cert *c, unsigned number, const struc
 	}
 	put_leaf(pem, c);
 	for (unsigned i = t->nmids; i-- > 0;)
-		put_x509(pem, t->mids[i]);
+		ca_put_pem(pem, t->mids[i]);
 	if (number != 0)
-		put_x509(pem, t->cross[number - 1]);
+		ca_put_pem(pem, t->cross[number - 1]);
 	return true;
 }
 
