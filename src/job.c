@@ -222,7 +222,7 @@ enter(struct job *j, enum job_step s)
 
 /*
  * The first failure says why the job does not succeed; what goes wrong on the
- * way back makes it an alarm.
+ * way back makes it an alarm. A record that cannot be written does not.
  */
 static void
 note_failure(struct job *j, const struct err *e)
@@ -236,10 +236,13 @@ note_failure(struct job *j, const struct err *e)
 			err_in(&j->err, "%s", job_step_name(j->at));
 	} else {
 		err_in(&j->err, "%s: %s; before that", job_step_name(j->at), e->text);
-		j->err.class = OUT_ALARM;
+		if (e->class > j->err.class)
+			j->err.class = e->class;
 	}
 	if ((GOING_BACK & BIT(j->at)) != 0)
 		j->err.class = OUT_ALARM;
+	if (j->at == STEP_RECORD)
+		job_note(j, e);		/* the result has been told already */
 }
 
 /* The way back is behind it, what was wanted still before it: once more from the start. */

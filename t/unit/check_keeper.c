@@ -286,6 +286,51 @@ START_TEST(a_certificate_of_somebody_else_is_not_fought_over)
 }
 END_TEST
 
+/* From now on the record of what a run led to cannot be written. */
+static void
+spoil_record(void)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof path, "%s", fake_path("certs/a.example.com/record.json"));
+	(void)remove(path);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+static bool
+spoiled_when_proven(struct msg_watched *m UNUSED, unsigned n UNUSED)
+{
+	spoil_record();
+	return true;
+}
+
+static bool
+spoiled_when_offered(struct fake_task *t UNUSED, enum fake_net_step step)
+{
+	if (step == NET_OFFERED)
+		spoil_record();
+	return false;
+}
+
+/* FAULTS F01: the result has been told, and is not made an alarm. */
+START_TEST(a_record_that_cannot_be_written_is_told)
+{
+	issue_then_want_another();
+	if (_i == 0)
+		script.watched = spoiled_when_proven;
+	else
+		script.hostile = spoiled_when_offered;
+	script.chain[0] = _i == 0 ? CHAIN_GOOD : CHAIN_WRONG_KEY;
+	fake_run_to(CMD_RENEW, _i == 0 ? OUT_HOLD : OUT_REFUSE);
+	ck_assert_uint_gt(seen.notes, 0);
+	ck_assert_int_eq(remove(fake_path("certs/a.example.com/record.json")), 0);
+	ck_assert_int_eq(fake_look(0).version, _i == 0 ? 2 : 1);
+	fake_reset();
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert(fake_is_served(0));
+}
+END_TEST
+
 START_TEST(a_way_back_without_hooks_waits_for_a_run_with_them)
 {
 	issue_then_want_another();
@@ -368,6 +413,7 @@ make_suite(void)
 	tcase_add_test(tc, a_program_that_fails_leads_back_by_a_second_reload);
 	tcase_add_test(tc, a_way_back_that_fails_in_a_later_run_is_still_an_alarm);
 	tcase_add_test(tc, a_certificate_of_somebody_else_is_not_fought_over);
+	tcase_add_loop_test(tc, a_record_that_cannot_be_written_is_told, 0, 2);
 	tcase_add_test(tc, a_way_back_without_hooks_waits_for_a_run_with_them);
 	tcase_add_test(tc, a_server_that_is_not_ready_costs_no_order_and_no_back_off);
 	tcase_add_test(tc, a_port_that_is_taken_ends_the_run_before_anything_is_asked);
