@@ -97,6 +97,16 @@ is_revoked(const struct install_state *state, const struct record *r)
 	    strcmp(r->revoked, state->active.serial) == 0;
 }
 
+/* A date of before what was issued is none of a CA's: a proxy's, or a lie, which would hold us for ever. */
+static int64_t
+believed(int64_t skew, const struct outlook *in, int64_t now)
+{
+	bool is_early = in->state->health != INSTALL_EMPTY &&
+	    time_add(now, skew) < time_add(in->state->active.not_before, -DAY);
+
+	return is_early && skew < 0 ? 0 : skew;
+}
+
 /* By our clock: where the CA's differs, its times are moved by as much (FAULTS T05). */
 static void
 add_certificate(const struct outlook *in, int64_t skew, struct due_facts *f)
@@ -169,7 +179,7 @@ outlook_facts(const struct outlook *in, struct due_facts *f, struct err *e)
 			return -1;
 		f->tried = strcmp(digest, r->tried) == 0;
 	}
-	add_certificate(in, ledger_skew(in->ledger, &now), f);
+	add_certificate(in, believed(ledger_skew(in->ledger, &now), in, now.wall), f);
 	add_ca(in, &now, f);
 	return add_windows(in->conf, f, e);
 }

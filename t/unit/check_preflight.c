@@ -99,6 +99,18 @@ START_TEST(a_ca_on_this_host_is_not_second_guessed)
 }
 END_TEST
 
+/* FAULTS T05: else every later run of ours would be before what is installed began. */
+START_TEST(a_date_of_before_what_was_issued_is_not_believed)
+{
+	script.host = FAKE_PUBLIC;
+	script.address = OURS;
+	script.skew = -20000 * (int64_t)DAY;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_uint_eq(fake_issued(), 1);
+}
+END_TEST
+
 START_TEST(check_tells_what_a_renewal_would_stop_at)
 {
 	script.host = FAKE_PUBLIC;
@@ -123,6 +135,7 @@ main(void)
 	tcase_add_loop_test(t, what_would_fail_at_the_ca_never_gets_there, 0, (int)NITEMS(rows));
 	tcase_add_test(t, an_order_that_is_paid_for_goes_first);
 	tcase_add_test(t, a_ca_on_this_host_is_not_second_guessed);
+	tcase_add_test(t, a_date_of_before_what_was_issued_is_not_believed);
 	tcase_add_test(t, check_tells_what_a_renewal_would_stop_at);
 	suite_add_tcase(s, t);
 	return suite_run(s);
