@@ -88,6 +88,9 @@ read_folder(struct job *j, struct err *e)
 		return e->sys == ENOENT && !store_is_work(store) ? 0 : -1;
 	if (record_load(j->folder, &now, &j->record, e) == -1)
 		return -1;
+	if (j->record.was_damaged && store_is_work(store))
+		log_warn(KV_S("cert", j->conf->name), KV_S("event", "record damaged"),
+		    KV_S("kept", "record.json.bad"));
 	return install_look(j->folder, now.wall, &j->state, e);
 }
 

@@ -193,6 +193,10 @@ look_at_time(struct job *j)
 	struct due due;
 	char at[TIME_TEXT];
 
+	if (j->record.was_damaged) {
+		err_set(&e, OUT_FINDING, "record.json is damaged: what was tried and found is forgotten");
+		look_tell(j, "record", &e);
+	}
 	if (cas_choose(j, &facts, &e) == -1) {
 		look_tell(j, "due", &e);
 		return;

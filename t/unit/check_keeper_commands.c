@@ -191,6 +191,7 @@ static const struct {
 	enum role	 missing;
 	const char	*key;
 	bool		 nothing;	/* is installed */
+	bool		 damaged;	/* the record (FAULTS I08) */
 } faults[] = {
 	{ "nothing is installed", .nothing = true },
 	{ "the server is not ready", .preflight = OUT_HOLD },
@@ -198,12 +199,15 @@ static const struct {
 	{ "the port is taken", .missing = ROLE_ANSWER },
 	{ "there is no control role", .missing = ROLE_CONTROL },
 	{ "another key is configured", .key = "ecdsa-p384" },
+	{ "the record is damaged", .damaged = true },
 };
 
 START_TEST(check_finds_what_is_wrong)
 {
 	if (!faults[_i].nothing)
 		fake_run_to(CMD_RENEW, OUT_OK);
+	if (faults[_i].damaged)
+		ck_assert_int_eq(truncate(fake_path("certs/a.example.com/record.json"), 100), 0);
 	script.preflight = faults[_i].preflight;
 	script.verdict[0] = faults[_i].verdict;
 	script.missing = faults[_i].missing;
