@@ -276,6 +276,27 @@ offers_profile(const struct acme_result *r, const char *name)
 	return false;
 }
 
+/* What the CA would refuse a new account for; without one, an order's first step is to make it. */
+static void
+judge_account(struct preflight *p, const struct acme_result *r)
+{
+	const struct account *a = p->job->account;
+	struct err e = ERR_NONE;
+
+	if (p->job->kind != JOB_LOOK || (a != NULL && account_url(a) != NULL))
+		return;
+	if (r->terms != NULL && !p->ca->agree_tos) {
+		(void)err_set(&e, OUT_HOLD, "nobody has agreed to the CA's terms of service");
+		(void)err_hint(&e, "read them; if you agree, set agree-tos = true");
+		preflight_tell(p, "account", true, &e);
+	}
+	if (r->eab_required && p->ca->eab_kid == NULL) {
+		(void)err_set(&e, OUT_HOLD, "the CA wants an external account binding");
+		(void)err_hint(&e, "set eab-kid and eab-key-file as its customer portal gives them");
+		preflight_tell(p, "account", true, &e);
+	}
+}
+
 /* What the directory says against an order before there is one. */
 static void
 judge_directory(struct preflight *p, const struct acme_result *r)
@@ -291,6 +312,7 @@ judge_directory(struct preflight *p, const struct acme_result *r)
 		if (conf->profile_required || p->job->kind == JOB_LOOK)
 			preflight_tell(p, "profile", conf->profile_required, &e);
 	}
+	judge_account(p, r);
 	judge_clock(p, r);
 }
 

@@ -111,6 +111,22 @@ START_TEST(a_date_of_before_what_was_issued_is_not_believed)
 }
 END_TEST
 
+START_TEST(check_tells_what_a_new_account_would_lack)
+{
+	unsigned before;
+
+	script.host = FAKE_PUBLIC;
+	script.address = OURS;
+	fake_run_to(CMD_CHECK, OUT_FINDING);
+	before = seen.bad_findings;
+	script.binds = script.terms = true;
+	fake_run_to(CMD_CHECK, OUT_FINDING);
+	ck_assert_uint_eq(seen.bad_findings, before + 2);
+	fake_run_to(CMD_RENEW, OUT_OK);
+	fake_run_to(CMD_CHECK, OUT_OK);
+}
+END_TEST
+
 START_TEST(check_tells_what_a_renewal_would_stop_at)
 {
 	script.host = FAKE_PUBLIC;
@@ -136,6 +152,7 @@ main(void)
 	tcase_add_test(t, an_order_that_is_paid_for_goes_first);
 	tcase_add_test(t, a_ca_on_this_host_is_not_second_guessed);
 	tcase_add_test(t, a_date_of_before_what_was_issued_is_not_believed);
+	tcase_add_test(t, check_tells_what_a_new_account_would_lack);
 	tcase_add_test(t, check_tells_what_a_renewal_would_stop_at);
 	suite_add_tcase(s, t);
 	return suite_run(s);

@@ -138,6 +138,7 @@ struct script {
 	int			 refuses;	/* errno: nobody answers there */
 	bool			 behind_nat, not_own;
 	int64_t			 skew;		/* of the CA's clock */
+	bool			 binds, terms;	/* the CA wants an external account; has terms that nobody agreed to */
 
 	enum fake_list		 list;		/* of revoked certificates; NONE: the chain names none */
 	const char		*inter_key;	/* type of another intermediate's; NULL: the usual one */

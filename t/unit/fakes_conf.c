@@ -47,7 +47,7 @@ configure_cas(struct fake_settings *s)
 	s->hosts[0] = fake_text(script.host != NULL ? script.host : FAKE_LOOPBACK);
 	for (size_t i = 0; i < FAKE_CAS; i++) {
 		s->ca_names[i] = fake_text(script.cas == 0 ? "ca" : names[i]);
-		s->cas[i] = (struct ca_conf){ .name = s->ca_names[i], .agree_tos = true,
+		s->cas[i] = (struct ca_conf){ .name = s->ca_names[i], .agree_tos = !script.terms,
 			.directory = fake_text(fake_url(i == 0 ? "/directory" : "/directory1")),
 			.staging = fake_text(fake_url("/staging")),
 			.hosts = { s->hosts, 1 },

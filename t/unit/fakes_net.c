@@ -459,7 +459,8 @@ begin_other(struct fake_task *t)
 {
 	char *issuer = fake_text("ca.example.net");
 	struct acme_result result = { .ask_again_at = (int64_t)time(NULL) + script.ask_again,
-		.caa = { &issuer, 1 }, .has_skew = true, .skew = script.skew };
+		.caa = { &issuer, 1 }, .has_skew = true, .skew = script.skew, .eab_required = script.binds,
+		.terms = script.terms ? fake_text("https://ca.example/terms") : NULL };
 
 	if ((t->kind == ACME_RENEWAL || script.setup.command != CMD_RENEW) && turns_away(t, NET_TASK))
 		return;
