@@ -7,7 +7,10 @@
 
 #include "base/err.h"
 
-/* FAULTS S03, S04, and the caps of section 1. protocols: of libcurl, with commas. False: no memory. */
+/*
+ * FAULTS S03, S04, and the caps of section 1. protocols: of libcurl, with
+ * commas. False: no memory.
+ */
 MUST_CHECK bool http_limits(CURL *, const char *protocols);
 
 /* Servers are verified, by the PEM of ca_file, or the system's roots if that is NULL. */

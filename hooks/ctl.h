@@ -27,7 +27,10 @@ struct ctl {
 	const char	*user;		/* conf's */
 };
 
-/* conf->rpc, or the default. HOLD, also for an address of another host that conf does not vouch for. */
+/*
+ * conf->rpc, or the default. HOLD, also for an address of another host that
+ * conf does not vouch for.
+ */
 MUST_CHECK int ctl_addr(const struct hook_conf *, struct wire_addr *, struct err *e);
 
 /*

@@ -212,7 +212,10 @@ mark_file(const char *path, struct buf *mark, struct err *e)
 	return 0;
 }
 
-/* One that was rotated meanwhile is read from its beginning: what the old one got last is missed. */
+/*
+ * One that was rotated meanwhile is read from its beginning: what the old one
+ * got last is missed.
+ */
 static int
 since_file(const char *path, const char *mark, struct errlog_walk *w, struct err *e)
 {

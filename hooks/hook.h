@@ -133,10 +133,16 @@ struct hook_type {
 	/* Judges a section whose defaults are filled in; NULL: nothing more to say. USAGE. */
 	int	(*check)(const struct hook_conf *, struct err *e);
 
-	/* Is everything there, before anything is touched? HOLD or RETRY if not; facts for the record. */
+	/*
+	 * Is everything there, before anything is touched? HOLD or RETRY if
+	 * not; facts for the record.
+	 */
 	int	(*preflight)(const struct hook_conf *, struct hook_facts *, struct err *e);
 
-	/* Makes the server load its files, once. For all but HOOK_OK, e says why. Facts are those after. */
+	/*
+	 * Makes the server load its files, once. For all but HOOK_OK, e says
+	 * why. Facts are those after.
+	 */
 	enum hook_result (*reload)(const struct hook_conf *, const struct hook_event *,
 	    struct hook_facts *, struct err *e);
 

@@ -47,7 +47,10 @@ MUST_CHECK int	errlog_journal_mark(const char *unit, struct errlog_walk *, char 
 MUST_CHECK int	errlog_journal_since(const char *unit, const char *cursor,
 		    struct errlog_walk *, struct err *e);
 
-/* Fills in what core.arg tells (n is 0: nothing), and judges the release by it. RETRY without memory. */
+/*
+ * Fills in what core.arg tells (n is 0: nothing), and judges the release by it.
+ * RETRY without memory.
+ */
 MUST_CHECK int	arguments_judge(const struct span *args, size_t n, struct hook_facts *,
 		    struct err *e);
 

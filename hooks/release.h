@@ -32,7 +32,10 @@ int64_t	release_leak(int64_t processes, int64_t profiles);
 /* The value of the option letter (as "-f") among the server's arguments; empty if not given. */
 struct span	release_option(const struct span *args, size_t n, char letter);
 
-/* tls_threads_mode as a main configuration file says; -1 if it does not. Includes are not followed. */
+/*
+ * tls_threads_mode as a main configuration file says; -1 if it does not.
+ * Includes are not followed.
+ */
 int64_t	release_threads_mode(struct span kamailio_cfg);
 
 #endif

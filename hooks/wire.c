@@ -286,7 +286,10 @@ connect_wire(struct wire *w, const struct wire_addr *a)
 	for (;;) {
 		if (connect(w->fd, (const struct sockaddr *)&a->sa, a->len) == 0)
 			return 0;
-		/* The one error of a unix socket that passes by itself, and that poll() knows nothing of. */
+		/*
+		 * The one error of a unix socket that passes by itself, and
+		 * that poll() knows nothing of.
+		 */
 		if (errno == EAGAIN && left_ms(w->deadline_ms) > 0)
 			wire_rest(BUSY_PAUSE_MS);
 		else if (errno == EAGAIN)

@@ -219,7 +219,10 @@ account_keep(struct account *a, struct acme_result *result, struct err *e)
 	return store_account_save(a->keeper->store, a->ca->name, &a->stored, e);
 }
 
-/* Never in silence where one was on file (FAULTS A37): the operator may have meant something else. */
+/*
+ * Never in silence where one was on file (FAULTS A37): the operator may have
+ * meant something else.
+ */
 static void
 tell_move(const struct account *a, bool created)
 {

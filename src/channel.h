@@ -62,14 +62,23 @@ void		channel_fail(struct channel *, uint64_t id, const struct err *why);
 /* An error as a message, whose texts are the error's. */
 struct msg_error message_of_err(const struct err *);
 
-/* The error in a MSG_FAILED; an answer of a type that was not wanted is an error of its own. Always -1. */
+/*
+ * The error in a MSG_FAILED; an answer of a type that was not wanted is an
+ * error of its own. Always -1.
+ */
 int		message_error(const struct message *, struct err *e);
 int		message_to_err(const struct msg_error *, struct err *e);
 
-/* Writes what is queued, waiting at most timeout_ms: before a descriptor is given away, or at the end. */
+/*
+ * Writes what is queued, waiting at most timeout_ms: before a descriptor is
+ * given away, or at the end.
+ */
 MUST_CHECK int	channel_flush(struct channel *, int64_t timeout_ms, struct err *e);
 
-/* Flushes and gives the bare descriptor back, the channel is freed. -1 on failure (and freed, closed). */
+/*
+ * Flushes and gives the bare descriptor back, the channel is freed. -1 on
+ * failure (and freed, closed).
+ */
 int		channel_release(struct channel *, struct err *e);
 
 #endif

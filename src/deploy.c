@@ -341,7 +341,10 @@ count_stuck(const struct job *j)
 	return n;
 }
 
-/* Does a server serve what is nobody's here, still? Telling it again changes nothing (FAULTS K15). */
+/*
+ * Does a server serve what is nobody's here, still? Telling it again changes
+ * nothing (FAULTS K15).
+ */
 static bool
 is_foreign(const struct job *j)
 {

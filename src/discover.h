@@ -42,7 +42,10 @@ struct discovery {
 
 extern const struct pack discovery_pack;
 
-/* certbot is its folder, "/etc/letsencrypt"; one that is not there is no error. RETRY without memory. */
+/*
+ * certbot is its folder, "/etc/letsencrypt"; one that is not there is no error.
+ * RETRY without memory.
+ */
 MUST_CHECK int	discover_certbot(const char *certbot, struct discovery *, struct err *e);
 
 /* kamailio NULL: its folder is not known. A tls.cfg that cannot be read is a note. */

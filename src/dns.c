@@ -287,7 +287,10 @@ ask_own(struct search *s)
 	ask(s, &query, s->name, DNS_TXT);
 }
 
-/* In the answer if the name is the zone's own, else in the authority section: RFC 2308 section 3. */
+/*
+ * In the answer if the name is the zone's own, else in the authority section:
+ * RFC 2308 section 3.
+ */
 static void
 took_zone(struct query *q, int status, struct dns_message *m)
 {

@@ -16,7 +16,10 @@ MUST_CHECK struct dns_looks	*dns_looks_new(struct loop *, struct err *e);
 /* All questions end with trouble. NULL allowed. Not from a callback of its own. */
 void	dns_looks_free(struct dns_looks *);
 
-/* Called once, from the loop; lent. What a resolver does not tell is told in the fields for trouble. */
+/*
+ * Called once, from the loop; lent. What a resolver does not tell is told in
+ * the fields for trouble.
+ */
 typedef void dns_look_done(void *arg, const struct msg_looked *);
 
 struct dns_look_in {

@@ -96,7 +96,10 @@ struct due_facts {
 	size_t		 nwindows;	/* 0: always */
 	struct due_windows others[DUE_OTHERS_MAX];
 	size_t		 nothers;
-	/* How far the clocks that the windows are meant by are ahead of UTC, in seconds; NULL: not at all. */
+	/*
+	 * How far the clocks that the windows are meant by are ahead of UTC, in
+	 * seconds; NULL: not at all.
+	 */
 	int64_t		(*offset)(const void *zone, int64_t when);
 	const void	*zone;
 };

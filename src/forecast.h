@@ -25,10 +25,16 @@ struct forecast {
 /* A reload left this much of what was free before; negative: not known, and nothing is noted. */
 void	forecast_add(struct forecast *, int64_t free_before, int64_t free_after);
 
-/* Octets per reload, on average; 0 where nothing is lost. Before the third one it is as expected. */
+/*
+ * Octets per reload, on average; 0 where nothing is lost. Before the third one
+ * it is as expected.
+ */
 int64_t	forecast_cost(const struct forecast *, int64_t expected);
 
-/* Octets that must be free before a reload: the larger of 8 MiB, 4 times the last cost, and `least`. */
+/*
+ * Octets that must be free before a reload: the larger of 8 MiB, 4 times the
+ * last cost, and `least`.
+ */
 int64_t	forecast_floor(const struct forecast *, int64_t least);
 
 /* How many reloads are possible until that floor; FORECAST_ENDLESS where they cost nothing. */

@@ -133,7 +133,10 @@ extern const struct pack install_rights_pack;
 /* By the user data base. HOLD for a user or group that it does not know. pack_clear() frees. */
 MUST_CHECK int	install_rights(const struct cert_conf *, struct install_rights *, struct err *e);
 
-/* HOLD if others than its owner and group can get at a key of the active version, m (FAULTS S09). */
+/*
+ * HOLD if others than its owner and group can get at a key of the active
+ * version, m (FAULTS S09).
+ */
 MUST_CHECK int	install_guarded(struct store_cert *, const struct manifest *m,
 		    const struct install_rights *, struct err *e);
 

@@ -71,7 +71,10 @@ int64_t		instance_workers(const struct instance *);
 /* Before the last reload, as the server said; borrowed. */
 const struct hook_facts *instance_before(const struct instance *);
 
-/* The process that has to be there behind it: another one only where a restart was meant. Borrowed. */
+/*
+ * The process that has to be there behind it: another one only where a restart
+ * was meant. Borrowed.
+ */
 const struct hook_facts *instance_process(const struct instance *);
 
 /* Is its unit restarted in place of a reload, by what it said at preflight? */
@@ -95,7 +98,10 @@ MUST_CHECK int	instance_mark(struct instance *, channel_answer *, void *arg, str
 /* It was told; the facts are taken. Jobs that wait for it are woken. */
 void		instance_told(struct instance *, struct told *);
 
-/* Has it, with what it says of itself now, shared memory for a further reload (FAULTS K12)? Else HOLD. */
+/*
+ * Has it, with what it says of itself now, shared memory for a further reload
+ * (FAULTS K12)? Else HOLD.
+ */
 bool		instance_has_room(const struct instance *, const struct hook_facts *now,
 		    struct err *e);
 

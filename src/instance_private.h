@@ -47,7 +47,10 @@ struct instance {
 /* The role that runs the hooks of this type. RETRY if it has ended. */
 MUST_CHECK int	instance_runner(const struct instance *, struct channel **, struct err *e);
 
-/* Is the answer to the preflight there? It is asked for once; jobs that may wait for it are woken. */
+/*
+ * Is the answer to the preflight there? It is asked for once; jobs that may
+ * wait for it are woken.
+ */
 enum job_progress instance_facts_wait(struct instance *, struct err *e);
 
 /* Jobs that are at this step. */

@@ -245,7 +245,10 @@ ask_for_order(struct job *j, struct err *e)
 	return rc;
 }
 
-/* Counted on disk before the CA hears of it, so that no crash makes the ledger forget (FAULTS V8). */
+/*
+ * Counted on disk before the CA hears of it, so that no crash makes the ledger
+ * forget (FAULTS V8).
+ */
 static int
 spend(struct job *j, struct err *e)
 {

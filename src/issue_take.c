@@ -104,7 +104,10 @@ report_extra_names(struct job *j)
 	}
 }
 
-/* One that is not fit is refused; while the CA offers another one, that is looked at (FAULTS A24). */
+/*
+ * One that is not fit is refused; while the CA offers another one, that is
+ * looked at (FAULTS A24).
+ */
 enum job_progress
 issue_chain(struct job *j, struct err *e)
 {

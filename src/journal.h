@@ -30,7 +30,10 @@ struct journal {
 	int64_t			 when;	/* unix seconds of this entry */
 };
 
-/* Was this version seen on every listener: by a deployment, or on the way back from one that failed? */
+/*
+ * Was this version seen on every listener: by a deployment, or on the way back
+ * from one that failed?
+ */
 bool		journal_proves(const struct journal *, int64_t version);
 
 const char	*journal_word(enum journal_state);	/* "switching", ... */

@@ -84,7 +84,10 @@ void	solve_on_unsolve(void *keeper, struct message *);
 void	issue_answer(struct keeper *, uint64_t id, enum message_type type, const void *body,
 	    const struct err *why);
 
-/* Takes out of the DNS what is left there. True once nothing is; else keeper_step() is called then. */
+/*
+ * Takes out of the DNS what is left there. True once nothing is; else
+ * keeper_step() is called then.
+ */
 bool	solve_has_ended(struct keeper *);
 void	solve_free(struct keeper *);
 

@@ -86,7 +86,10 @@ bundle_of(const struct job *j)
 	return issuer != NULL ? issuer->trust_bundle : j->ca->trust_bundle;
 }
 
-/* All that was checked before it was installed, once more: today's date, today's roots and names. */
+/*
+ * All that was checked before it was installed, once more: today's date,
+ * today's roots and names.
+ */
 static void
 look_at_chain(struct job *j, const char *suffix)
 {

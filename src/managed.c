@@ -230,7 +230,10 @@ copy_attributes(const struct copy *c, struct err *e)
 		return err_sys(e, OUT_HOLD, "extended attributes");
 	if ((to = openat(c->at, c->temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
 		return err_sys(e, OUT_RETRY, "%s", c->temp);
-	/* whoever may write in the folder may have put another file there: not one from elsewhere */
+	/*
+	 * whoever may write in the folder may have put another file there: not
+	 * one from elsewhere
+	 */
 	if (fstat(to, &st) == -1 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
 	    st.st_uid != c->st.st_uid)
 		rc = err_set(e, OUT_HOLD, "%s: somebody has exchanged it", c->temp);
@@ -314,7 +317,10 @@ managed_write(const struct managed_in *in, struct err *e)
 	for (int i = 0; i < TRIES; i++) {
 		if ((got = replace(in, &c, &out, late, e)) != EDITED)
 			goto out;
-		/* is what was edited gone from its name? Then its text goes back there, with our values */
+		/*
+		 * is what was edited gone from its name? Then its text goes
+		 * back there, with our values
+		 */
 		late = fstatat(c.at, c.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino != c.st.st_ino;
 	}
 	(void)err_set(e, OUT_RETRY, "%s: somebody is editing it", c.path);

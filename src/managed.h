@@ -41,7 +41,10 @@ MUST_CHECK int	managed_try(const struct managed_in *, struct err *e);
 /* A store_pointer: arg is the job, whose hooks say which files. All of them, or as they were. */
 int	managed_turn(void *job, int64_t version, struct err *e);
 
-/* Could a version be put into the files of the job's hooks? Version 0: the one that is not there yet. */
+/*
+ * Could a version be put into the files of the job's hooks? Version 0: the one
+ * that is not there yet.
+ */
 MUST_CHECK int	managed_check(struct job *, int64_t version, struct err *e);
 
 /* HOLD unless the server reads the file that is managed for this hook. */

@@ -32,7 +32,10 @@ struct manifest_leaf {
 	char		*order_url;	/* NULL: not known */
 };
 
-/* What is said of all of it is the first leaf's, but for the dates: those of the one that ends first. */
+/*
+ * What is said of all of it is the first leaf's, but for the dates: those of
+ * the one that ends first.
+ */
 struct manifest {
 	int64_t		 version;	/* the counter: the only order of versions (FAULTS T08) */
 	int64_t		 created;	/* unix seconds */

@@ -67,7 +67,10 @@ notify_reloading(void)
 	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
-/* sd_watchdog_enabled(3): for this process, or for whoever is asked; half of the time, as it says. */
+/*
+ * sd_watchdog_enabled(3): for this process, or for whoever is asked; half of
+ * the time, as it says.
+ */
 int64_t
 notify_watchdog_ms(void)
 {

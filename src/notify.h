@@ -10,7 +10,10 @@
 
 #include "base/base.h"
 
-/* Lines of NAME=value. Does nothing where nobody listens; what cannot be sent is no reason to fail. */
+/*
+ * Lines of NAME=value. Does nothing where nobody listens; what cannot be sent
+ * is no reason to fail.
+ */
 void	notify(const char *fmt, ...) PRINTF(1, 2);
 
 /* RELOADING=1, with the time that systemd wants with it; READY=1 has to follow. */

@@ -23,7 +23,10 @@ struct outlook {
 /* HOLD if a window of the configuration cannot be read. */
 MUST_CHECK int	outlook_facts(const struct outlook *, struct due_facts *, struct err *e);
 
-/* Limits that a CA publishes, and how it looks up names, mean nothing at a CA of this very machine. */
+/*
+ * Limits that a CA publishes, and how it looks up names, mean nothing at a CA
+ * of this very machine.
+ */
 bool		outlook_is_local(const char *directory);
 
 #endif

@@ -152,7 +152,10 @@ choose_renew(struct job *j, const struct due_facts *facts)
 
 	if (setup->scheduled)
 		return choose_scheduled(j, facts, &due);
-	/* the fault may be gone: a run that somebody starts tries at once (FAULTS V4), up to K11's number */
+	/*
+	 * the fault may be gone: a run that somebody starts tries at once
+	 * (FAULTS V4), up to K11's number
+	 */
 	j->renews = setup->force && facts->asked <= facts->now && !setup->no_hooks;
 	if (j->state.pending == PENDING_BACK && (facts->reload_tries <= DUE_RELOADS ||
 	    due.at <= facts->now || setup->force))
@@ -320,7 +323,10 @@ next_wake(const struct job *j, const struct due_facts *facts)
 	return due.point > facts->now && ask < due.at ? ask : due.at;
 }
 
-/* Where nothing else is to be done: wanted since today, or a run was killed before it came to it. */
+/*
+ * Where nothing else is to be done: wanted since today, or a run was killed
+ * before it came to it.
+ */
 static void
 stage_keys(struct job *j, struct index_due *row)
 {

@@ -245,7 +245,10 @@ judge_clock(struct preflight *p, const struct acme_result *r)
 	(void)err_set(&e, OUT_HOLD, "this host's clock is %s %s the CA's",
 	    text_span_of_time(off, apart), r->skew < 0 ? "ahead of" : "behind");
 	(void)err_hint(&e, "set the clock; dates of certificates are judged by it");
-	/* behind it, what it issues would not be valid yet; ahead, all is only looked at too early */
+	/*
+	 * behind it, what it issues would not be valid yet; ahead, all is only
+	 * looked at too early
+	 */
 	preflight_tell(p, "clock", r->skew > SKEW_MAX, &e);
 }
 
@@ -392,7 +395,10 @@ preflight_names(struct job *j, struct err *e)
 
 	if (p != NULL && p->open > 0)
 		return JOB_WAIT;
-	/* its names are proven already: nothing that is found here may keep it from being fetched */
+	/*
+	 * its names are proven already: nothing that is found here may keep it
+	 * from being fetched
+	 */
 	if (p == NULL && issue_is_begun(j))
 		return JOB_DONE;
 	if (p == NULL || p->ca != j->ca || !p->ended)

@@ -189,7 +189,10 @@ judge_memory(struct job *j, const struct instance *in, const struct hook_facts *
 	return judge(j, CHECK_MEMORY, e);
 }
 
-/* Does this run ask a server for each key of a pair? One that has only the other complains of us. */
+/*
+ * Does this run ask a server for each key of a pair? One that has only the
+ * other complains of us.
+ */
 static bool
 asks_for_each_key(const struct keeper *k)
 {

@@ -40,7 +40,10 @@ digest_part(struct job *j, int64_t version, const char *suffix, struct blob *out
 	return rc;
 }
 
-/* The leaf that was there before for the same kind of key: only for a better word about what was seen. */
+/*
+ * The leaf that was there before for the same kind of key: only for a better
+ * word about what was seen.
+ */
 static void
 digest_old(struct job *j, const char *family, struct blob *out)
 {
@@ -168,7 +171,10 @@ on_watched(void *arg, struct message *m)
 		proof_warn(j, CHECK_RESTART, "it does not say how it is: %.400s", e.text);
 		err_clear(&e);
 	}
-	/* another process has read the files by itself; one that is silent may be on its way back */
+	/*
+	 * another process has read the files by itself; one that is silent may
+	 * be on its way back
+	 */
 	if (proof_is_other(j, m->type == MSG_WATCHED)) {
 		s->proven = false;
 		job_wake(j);

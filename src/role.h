@@ -31,7 +31,10 @@ struct walls;
 
 const char	*role_name(enum role);
 
-/* The path of kamcert-NAME: beside this program, or in ../libexec/kamcert. HOLD if it is in neither. */
+/*
+ * The path of kamcert-NAME: beside this program, or in ../libexec/kamcert. HOLD
+ * if it is in neither.
+ */
 #define ROLE_PATH_MAX 4096
 MUST_CHECK int	role_find_program(const char *name, char path[ROLE_PATH_MAX], struct err *e);
 

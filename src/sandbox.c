@@ -19,7 +19,10 @@ keep_memory_private(struct err *e)
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct rlimit none = { 0, 0 };
 
-	/* what cannot be written, for want of a reader or beyond a limit of size, is an error in words */
+	/*
+	 * what cannot be written, for want of a reader or beyond a limit of
+	 * size, is an error in words
+	 */
 	if (sigaction(SIGPIPE, &ignore, NULL) == -1 || sigaction(SIGXFSZ, &ignore, NULL) == -1)
 		return err_sys(e, OUT_HOLD, "start: ignore SIGPIPE and SIGXFSZ");
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
@@ -40,7 +43,10 @@ sandbox_begin(struct err *e)
 	return keep_memory_private(e);
 }
 
-/* What is not here never reaches a library: no proxies, key logs, configuration or preload variables. */
+/*
+ * What is not here never reaches a library: no proxies, key logs, configuration
+ * or preload variables.
+ */
 static const char *const allowed[] = {
 	"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "COLUMNS", "TZ", "HOME", "USER", "LOGNAME",
 	"JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",

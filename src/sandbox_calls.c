@@ -116,7 +116,10 @@ allow_memory(scmp_filter_ctx ctx)
 	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-/* Internet sockets, where the role has any; others are refused in the way that name services know. */
+/*
+ * Internet sockets, where the role has any; others are refused in the way that
+ * name services know.
+ */
 static int
 add_sockets(scmp_filter_ctx ctx, bool internet)
 {
@@ -163,7 +166,10 @@ add_allowed(scmp_filter_ctx ctx, enum role role)
 	return rc;
 }
 
-/* A sanitizer looks for leaks as a debugger does, and in roles whose own lists would be too short. */
+/*
+ * A sanitizer looks for leaks as a debugger does, and in roles whose own lists
+ * would be too short.
+ */
 static bool
 sanitizer_needs(int call)
 {

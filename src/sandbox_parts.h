@@ -13,7 +13,10 @@
 #include "role.h"
 #include "sandbox.h"
 
-/* The leak checker attaches to its own process, maps far more than it uses, and looks into /proc. */
+/*
+ * The leak checker attaches to its own process, maps far more than it uses, and
+ * looks into /proc.
+ */
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_SANITIZER 1
 #elif defined(__has_feature)

@@ -38,7 +38,10 @@ struct solve_record_in {
 struct solve_record	*solve_record_add(struct job *, const struct solve_record_in *,
 			    struct err *e);
 
-/* Has the program put it into the DNS; busy until the answer. A record that never got there is forgotten. */
+/*
+ * Has the program put it into the DNS; busy until the answer. A record that
+ * never got there is forgotten.
+ */
 MUST_CHECK int		solve_record_present(struct solve_record *, channel_answer *, void *arg,
 			    struct err *e);
 

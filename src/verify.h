@@ -91,7 +91,10 @@ extern const struct pack verify_out_pack;
  */
 MUST_CHECK int	verify_run(const struct verify_in *, struct verify_out *out, struct err *e);
 
-/* 0 if it is proven, else -1 with the first of the worst listeners: RETRY if unreachable, else HOLD. */
+/*
+ * 0 if it is proven, else -1 with the first of the worst listeners: RETRY if
+ * unreachable, else HOLD.
+ */
 MUST_CHECK int	verify_judge(const struct verify_out *, struct err *e);
 
 /* "new", "old", ... Never NULL. */

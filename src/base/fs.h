@@ -55,13 +55,19 @@ MUST_CHECK int fs_read_path(const char *path, size_t max, struct buf *out, struc
 /* As fs_read_path(), of what is open already; from its beginning. The descriptor stays open. */
 MUST_CHECK int fs_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err *e);
 
-/* Creates a new file with its final mode and owner before the first octet, writes, syncs, closes. */
+/*
+ * Creates a new file with its final mode and owner before the first octet,
+ * writes, syncs, closes.
+ */
 MUST_CHECK int fs_create(int at, const char *name, struct fs_mode, struct span, struct err *e);
 
 /* A temporary beside it, fs_create(), rename over, sync of the directory. */
 MUST_CHECK int fs_replace(int at, const char *name, struct fs_mode, struct span, struct err *e);
 
-/* The last step of a replacement by hand: renames over name, syncs; the temporary is gone if it cannot. */
+/*
+ * The last step of a replacement by hand: renames over name, syncs; the
+ * temporary is gone if it cannot.
+ */
 MUST_CHECK int fs_move_over(int at, const char *temp, const char *name, struct err *e);
 
 /* A symbolic link under a temporary name, renamed over name, sync of the directory. */

@@ -28,7 +28,10 @@ struct log_kv {
 
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
-/* role is put into every line; levels above `level` are dropped. Under systemd, lines to stderr carry their <level>. */
+/*
+ * role is put into every line; levels above `level` are dropped. Under systemd,
+ * lines to stderr carry their <level>.
+ */
 void	log_open(enum log_target, const char *role, enum log_level level);
 void	log_event(enum log_level, const struct log_kv *);
 bool	log_wants(enum log_level);

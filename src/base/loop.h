@@ -25,7 +25,10 @@ struct loop_child;
 MUST_CHECK struct loop *loop_new(struct err *e);
 void	loop_free(struct loop *);	/* NULL allowed; what is still registered is forgotten */
 
-/* Runs until loop_stop() or until nothing is registered but signals. 0, or -1 on a failing epoll. */
+/*
+ * Runs until loop_stop() or until nothing is registered but signals. 0, or -1
+ * on a failing epoll.
+ */
 MUST_CHECK int loop_run(struct loop *, struct err *e);
 
 /* One turn: waits at most max_ms (-1: until something happens), then dispatches. */

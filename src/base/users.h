@@ -8,7 +8,10 @@
 
 #include "base/err.h"
 
-/* A user and the group that is his own. HOLD if there is none of that name, RETRY without memory. */
+/*
+ * A user and the group that is his own. HOLD if there is none of that name,
+ * RETRY without memory.
+ */
 MUST_CHECK int	user_find(const char *name, int64_t *uid, int64_t *gid, struct err *e);
 
 /* The same for a group. */

@@ -90,7 +90,10 @@ put_challenges(struct call *c, struct json_out *j, struct authz *a, const struct
 static const char *
 shown_status(struct authz *a, const struct fault *f)
 {
-	/* An authorization that is said to be valid is: an order that waits for ever is another fault. */
+	/*
+	 * An authorization that is said to be valid is: an order that waits for
+	 * ever is another fault.
+	 */
 	if (f != NULL && f->kind == OBJECT_STATUS && strcmp(f->text, "valid") == 0)
 		a->status = ST_VALID;
 	if (f != NULL && f->kind == OBJECT_STATUS)

@@ -94,7 +94,10 @@ void		faults_reset(struct faults *);
 void		faults_status(const struct faults *, struct json_out *);
 void		faults_list(void);	/* --list-faults */
 
-/* The first rule of this stage that strikes now, or NULL. path NULL: no rule with a path strikes. */
+/*
+ * The first rule of this stage that strikes now, or NULL. path NULL: no rule
+ * with a path strikes.
+ */
 const struct fault *fault_pick(struct faults *, enum fault_stage, const char *path);
 
 /* Tables of faults.c's parts; each ends with a name of NULL. */

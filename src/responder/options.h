@@ -64,13 +64,19 @@ void		options_clear(struct options *);
 
 enum options_next { OPTIONS_RUN, OPTIONS_DONE };
 
-/* OPTIONS_DONE: --help, --version or --list-faults printed what was asked for. USAGE names the option. */
+/*
+ * OPTIONS_DONE: --help, --version or --list-faults printed what was asked for.
+ * USAGE names the option.
+ */
 MUST_CHECK int	options_read(struct options *, int argc, char **argv, enum options_next *, struct err *e);
 
 /* "127.0.0.1:0", "[::1]:80". USAGE unless it is a loopback address. */
 MUST_CHECK int	options_address(const char *, struct sockaddr_storage *, struct err *e);
 
-/* "NAME=ADDR,ADDR", "NAME=TEXT" and "NAME=FLAGS TAG VALUE"; * names every host that has no row. Texts add up, an empty one removes them all. */
+/*
+ * "NAME=ADDR,ADDR", "NAME=TEXT" and "NAME=FLAGS TAG VALUE"; * names every host
+ * that has no row. Texts add up, an empty one removes them all.
+ */
 MUST_CHECK int	options_add_host(struct options *, const char *, struct err *e);
 MUST_CHECK int	options_add_text(struct options *, const char *, struct err *e);
 MUST_CHECK int	options_add_caa(struct options *, const char *, struct err *e);

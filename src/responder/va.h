@@ -49,7 +49,10 @@ struct va_dns;
 MUST_CHECK int	va_dns_new(struct loop *, struct options *, struct va_dns **, struct err *e);
 void		va_dns_free(struct va_dns *);
 
-/* Calls back once, never before it returned; table first, then the server that was given. IPv6 addresses go first. */
+/*
+ * Calls back once, never before it returned; table first, then the server that
+ * was given. IPv6 addresses go first.
+ */
 MUST_CHECK int	va_dns_addresses(struct va_dns *, const char *name, va_resolved *, void *arg);
 MUST_CHECK int	va_dns_texts(struct va_dns *, const char *name, va_resolved *, void *arg);
 MUST_CHECK int	va_dns_caa(struct va_dns *, const char *name, va_resolved *, void *arg);
@@ -64,7 +67,10 @@ struct va_climb {
 	void			*arg;
 };
 
-/* May the CA issue? The climb is the caller's until done is called, which may be before this returns. */
+/*
+ * May the CA issue? The climb is the caller's until done is called, which may
+ * be before this returns.
+ */
 void		va_caa(struct va_climb *, const struct va_climb *how);
 
 /* One fetch: connects, does TLS if tls says so, sends, collects until the end. */
@@ -83,7 +89,10 @@ struct va_fetched {
 	const struct tls_info	*info;
 };
 
-/* more: ask again with what has come so far; true ends the fetch. Called with error set at its end at the latest. */
+/*
+ * more: ask again with what has come so far; true ends the fetch. Called with
+ * error set at its end at the latest.
+ */
 typedef bool va_fetch_more(void *arg, const struct va_fetched *);
 struct va_fetch	*va_fetch_new(struct loop *, const struct va_fetch_ask *, va_fetch_more *, void *arg);
 void		 va_fetch_free(struct va_fetch *);
