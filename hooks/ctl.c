@@ -165,7 +165,8 @@ parse_json(struct ctl *c, const struct binrpc_cap *cap, uint32_t cookie,
 	struct span body = buf_span(&c->in);
 
 	buf_reset(&c->records);
-	if (c->addr.speech == WIRE_JSONRPC_HTTP && jsonrpc_http_body(buf_span(&c->in), &body, e) == -1)
+	if (c->addr.speech == WIRE_JSONRPC_HTTP &&
+	    jsonrpc_http_body(buf_span(&c->in), &body, e) == -1)
 		return -1;
 	return jsonrpc_parse(body, cap, cookie, &c->records, out, e);
 }

@@ -313,7 +313,8 @@ preflight(const struct hook_conf *conf, struct hook_facts *f, struct err *e)
 	if (ask(&t, span_str(level), e) == -1)
 		goto out;
 	if (!says(&t, "admin")) {
-		(void)err_set(e, OUT_HOLD, "%s: this socket may not change certificates", t.addr.text);
+		(void)err_set(e, OUT_HOLD, "%s: this socket may not change certificates",
+		    t.addr.text);
 		(void)err_hint(e, "want \"level admin\" at the stats socket");
 		goto out;
 	}

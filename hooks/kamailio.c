@@ -128,7 +128,8 @@ ask_number(struct ctl *c, const char *method, const char *member, int64_t *out, 
 	if (ask(c, method, NULL, &r, e) == -1)
 		return -1;
 	return binrpc_member_int(&r, member, out) ? 0 :
-	    err_set(e, OUT_HOLD, "%s: %s: want a number %s in the reply", c->addr.text, method, member);
+	    err_set(e, OUT_HOLD, "%s: %s: want a number %s in the reply", c->addr.text, method,
+	    member);
 }
 
 /* A struct {IDX, PID, DSC} per process; the first one is the main process. */

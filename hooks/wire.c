@@ -95,7 +95,8 @@ parse_inet(const char *in, const char *name, const char *rest, struct wire_addr 
 	const bool http = a->speech == WIRE_JSONRPC_HTTP;
 	char host[HOST_MAX + 1], text[INET6_ADDRSTRLEN], place[HOST_MAX + 16];
 	const void *at = &((const struct sockaddr_in *)&a->sa)->sin_addr;
-	size_t skip = http ? strspn(rest, "/") : 0, n = http ? strcspn(rest + skip, "/") : strlen(rest);
+	size_t skip = http ? strspn(rest, "/") : 0,
+	    n = http ? strcspn(rest + skip, "/") : strlen(rest);
 	uint16_t port;
 
 	(void)snprintf(a->target, sizeof(a->target), "%s", http ? rest + skip + n : "");

@@ -205,7 +205,8 @@ take_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	if (s == &config_top)
 		config_tell(r, m->at, "%s: %s", o->name, e.text);
 	else
-		config_tell(r, m->at, "%s \"%.300s\": %s: %s", s->name, cfg_title(cfg), o->name, e.text);
+		config_tell(r, m->at, "%s \"%.300s\": %s: %s", s->name, cfg_title(cfg), o->name,
+		    e.text);
 	return 0;
 }
 
@@ -250,7 +251,8 @@ include_file(cfg_t *cfg UNUSED, cfg_opt_t *opt UNUSED, int argc, const char **ar
 		buf_put(&path, span_of(src->path, (size_t)(slash - src->path) + 1));
 	buf_str(&path, argv[0]);
 	if (!buf_ok(&path) || path.n == 0 || path.n >= PATH_MAX)
-		config_tell(reading, m->at, "include: want the path of a file, have \"%.300s\"", argv[0]);
+		config_tell(reading, m->at, "include: want the path of a file, have \"%.300s\"",
+		    argv[0]);
 	else
 		read_file(reading, buf_cstr(&path), m->at);
 	buf_clear(&path);

@@ -169,7 +169,8 @@ skip_blanks(struct scan *s)
 			s->src->text[s->at++] = ' ';
 		} else if (strchr("*/+", c) != NULL && !has(s, s->at, "+=") &&
 		    !(c == '/' && is_plain(s, s->at + 1))) {
-			spoil(s, place_at(s, s->at), "an odd character: want quotes around the value");
+			spoil(s, place_at(s, s->at),
+			    "an odd character: want quotes around the value");
 			s->src->text[s->at++] = ' ';
 		} else {
 			return;

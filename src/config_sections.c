@@ -502,7 +502,8 @@ refuse_doubles(struct reader *r)
 		return;
 	qsort(t, r->titles.n, sizeof(*t), compare_mentions);
 	for (struct mention *next = t + 1; next < t + r->titles.n; next++) {
-		if (strcmp(first->section, next->section) == 0 && strcmp(first->name, next->name) == 0)
+		if (strcmp(first->section, next->section) == 0 &&
+		    strcmp(first->name, next->name) == 0)
 			config_tell(r, next->at, "%s \"%s\": the title is in use since %s:%u",
 			    next->section, next->name, first->at.path, first->at.line);
 		else

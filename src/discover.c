@@ -85,7 +85,8 @@ read_setting(struct lineage *l, struct span line, bool in_map, struct err *e)
 	key = trim(span_of(line.p, (size_t)(equals - line.p)));
 	value = trim(span_of(equals + 1, line.n - key.n - (size_t)(equals - line.p - (ptrdiff_t)key.n) - 1));
 	for (size_t i = 0; i < NITEMS(keys); i++) {
-		if (!(in_map ? i == 2 && l->webroot == NULL : span_is(key, keys[i].key)) || *keys[i].to != NULL)
+		if (!(in_map ? i == 2 && l->webroot == NULL : span_is(key, keys[i].key)) ||
+		    *keys[i].to != NULL)
 			continue;
 		comma = keys[i].list ? memchr(value.p, ',', value.n) : NULL;
 		if (comma != NULL)
@@ -178,7 +179,8 @@ read_leaf(const char *path, struct cert_facts *leaf, struct err *e)
 
 	buf_init(&pem, CHAIN_MAX);
 	if (fs_read_path(path, CHAIN_MAX, &pem, e) == 0) {
-		if ((bio = BIO_new_mem_buf(pem.p != NULL ? pem.p : (const void *)"", (int)pem.n)) == NULL)
+		if ((bio = BIO_new_mem_buf(pem.p != NULL ? pem.p : (const void *)"",
+		    (int)pem.n)) == NULL)
 			rc = err_nomem(e);
 		else if ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) == NULL)
 			rc = err_set(e, OUT_HOLD, "%s: no certificate that can be read", path);

@@ -142,8 +142,8 @@ put_challenge(struct writing *w, const struct lineage *l, const struct strs *nam
 		return;
 	}
 	if (how[0] != '\0' && strcmp(how, "standalone") != 0)
-		buf_str(w->out, "    # A web server on port 80 must let kamcert have it, or name its document "
-		    "root: webroot.\n");
+		buf_str(w->out, "    # A web server on port 80 must let kamcert have it, "
+		    "or name its document root: webroot.\n");
 	buf_str(w->out, "    challenge \"http-01\" { listen = { \"[::]:80\" } }\n");
 }
 
@@ -204,7 +204,8 @@ listener_url(const char *listener, char *out, size_t size)
 	else
 		(void)snprintf(out, size, "sips:%s", listener);
 	return wire_listener_parse(out, &l, &e) == 0 &&
-	    (text_is_address(l.host) || strchr(l.host, '.') != NULL || strcmp(l.host, "localhost") == 0);
+	    (text_is_address(l.host) || strchr(l.host, '.') != NULL ||
+	    strcmp(l.host, "localhost") == 0);
 }
 
 static void
@@ -335,7 +336,8 @@ put_rest(struct writing *w)
 			put_comment(w->out, "", "Left alone, as it names no host: ", s[i].path);
 	for (size_t i = 0; i < w->d->lineages.n; i++)
 		if (!l[i].used)
-			put_comment(w->out, "", "Left to certbot, as no profile of tls.cfg uses it: ", l[i].name);
+			put_comment(w->out, "",
+			    "Left to certbot, as no profile of tls.cfg uses it: ", l[i].name);
 	for (size_t i = 0; i < w->d->notes.n; i++)
 		put_comment(w->out, "", "Not looked at: ", w->d->notes.v[i]);
 }
@@ -346,8 +348,8 @@ discover_write(const struct discovery *d, const struct kamcfg *kamailio, struct 
 	struct writing w = { .d = d, .kamailio = kamailio, .out = out };
 	const struct sighting *s = d->sightings.v;
 
-	buf_str(out, "# Proposed by kamcert " VERSION_TEXT ". Nothing was changed: look at it, and then at what "
-	    "kamcert check says of it.\n\n");
+	buf_str(out, "# Proposed by kamcert " VERSION_TEXT ". Nothing was changed: look at it, "
+	    "and then at what kamcert check says of it.\n\n");
 	collect_servers(&w);
 	put_cas(&w);
 	for (size_t i = 0; i < d->sightings.n; i++)

@@ -299,7 +299,8 @@ took_zone(struct query *q, int status, struct dns_message *m)
 	struct dns_record r;
 
 	if (is_answer(s, s->name, status))
-		err_set(&s->err, OUT_RETRY, "dns: the resolver does not tell the zone of %s", s->name);
+		err_set(&s->err, OUT_RETRY, "dns: the resolver does not tell the zone of %s",
+		    s->name);
 	while (dns_message_next(m, &r)) {
 		knows_zones = knows_zones || r.type == DNS_SOA;
 		if (r.type == DNS_SOA && is_below(s->name, r.name)) {
@@ -340,7 +341,8 @@ took_addresses(struct query *q, int status UNUSED, struct dns_message *m)
 		if (!r.is_answer || s->nservers == SERVERS_MAX ||
 		    !((r.type == DNS_A && r.data.n == 4) || (r.type == DNS_AAAA && r.data.n == 16)))
 			continue;
-		if (inet_ntop(r.type == DNS_A ? AF_INET : AF_INET6, r.data.p, addr, sizeof addr) != NULL)
+		if (inet_ntop(r.type == DNS_A ? AF_INET : AF_INET6, r.data.p, addr,
+		    sizeof addr) != NULL)
 			add_server(s, q->host, addr);
 	}
 }

@@ -325,7 +325,8 @@ due_windows_meet(const struct due_windows *sets, size_t n)
 static bool
 wants_window(const struct due_facts *f, const struct due *d)
 {
-	if ((f->nwindows == 0 && f->nothers == 0) || d->at == DUE_NEVER || f->work == DUE_BACK || f->not_after == 0)
+	if ((f->nwindows == 0 && f->nothers == 0) || d->at == DUE_NEVER || f->work == DUE_BACK ||
+	    f->not_after == 0)
 		return false;
 	if (f->work == DUE_DEPLOY)
 		return f->failures > 0;

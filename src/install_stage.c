@@ -112,7 +112,8 @@ fill_reserve(int versions, int parts, const struct install_rights *rights, struc
 }
 
 int
-install_reserve(struct store_cert *c, size_t parts, const struct install_rights *rights, struct err *e)
+install_reserve(struct store_cert *c, size_t parts, const struct install_rights *rights,
+    struct err *e)
 {
 	int versions = -1, rc = -1;
 

@@ -70,7 +70,8 @@ look_for_hindrance(struct instance *in, struct job *j, struct err *e)
 		if (in->by_profiles.class == OUT_FINDING)
 			job_note(j, &in->by_profiles);	/* only the server knows what it loads */
 	}
-	if (managed_is_read((const struct hook_conf *)j->conf->hooks.v + j->hook, &in->facts, e) == -1)
+	if (managed_is_read((const struct hook_conf *)j->conf->hooks.v + j->hook, &in->facts,
+	    e) == -1)
 		return JOB_FAILED;
 	if (j->at != STEP_PREFLIGHT || in->by_profiles.class != OUT_HOLD)
 		return JOB_DONE;

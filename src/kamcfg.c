@@ -259,7 +259,8 @@ put_line(struct reading *k, struct span line)
 	buf_u8(&k->flat, '\n');
 }
 
-static int	read_file(struct reading *k, const char *path, unsigned depth, bool must, struct err *e);
+static int	read_file(struct reading *k, const char *path, unsigned depth, bool must,
+    struct err *e);
 
 /* include_file "name" and import_file "name"; relative to the file that says so. */
 static int

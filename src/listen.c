@@ -28,7 +28,8 @@ split_address(const char *address, char *host, size_t size, const char **port, s
 		end = colon > address && colon[-1] == ']' ? colon - 1 : NULL;
 	}
 	if (colon == NULL || end == NULL || end < begin || (size_t)(end - begin) >= size)
-		return err_set(e, OUT_HOLD, "listen %s: want address:port or [address]:port", address);
+		return err_set(e, OUT_HOLD, "listen %s: want address:port or [address]:port",
+		    address);
 	memcpy(host, begin, (size_t)(end - begin));
 	host[end - begin] = '\0';
 	*port = colon + 1;

@@ -317,7 +317,8 @@ tell_seen(struct job *j, const struct verify_seen *seen)
 		return;
 	}
 	err_set(&found, OUT_FINDING, "%s for %s: %s%s%s%s%s%s%s%s%s", seen->listener, seen->name,
-	    family, family[0] != '\0' ? ": " : "", verify_word(seen->verdict), seen->leaf.serial != NULL ? ", serial " : "",
+	    family, family[0] != '\0' ? ": " : "", verify_word(seen->verdict),
+	    seen->leaf.serial != NULL ? ", serial " : "",
 	    seen->leaf.serial != NULL ? seen->leaf.serial : "",
 	    seen->leaf.serial != NULL ? ", valid until " : "",
 	    seen->leaf.serial != NULL ? text_time(seen->leaf.not_after, until) : "",

@@ -11,10 +11,15 @@
 
 struct instance;
 struct tlscfg;
+struct tlscfg_profile;
 
 /* A finding with the class and text of e; a good one if the class is OK. */
 void	look_tell(struct job *, const char *what, const struct err *e);
 void	look_fine(struct job *, const char *what, const char *fmt, ...) PRINTF(3, 4);
+
+/* A finding about a profile of tls.cfg, with its line; hint NULL: none. */
+void	look_profile(struct job *, const struct hook_facts *, const struct tlscfg_profile *,
+	    const char *hint, const char *text);
 
 /*
  * The server that answered: is its release safe to reload, how long will its

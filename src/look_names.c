@@ -27,17 +27,13 @@ static void	find(struct naming *, const struct tlscfg_profile *, const char *hin
 static void
 find(struct naming *l, const struct tlscfg_profile *p, const char *hint, const char *fmt, ...)
 {
-	char label[TLSCFG_LABEL], text[ERR_TEXT_MAX];
-	struct err e = ERR_NONE;
+	char text[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	(void)err_set(&e, OUT_FINDING, "%s:%jd: %s: %.700s", l->facts->tls_config,
-	    (intmax_t)p->line, tlscfg_label(p, label), text);
-	(void)err_hint(&e, "%s", hint);
-	look_tell(l->job, "tls.cfg", &e);
+	look_profile(l->job, l->facts, p, hint, text);
 }
 
 static enum profiles_home
@@ -170,8 +166,8 @@ look_at_server_names(struct naming *l, const struct cert_facts *leaf)
 		    home_of(l, &p[i].certificate) == HOME_FOREIGN ||
 		    is_identity(leaf, p[i].server_name))
 			continue;
-		find(l, &p[i], "add it to names", "RFC 5922 section 7: the certificate does not name its server_name, "
-		    "or only by a wildcard");
+		find(l, &p[i], "add it to names", "RFC 5922 section 7: the certificate does not "
+		    "name its server_name, or only by a wildcard");
 	}
 }
 

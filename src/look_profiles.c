@@ -41,19 +41,28 @@ static void	find(struct look *, const char *hint, const char *fmt, ...) PRINTF(3
 static void
 find(struct look *l, const char *hint, const char *fmt, ...)
 {
-	char label[TLSCFG_LABEL], text[ERR_TEXT_MAX];
-	struct err e = ERR_NONE;
+	char text[ERR_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	(void)err_set(&e, OUT_FINDING, "%s:%jd: %s: %.700s", l->facts->tls_config,
-	    (intmax_t)l->profile->line, tlscfg_label(l->profile, label), text);
+	look_profile(l->job, l->facts, l->profile, hint, text);
+	l->is_bad = true;
+}
+
+void
+look_profile(struct job *j, const struct hook_facts *facts, const struct tlscfg_profile *p,
+    const char *hint, const char *text)
+{
+	char label[TLSCFG_LABEL];
+	struct err e = ERR_NONE;
+
+	(void)err_set(&e, OUT_FINDING, "%s:%jd: %s: %.700s", facts->tls_config, (intmax_t)p->line,
+	    tlscfg_label(p, label), text);
 	if (hint != NULL)
 		(void)err_hint(&e, "%s", hint);
-	look_tell(l->job, what, &e);
-	l->is_bad = true;
+	look_tell(j, what, &e);
 }
 
 /* --- the release --- */

@@ -54,7 +54,8 @@ look_unasked(struct job *j, const struct hook_conf *hook, struct instance *in)
 		facts.tls_certificate = k.certificate;
 		facts.tls_private_key = k.private_key;
 		if (first)
-			look_fine(j, "tls.cfg", "%s, as %s names it", k.tls_config, hook->kamailio_cfg);
+			look_fine(j, "tls.cfg", "%s, as %s names it", k.tls_config,
+			    hook->kamailio_cfg);
 		look_tls_cfg(j, hook, &facts, first);
 	}
 	pack_clear(&kamcfg_pack, &k);

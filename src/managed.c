@@ -321,7 +321,8 @@ managed_write(const struct managed_in *in, struct err *e)
 		 * is what was edited gone from its name? Then its text goes
 		 * back there, with our values
 		 */
-		late = fstatat(c.at, c.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino != c.st.st_ino;
+		late = fstatat(c.at, c.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_ino != c.st.st_ino;
 	}
 	(void)err_set(e, OUT_RETRY, "%s: somebody is editing it", c.path);
 out:

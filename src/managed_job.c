@@ -160,6 +160,7 @@ managed_is_read(const struct hook_conf *h, const struct hook_facts *f, struct er
 		return err_sys(e, OUT_HOLD, "%s", h->tls_cfg);
 	if (realpath(f->tls_config, theirs) != NULL && strcmp(ours, theirs) == 0)
 		return 0;
-	(void)err_set(e, OUT_HOLD, "%s: the server reads another file, %s", h->tls_cfg, f->tls_config);
+	(void)err_set(e, OUT_HOLD, "%s: the server reads another file, %s", h->tls_cfg,
+	    f->tls_config);
 	return err_hint(e, "set tls-cfg in the hook");
 }

@@ -26,8 +26,8 @@ static const struct pack wall_group_pack = PACK(wall_group, I64(wall_group, gid)
 
 const struct pack walls_pack = PACK(walls, I64(walls, uid), I64(walls, gid),
 	LIST(walls, groups, wall_group_pack), I64(walls, keep), STRS(walls, reads),
-	STRS(walls, writes), STRS(walls, hidden), STRS(walls, secrets), FLAG(walls, signals), FLAG(walls, best_effort),
-	FLAG(walls, kill));
+	STRS(walls, writes), STRS(walls, hidden), STRS(walls, secrets), FLAG(walls, signals),
+	FLAG(walls, best_effort), FLAG(walls, kill));
 
 const struct pack walled_pack = PACK(walled, I64(walled, class), STR(walled, text),
 	STR(walled, hint), I64(walled, uid), I64(walled, keep), I64(walled, landlock),
@@ -35,9 +35,9 @@ const struct pack walled_pack = PACK(walled, I64(walled, class), STR(walled, tex
 
 static const struct pack setup_pack = PACK(msg_setup, IN(msg_setup, config, config_pack),
 	I64(msg_setup, command), STRS(msg_setup, certs), I64(msg_setup, jobs),
-	FLAG(msg_setup, scheduled), FLAG(msg_setup, force), FLAG(msg_setup, dry_run), FLAG(msg_setup, no_hooks),
-	I64(msg_setup, version), I64(msg_setup, action), STR(msg_setup, url), I64(msg_setup, reason),
-	FLAG(msg_setup, by_cert_key));
+	FLAG(msg_setup, scheduled), FLAG(msg_setup, force), FLAG(msg_setup, dry_run),
+	FLAG(msg_setup, no_hooks), I64(msg_setup, version), I64(msg_setup, action),
+	STR(msg_setup, url), I64(msg_setup, reason), FLAG(msg_setup, by_cert_key));
 
 static const struct pack start_pack = PACK(msg_start, I64(msg_start, role),
 	STRS(msg_start, certs));

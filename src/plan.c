@@ -332,7 +332,8 @@ stage_keys(struct job *j, struct index_due *row)
 {
 	struct err e = ERR_NONE;
 
-	if (j->keeper->setup.command != CMD_RENEW || j->keeper->setup.dry_run || keys_stage(j, &e) == 0)
+	if (j->keeper->setup.command != CMD_RENEW || j->keeper->setup.dry_run ||
+	    keys_stage(j, &e) == 0)
 		return;
 	log_error(KV_S("cert", j->conf->name), KV_S("event", "no next key"), KV_S("error", e.text));
 	row->next = 0;

@@ -308,7 +308,8 @@ judge_directory(struct preflight *p, const struct acme_result *r)
 	struct err e = ERR_NONE;
 
 	if (conf->profile != NULL && !offers_profile(r, conf->profile)) {
-		(void)err_set(&e, OUT_HOLD, "%s does not offer the profile \"%.200s\"", p->ca->name, conf->profile);
+		(void)err_set(&e, OUT_HOLD, "%s does not offer the profile \"%.200s\"", p->ca->name,
+		    conf->profile);
 		(void)err_hint(&e, "kamcert check shows the profiles that it lists");
 		if (conf->profile_required)
 			p->job->trouble = ACME_TROUBLE_CA;

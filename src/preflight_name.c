@@ -331,7 +331,8 @@ preflight_name(struct preflight *p, const char *name)
 	struct err e = ERR_NONE;
 
 	if (about.challenge == NULL) {
-		(void)err_set(&e, OUT_HOLD, "%s: none of the configured challenges can prove it", name);
+		(void)err_set(&e, OUT_HOLD, "%s: none of the configured challenges can prove it",
+		    name);
 		(void)err_hint(&e, "a wildcard needs dns-01, an address http-01 or tls-alpn-01");
 		preflight_tell(p, "names", true, &e);
 	} else if (!text_is_address(name)) {

@@ -198,7 +198,8 @@ profiles_hold(const struct hook_facts *f, const struct install_reader *reader,
 
 	*count = 0;
 
-	if (f->remote || f->tls_config == NULL || f->tls_config[0] != '/' || access(f->tls_config, R_OK) == -1)
+	if (f->remote || f->tls_config == NULL || f->tls_config[0] != '/' ||
+	    access(f->tls_config, R_OK) == -1)
 		return 0;
 	/* text that it cannot parse is not even tried on it: that may spoil its parser for good */
 	if (profiles_read(f, &cfg, &why) == 0 && has_memory(f, &cfg, &why) == 0) {

@@ -92,7 +92,8 @@ load_key(struct stage *stage, struct span pem, struct err *e)
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
 
-	stage->key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, ossl_no_passphrase, NULL);
+	stage->key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, ossl_no_passphrase,
+	    NULL);
 	BIO_free(bio);
 	return stage->key != NULL && X509_check_private_key(stage->leaf, stage->key) == 1 ? 0 :
 	    ossl_err(e, OUT_REFUSE, "privkey.pem does not load");

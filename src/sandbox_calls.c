@@ -52,8 +52,8 @@ static const int files[] = {
 	C(statfs), C(fstatfs), C(mkdir), C(mkdirat), C(unlink), C(unlinkat), C(rmdir), C(rename),
 	C(renameat), C(renameat2), C(symlinkat), C(linkat), C(fchmod), C(fchmodat), C(fchown),
 	C(fchownat), C(fsync), C(fdatasync), C(ftruncate), C(fallocate), C(utimensat), C(flock),
-	C(getxattr), C(lgetxattr), C(fgetxattr), C(flistxattr), C(fsetxattr), C(removexattr), C(fremovexattr),
-	C(fadvise64), C(sendfile), C(copy_file_range),
+	C(getxattr), C(lgetxattr), C(fgetxattr), C(flistxattr), C(fsetxattr), C(removexattr),
+	C(fremovexattr), C(fadvise64), C(sendfile), C(copy_file_range),
 };
 
 static const int sockets[] = {

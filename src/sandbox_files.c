@@ -187,7 +187,8 @@ files_prepare(const struct walls *w, int64_t *version, int *fd, struct err *e)
 		if (have == -1)
 			err_sys(e, OUT_HOLD, "Landlock: the kernel does not let files be walled off");
 		else
-			err_set(e, OUT_HOLD, "Landlock: want version %d, have %ld", VERSION_MIN, have);
+			err_set(e, OUT_HOLD, "Landlock: want version %d, have %ld", VERSION_MIN,
+			    have);
 		return err_hint(e, "boot a kernel that has it (lsm=landlock,...), or, to do without: "
 		    "sandbox = \"best-effort\"");
 	}

@@ -360,7 +360,8 @@ find_name(struct solving *s, const struct challenge_conf *conf, const char *doma
 	if (strcmp(conf->type, CHALLENGE_ACCOUNT) == 0 &&
 	    solve_account_label(account_url(j->account), label) == -1)
 		return err_set(e, OUT_RETRY, "no SHA-256");
-	snprintf(name, sizeof name, "%s%s" DNS_PREFIX "%s", label, label[0] != '\0' ? "." : "", domain);
+	snprintf(name, sizeof name, "%s%s" DNS_PREFIX "%s", label, label[0] != '\0' ? "." : "",
+	    domain);
 	return keeper_role(s->keeper, ROLE_ANSWER, &ch, e) == -1 ? -1 :
 	    channel_call(ch, MSG_FIND, &body, -1, on_found, s, e);
 }

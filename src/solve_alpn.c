@@ -101,7 +101,8 @@ fill_cert(X509 *x, EVP_PKEY *key, const struct solve_alpn_in *in)
 {
 	char names[HOST_MAX + 8];
 
-	(void)snprintf(names, sizeof(names), "%s:%s", text_is_address(in->name) ? "IP" : "DNS", in->name);
+	(void)snprintf(names, sizeof(names), "%s:%s", text_is_address(in->name) ? "IP" : "DNS",
+	    in->name);
 	return X509_set_version(x, X509_VERSION_3) == 1 &&
 	    ASN1_INTEGER_set(X509_get_serialNumber(x), 1) == 1 &&
 	    X509_gmtime_adj(X509_getm_notBefore(x), -DAY) != NULL &&

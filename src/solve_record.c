@@ -166,7 +166,8 @@ report_left(struct solve_record *r, const struct err *why)
 	struct report note = { .kind = REPORT_NOTE, .cert = r->cert->name, .ms = -1 };
 	char text[2 * ERR_TEXT_MAX];
 
-	(void)snprintf(text, sizeof text, "left in the DNS: TXT record of %s: %s", r->name, why->text);
+	(void)snprintf(text, sizeof text, "left in the DNS: TXT record of %s: %s", r->name,
+	    why->text);
 	note.step = (char *)(uintptr_t)"challenge";
 	note.text = text;
 	keeper_report(r->keeper, &note);

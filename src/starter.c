@@ -61,7 +61,8 @@ on_exit_of(void *arg, pid_t pid UNUSED, int status)
 
 	c->pid = 0;
 	c->watch = NULL;
-	log_debug(KV_S("event", "role ended"), KV_S("of", role_name(c->role)), KV_I("status", status));
+	log_debug(KV_S("event", "role ended"), KV_S("of", role_name(c->role)),
+	    KV_I("status", status));
 	if (c->role == ROLE_KEEPER && s->keeper != NULL)
 		leave(s);
 	for (i = 0; i < ROLE_COUNT; i++)

@@ -21,8 +21,8 @@ static const struct pack file_pack = PACK(tlscfg_file,
 	{ PACK_I64, offsetof(struct tlscfg_file, len), NULL });
 
 static const struct pack profile_pack = PACK(tlscfg_profile,
-	F(PACK_I64, kind), F(PACK_I64, line), F(PACK_I64, body), F(PACK_STR, where), F(PACK_STR, server_name),
-	F(PACK_I64, name_mode), FILE_AT(certificate), FILE_AT(private_key),
+	F(PACK_I64, kind), F(PACK_I64, line), F(PACK_I64, body), F(PACK_STR, where),
+	F(PACK_STR, server_name), F(PACK_I64, name_mode), FILE_AT(certificate), FILE_AT(private_key),
 	FILE_AT(certificate2), FILE_AT(private_key2), FILE_AT(ca_list), FILE_AT(crl),
 	F(PACK_BOOL, has_password), F(PACK_BOOL, verify), F(PACK_BOOL, require),
 	F(PACK_I64, verify_client));

@@ -9,7 +9,8 @@
 struct tlscfg_lex
 tlscfg_lex_of(struct span text, const char *name)
 {
-	return (struct tlscfg_lex){ .rd = rd_of(text), .size = text.n, .name = name, .line = 1, .col = 1 };
+	return (struct tlscfg_lex){ .rd = rd_of(text), .size = text.n, .name = name, .line = 1,
+	    .col = 1 };
 }
 
 int

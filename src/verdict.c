@@ -51,7 +51,8 @@ static const struct {
 const char *
 verify_word(int64_t verdict)
 {
-	return verdict >= 0 && (size_t)verdict < NITEMS(verdicts) ? verdicts[verdict].word : "unknown";
+	return verdict >= 0 && (size_t)verdict < NITEMS(verdicts) ? verdicts[verdict].word :
+	    "unknown";
 }
 
 int

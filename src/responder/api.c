@@ -59,7 +59,8 @@ call_object(struct call *c, const char *where)
 	struct err e;
 
 	if (c->jws.body == NULL) {
-		problem_set(&c->problem, 400, "malformed", "%s: want an object, have an empty payload", where);
+		problem_set(&c->problem, 400, "malformed",
+		    "%s: want an object, have an empty payload", where);
 		return NULL;
 	}
 	if (json_is_object(json_root(c->jws.body), where, &e) == -1) {
@@ -73,6 +74,13 @@ bool
 call_is_get(const struct call *c)
 {
 	return c->jws.payload.n == 0;
+}
+
+int
+call_want_get(struct call *c)
+{
+	return call_is_get(c) ? 0 : problem_set(&c->problem, 400, "malformed",
+	    "RFC 8555 section 6.3: want an empty payload");
 }
 
 int
@@ -188,8 +196,8 @@ get_directory(struct call *c)
 	struct json_out j;
 	struct buf b;
 
-	if (c->req->method[0] == 'P' && !call_is_get(c))
-		return problem_set(&c->problem, 400, "malformed", "RFC 8555 section 6.3: want an empty payload");
+	if (c->req->method[0] == 'P' && call_want_get(c) == -1)
+		return -1;
 	buf_init(&b, 8192);
 	json_begin(&j, &b);
 	json_put_object(&j, NULL);
@@ -300,9 +308,11 @@ static int
 check_key(struct call *c, enum auth auth)
 {
 	if (auth == AUTH_JWK && c->jws.jwk == NULL)
-		return problem_set(&c->problem, 400, "malformed", "RFC 8555 section 6.2: want jwk, not kid");
+		return problem_set(&c->problem, 400, "malformed",
+		    "RFC 8555 section 6.2: want jwk, not kid");
 	if (auth == AUTH_KID && c->jws.kid == NULL)
-		return problem_set(&c->problem, 400, "malformed", "RFC 8555 section 6.2: want kid, not jwk");
+		return problem_set(&c->problem, 400, "malformed",
+		    "RFC 8555 section 6.2: want kid, not jwk");
 	if (c->jws.kid == NULL)
 		return jws_verify(&c->jws, c->jws.jwk, &c->problem);
 	if (find_account(c) == -1 || jws_verify(&c->jws, c->account->key, &c->problem) == -1)

@@ -59,6 +59,7 @@ server_handler	control_handle;
 /* What the handlers share. */
 const struct json *call_object(struct call *, const char *where);	/* the payload; NULL with a problem */
 bool		call_is_get(const struct call *);	/* POST-as-GET, RFC 8555 section 6.3 */
+MUST_CHECK int	call_want_get(struct call *);		/* -1 with a problem where it is not */
 int		call_json(struct call *, int status, struct buf *);	/* takes the buffer over */
 void		call_url(const struct call *, const char *kind, uint32_t id, const char *tail, struct buf *);
 void		call_location(struct call *, const char *kind, uint32_t id);

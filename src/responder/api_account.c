@@ -52,7 +52,8 @@ check_contact(struct call *c, const char *url)
 		return problem_set(&c->problem, 400, "invalidContact",
 		    "RFC 8555 section 7.3: contact: want one address without header fields");
 	if (strchr(url, '@') == NULL || url[7] == '@' || url[strlen(url) - 1] == '@')
-		return problem_set(&c->problem, 400, "invalidContact", "contact: no address: %s", url);
+		return problem_set(&c->problem, 400, "invalidContact", "contact: no address: %s",
+		    url);
 	return 0;
 }
 
@@ -71,7 +72,8 @@ read_contacts(struct call *c, const struct json *o, char **out)
 	if (list == NULL)
 		return 0;
 	if (json_count(list) > CONTACTS_MAX)
-		return problem_set(&c->problem, 400, "invalidContact", "at most %d contacts", CONTACTS_MAX);
+		return problem_set(&c->problem, 400, "invalidContact", "at most %d contacts",
+		    CONTACTS_MAX);
 	buf_init(&b, 16 * 1024);
 	json_begin(&j, &b);
 	json_put_array(&j, NULL);
@@ -132,7 +134,8 @@ read_binding(struct call *c, const struct json *o, char **out)
 		return problem_set(&c->problem, 400, "malformed", "%s", e.text);
 	if (eab == NULL)
 		return !c->r->o.eab_required ? 0 : problem_set(&c->problem, 403,
-		    "externalAccountRequired", "RFC 8555 section 7.3.4: accounts need an external account");
+		    "externalAccountRequired",
+		    "RFC 8555 section 7.3.4: accounts need an external account");
 	jws_init(&inner);
 	rc = jws_read_value(eab, &inner, &c->problem);
 	if (rc == 0)
@@ -177,7 +180,8 @@ create(struct call *c, const struct json *o, bool agreed)
 		return problem_set(&c->problem, 403, "userActionRequired",
 		    "RFC 8555 section 7.3.3: the terms of service must be agreed to");
 	if (!limits_allow(c->r->limits, LIMIT_ACCOUNTS, peer_text(c, address), c->now, &wait)) {
-		problem_set(&c->problem, 429, "rateLimited", "too many new accounts from %s", address);
+		problem_set(&c->problem, 429, "rateLimited", "too many new accounts from %s",
+		    address);
 		c->problem.retry_after = wait;
 		return -1;
 	}
@@ -333,8 +337,8 @@ api_orders(struct call *c)
 
 	if (is_own(c) == -1)
 		return -1;
-	if (!call_is_get(c))
-		return problem_set(&c->problem, 400, "malformed", "RFC 8555 section 6.3: want an empty payload");
+	if (call_want_get(c) == -1)
+		return -1;
 	if (strncmp(c->req->query, "cursor=", 7) == 0 &&
 	    (text_number(span_str(c->req->query + 7), &at) == -1 || at > UINT32_MAX))
 		return problem_set(&c->problem, 404, "malformed", "there is no such page");

@@ -141,7 +141,8 @@ own_authz(struct call *c, const char *id)
 	if (a == NULL)
 		problem_set(&c->problem, 404, "malformed", "there is no such authorization");
 	else if (a->account != c->account)
-		problem_set(&c->problem, 403, "unauthorized", "the authorization is another account's");
+		problem_set(&c->problem, 403, "unauthorized",
+		    "the authorization is another account's");
 	else
 		return a;
 	return NULL;
@@ -202,7 +203,8 @@ api_authz_new(struct call *c)
 		problem_set(&c->problem, 400, "malformed",
 		    "RFC 8555 section 7.4.1: no wildcards in pre-authorization");
 	else if (strs_has(&c->r->o.blocked, ident.value))
-		problem_set(&c->problem, 400, "rejectedIdentifier", "the CA does not issue for %s", ident.value);
+		problem_set(&c->problem, 400, "rejectedIdentifier", "the CA does not issue for %s",
+		    ident.value);
 	a = c->problem.status != 0 ? NULL : state_authz_new(c->r->state, c->account, &ident);
 	free(ident.value);
 	if (a == NULL)
@@ -260,7 +262,8 @@ on_validated(void *arg, const struct problem *p)
 		buf_clear(&b);
 	}
 	log_info(KV_S("name", a->ident.value), KV_S("challenge", challenge_word(a->tried)),
-	    KV_S("outcome", p == NULL ? "valid" : p->type), KV_S("detail", p == NULL ? "" : p->detail));
+	    KV_S("outcome", p == NULL ? "valid" : p->type),
+	    KV_S("detail", p == NULL ? "" : p->detail));
 	free(t);
 }
 
@@ -346,7 +349,8 @@ respond(struct call *c, struct authz *a, enum challenge_type type)
 		return 0;
 	if (authz_status(a, c->now) != ST_PENDING || a->tried >= 0)
 		return problem_set(&c->problem, 400, "malformed", "the authorization is %s",
-		    a->tried >= 0 && a->status == ST_PENDING ? "being validated" : status_word(a->status));
+		    a->tried >= 0 && a->status == ST_PENDING ? "being validated" :
+		    status_word(a->status));
 	return begin(c, a, type);
 }
 

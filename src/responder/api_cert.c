@@ -54,9 +54,10 @@ api_certificate(struct call *c)
 	    number > 1000)))
 		return problem_set(&c->problem, 404, "malformed", "there is no such certificate");
 	if (cert->account != c->account)
-		return problem_set(&c->problem, 403, "unauthorized", "the certificate is another account's");
-	if (!call_is_get(c))
-		return problem_set(&c->problem, 400, "malformed", "RFC 8555 section 6.3: want an empty payload");
+		return problem_set(&c->problem, 403, "unauthorized",
+		    "the certificate is another account's");
+	if (call_want_get(c) == -1)
+		return -1;
 	if (f != NULL && f->kind == CHAIN_LINK_MANY && number != 0)
 		number = 1;
 	if (!ca_chain(c->r->ca, cert, (unsigned)number, f, &c->reply->body))
@@ -100,14 +101,16 @@ find_cert(struct call *c, struct span der)
 	struct cert *cert = NULL;
 
 	if (x == NULL || at != der.p + der.n) {
-		problem_set(&c->problem, 400, "malformed", "revocation: certificate: no certificate in DER");
+		problem_set(&c->problem, 400, "malformed",
+		    "revocation: certificate: no certificate in DER");
 		goto out;
 	}
 	serial = X509_get0_serialNumber(x);
 	cert = state_cert_by_serial(c->r->state, span_of(ASN1_STRING_get0_data(serial),
 	    (size_t)ASN1_STRING_length(serial)));
 	if (cert == NULL || !span_eq(span_of(cert->der, cert->n), der)) {
-		problem_set(&c->problem, 404, "malformed", "revocation: the certificate is not of this CA");
+		problem_set(&c->problem, 404, "malformed",
+		    "revocation: the certificate is not of this CA");
 		cert = NULL;
 	} else if (!may_revoke(c, cert, x)) {
 		problem_set(&c->problem, 403, "unauthorized",
@@ -131,7 +134,8 @@ check_reason(struct call *c, int64_t reason)
 		return 0;
 	default:
 		problem_set(&c->problem, 400, "badRevocationReason",
-		    "RFC 5280 section 5.3.1: reason %jd is not one for subscribers", (intmax_t)reason);
+		    "RFC 5280 section 5.3.1: reason %jd is not one for subscribers",
+		    (intmax_t)reason);
 		return -1;
 	}
 }
@@ -251,7 +255,8 @@ api_renewal_info(struct call *c)
 	struct buf b;
 
 	if (cert == NULL || (f != NULL && f->kind == OBJECT_404))
-		return problem_set(&c->problem, 404, "malformed", "RFC 9773 section 4.1: no such certificate");
+		return problem_set(&c->problem, 404, "malformed",
+		    "RFC 9773 section 4.1: no such certificate");
 	w = bent_window(usual_window(c->r, cert, c->now), f, c->now);
 	buf_init(&b, 4096);
 	json_begin(&j, &b);

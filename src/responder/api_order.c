@@ -234,7 +234,8 @@ read_wish(struct call *c, struct wish *w)
 	    read_date(c, o, "notAfter", &w->not_after) == -1)
 		return -1;
 	if (w->not_before != 0 && w->not_after != 0 && w->not_after <= w->not_before)
-		return problem_set(&c->problem, 400, "malformed", "order: notAfter is not after notBefore");
+		return problem_set(&c->problem, 400, "malformed",
+		    "order: notAfter is not after notBefore");
 	if (json_count(list) == 0 || json_count(list) > IDENTS_MAX)
 		return problem_set(&c->problem, 400, "malformed",
 		    "order: identifiers: want 1 to %d", IDENTS_MAX);
@@ -342,7 +343,8 @@ count_issued(struct call *c, const struct order *o)
 		limits_count(c->r->limits, LIMIT_NAME_SET, set, c->now);
 	free(set);
 	for (size_t i = 0; i < o->nauthz; i++)
-		limits_count(c->r->limits, LIMIT_DOMAIN, registered_domain(&o->authz[i]->ident), c->now);
+		limits_count(c->r->limits, LIMIT_DOMAIN, registered_domain(&o->authz[i]->ident),
+		    c->now);
 }
 
 /* --- new orders --- */
@@ -435,8 +437,8 @@ api_order(struct call *c)
 
 	if (o == NULL)
 		return -1;
-	if (!call_is_get(c))
-		return problem_set(&c->problem, 400, "malformed", "RFC 8555 section 6.3: want an empty payload");
+	if (call_want_get(c) == -1)
+		return -1;
 	return order_reply(c, 200, o);
 }
 
@@ -511,7 +513,8 @@ api_finalize(struct call *c)
 		return problem_set(&c->problem, 400, "malformed", "%s", e.text);
 	buf_init(&der, HTTP_BODY_MAX);
 	if (base64url_decode(span_str(text), &der) == -1)
-		problem_set(&c->problem, 400, "badCSR", "finalize: csr: RFC 8555 section 7.4: no base64url");
+		problem_set(&c->problem, 400, "badCSR",
+		    "finalize: csr: RFC 8555 section 7.4: no base64url");
 	else if (csr_check(buf_span(&der), o, &csr, &c->problem) == 0) {
 		rc = issue(c, o, csr.key);
 		csr_clear(&csr);

@@ -330,7 +330,8 @@ ca_new(const struct options *o, struct ca **out, struct err *e)
 	ca->o = o;
 	ca->tls_key = ca_key(false, 256);
 	ca->server_key = ca_key(o->tls_rsa, o->tls_rsa ? 2048 : 256);
-	ca->tls_root = make_ca_cert("kamcert-responder HTTPS root", ca->tls_key, NULL, ca->tls_key, e);
+	ca->tls_root = make_ca_cert("kamcert-responder HTTPS root", ca->tls_key, NULL, ca->tls_key,
+	    e);
 	if (ca->tls_root == NULL || ca->server_key == NULL || make_old_roots(ca, e) == -1 ||
 	    (o->use_ecdsa && make_tree(ca, 0, e) == -1) ||
 	    (o->use_rsa && make_tree(ca, 1, e) == -1) || ca_server(ca, CA_SERVER_GOOD) == NULL) {

@@ -124,7 +124,8 @@ read_ec(const struct json *jwk, struct buf *canon)
 	buf_init(&point, 256);
 	if (json_get_str(jwk, "jwk", "crv", JSON_REQUIRED, &crv, &e) == -1)
 		goto out;
-	group = strcmp(crv, "P-256") == 0 ? "prime256v1" : strcmp(crv, "P-384") == 0 ? "secp384r1" : NULL;
+	group = strcmp(crv, "P-256") == 0 ? "prime256v1" : strcmp(crv, "P-384") == 0 ? "secp384r1" :
+	    NULL;
 	n = group != NULL && strcmp(crv, "P-384") == 0 ? 48 : 32;
 	if (group == NULL || get_octets(jwk, "x", n, &x) == -1 || get_octets(jwk, "y", n, &y) == -1)
 		goto out;
@@ -377,7 +378,8 @@ jws_verify(const struct jws *j, EVP_PKEY *key, struct problem *p)
 		    (algs[i].bits != 0 && (unsigned)EVP_PKEY_get_bits(key) != algs[i].bits))
 			return malformed(p, "RFC 7518 section 3.1: alg does not suit the key");
 		return verifies(j, &algs[i], key) ? 0 :
-		    problem_set(p, 400, "malformed", "RFC 8555 section 6.2: the signature does not verify");
+		    problem_set(p, 400, "malformed",
+		    "RFC 8555 section 6.2: the signature does not verify");
 	}
 	problem_set(p, 400, "badSignatureAlgorithm", "RFC 8555 section 6.2: alg %s", j->alg);
 	p->extra = ",\"algorithms\":[\"ES256\",\"ES384\",\"RS256\"]";

@@ -161,7 +161,8 @@ allowed(struct conn *c, size_t n)
 		return n < c->drip ? n : c->drip;
 	if (accept_is(c, ACCEPT_RESET_AT)) {
 		int number = c->fault->number;
-		size_t limit = number > 0 ? (size_t)number : n > (size_t)-number ? n - (size_t)-number : n;
+		size_t limit = number > 0 ? (size_t)number :
+		    n > (size_t)-number ? n - (size_t)-number : n;
 
 		/* A flight is offered whole. */
 		if (c->sent + n >= limit) {

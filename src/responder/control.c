@@ -154,7 +154,8 @@ post(struct responder *r, const struct http_request *req, struct reply *reply)
 	} else if (strcmp(req->path, "/renewal") == 0) {
 		r->window_from = r->window_to = 0;
 		each_line(r, req->body, set_renewal, reply);
-	} else if (strncmp(req->path, "/revoke/", 8) == 0 && (c = find_cert(r, req->path + 8)) != NULL) {
+	} else if (strncmp(req->path, "/revoke/", 8) == 0 &&
+	    (c = find_cert(r, req->path + 8)) != NULL) {
 		c->revoked_at = clock_wall();
 		ca_crl_stale(r->ca);
 		reply->status = 204;

@@ -91,7 +91,8 @@ read_name(const GENERAL_NAME *g, struct ident *out, struct problem *p)
 
 	if (g->type == GEN_DNS) {
 		n = ASN1_STRING_length(s);
-		if (n < 1 || n > HOST_MAX || memchr(ASN1_STRING_get0_data(s), '\0', (size_t)n) != NULL)
+		if (n < 1 || n > HOST_MAX || memchr(ASN1_STRING_get0_data(s), '\0',
+		    (size_t)n) != NULL)
 			return bad(p, "a name of an unfit length, or with a NUL");
 		snprintf(text, sizeof(text), "%.*s", n, (const char *)ASN1_STRING_get0_data(s));
 		return ident_read("dns", text, out, p);

@@ -235,7 +235,8 @@ faults_add(struct faults *f, const char *text, struct err *e)
 	if (f->n == RULES_MAX)
 		return err_set(e, OUT_USAGE, "faults: at most %d rules", RULES_MAX);
 	if ((r.fault = find(text, n)) == NULL)
-		return err_set(e, OUT_USAGE, "faults: there is no fault %.*s; see --list-faults", (int)n, text);
+		return err_set(e, OUT_USAGE, "faults: there is no fault %.*s; see --list-faults",
+		    (int)n, text);
 	if (*at == '@') {
 		m = strcspn(++at, ":");
 		if (read_when(span_of(at, m), &r) == -1)

@@ -307,7 +307,8 @@ bent_config(const struct bent *b)
 void
 bent_open(struct bent *b, struct tls_conn *conn)
 {
-	static const uint8_t warning[] = { 1, TLS_ALERT_USER_CANCELED }, fatal[] = { 2, TLS_ALERT_INTERNAL_ERROR };
+	static const uint8_t warning[] = { 1, TLS_ALERT_USER_CANCELED },
+	    fatal[] = { 2, TLS_ALERT_INTERNAL_ERROR };
 	static const uint8_t finished[] = { TLS_MSG_FINISHED, 0, 0, 1, 0 };
 	struct err e;
 	int rc = 0;

@@ -405,7 +405,8 @@ void
 reply_write(const struct reply *r, bool head_only, struct buf *out)
 {
 	buf_printf(out, "HTTP/1.1 %d %s\r\n", r->status, reason(r->status));
-	if (memmem(r->head.p != NULL ? r->head.p : (const uint8_t *)"", r->head.n, "Date: ", 6) == NULL)
+	if (memmem(r->head.p != NULL ? r->head.p : (const uint8_t *)"", r->head.n, "Date: ",
+	    6) == NULL)
 		put_date(out, clock_wall());
 	buf_put(out, buf_span(&r->head));
 	if (r->type != NULL)

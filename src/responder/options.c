@@ -53,7 +53,8 @@ static const struct {
 	{ { "authz-reuse", 1, NULL, OPT_AUTHZ_REUSE }, "PERCENT", "authorizations used again (0)" },
 	{ { "validation-delay", 1, NULL, OPT_VALIDATION_DELAY }, "MS", "before each validation (0)" },
 	{ { "processing-delay", 1, NULL, OPT_PROCESSING_DELAY }, "MS", "orders stay in processing (0)" },
-	{ { "retry-after", 1, NULL, OPT_RETRY_AFTER }, "SECONDS", "on objects that are worked at (as long as the delays); 0: no such header" },
+	{ { "retry-after", 1, NULL, OPT_RETRY_AFTER }, "SECONDS",
+	  "on objects that are worked at (as long as the delays); 0: no such header" },
 	{ { "page", 1, NULL, OPT_PAGE }, "N", "orders on a page of a list (50)" },
 	{ { "authz-lifetime", 1, NULL, OPT_AUTHZ_LIFETIME }, "SECONDS", "of authorizations (30d)" },
 	{ { "order-lifetime", 1, NULL, OPT_ORDER_LIFETIME }, "SECONDS", "of orders (7d)" },
@@ -159,7 +160,8 @@ read_time(const char *text, int64_t *out, struct err *e)
 {
 	if ((text_number(span_str(text), out) == -1 && text_duration(text, out) == -1) || *out < 1 ||
 	    *out > 36500 * DAY)
-		return err_set(e, OUT_USAGE, "want seconds, or a duration such as 90d, have %s", text);
+		return err_set(e, OUT_USAGE, "want seconds, or a duration such as 90d, have %s",
+		    text);
 	return 0;
 }
 

@@ -97,7 +97,8 @@ check_judged(struct check *k, int verdict, const struct problem *p)
 	}
 	va_fetch_free(k->fetch);
 	k->fetch = NULL;
-	va_caa(&k->climb, &(struct va_climb){ .dns = k->va->dns, .ask = &k->ask, .done = on_caa, .arg = k });
+	va_caa(&k->climb, &(struct va_climb){ .dns = k->va->dns, .ask = &k->ask, .done = on_caa,
+	    .arg = k });
 }
 
 static void

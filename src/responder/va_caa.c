@@ -72,7 +72,8 @@ lists(struct span list, const char *type)
 			;
 		if (span_is(item, type))
 			return true;
-		list = span_of(list.p + item.n + (item.n < list.n), list.n - item.n - (item.n < list.n));
+		list = span_of(list.p + item.n + (item.n < list.n),
+		    list.n - item.n - (item.n < list.n));
 		item.p = list.p;
 	}
 	return false;

@@ -81,7 +81,8 @@ query_done(struct query *q)
 {
 	bool found = q->answer.naddr != 0 || q->answer.ntext != 0;
 
-	q->done(q->arg, &q->answer, found ? NULL : q->error[0] != '\0' ? q->error : "nothing was found");
+	q->done(q->arg, &q->answer, found ? NULL : q->error[0] != '\0' ? q->error :
+	    "nothing was found");
 	query_free(q);
 }
 
@@ -314,7 +315,8 @@ on_caa(void *arg, int status, int timeouts, unsigned char *octets, int n)
 	if (status == ARES_SUCCESS)
 		status = ares_parse_caa_reply(octets, n, &rows);
 	buf_init(&b, 4096);
-	for (struct ares_caa_reply *r = rows; r != NULL && q->answer.ntext < VA_TEXTS_MAX; r = r->next) {
+	for (struct ares_caa_reply *r = rows; r != NULL &&
+	    q->answer.ntext < VA_TEXTS_MAX; r = r->next) {
 		buf_reset(&b);
 		buf_printf(&b, "%d %.*s ", r->critical, (int)r->plength, (const char *)r->property);
 		buf_put(&b, span_of(r->value, r->length));

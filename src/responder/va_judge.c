@@ -60,7 +60,8 @@ static bool
 names_only(X509 *x, const struct ident *ident)
 {
 	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-	const GENERAL_NAME *g = sk_GENERAL_NAME_num(names) == 1 ? sk_GENERAL_NAME_value(names, 0) : NULL;
+	const GENERAL_NAME *g = sk_GENERAL_NAME_num(names) == 1 ? sk_GENERAL_NAME_value(names, 0) :
+	    NULL;
 	const ASN1_STRING *s = g == NULL ? NULL : g->type == GEN_IPADD ? g->d.iPAddress : g->d.ia5;
 	uint8_t octets[16];
 	bool same = false;
@@ -188,7 +189,8 @@ read_persist(const struct va_ask *ask, const char *text, struct persist *out)
 		if (span_starts(part, "accounturi="))
 			out->account = span_is(span_of(part.p + 11, part.n - 11), ask->account);
 		else if (span_starts(part, "policy="))
-			out->wildcard = part.n == 15 && strncasecmp((const char *)part.p + 7, "wildcard", 8) == 0;
+			out->wildcard = part.n == 15 &&
+			    strncasecmp((const char *)part.p + 7, "wildcard", 8) == 0;
 		else if (span_starts(part, "persistUntil=") &&
 		    text_number(span_of(part.p + 13, part.n - 13), &out->until) == -1)
 			out->until = 0;
@@ -214,5 +216,6 @@ va_judge_persist(const struct va_ask *ask, const struct va_answer *a, int64_t no
 		else
 			return 0;
 	}
-	return problem_set(p, 403, "unauthorized", "dns-persist-01: %s: %s", ask->ident->value, fault);
+	return problem_set(p, 403, "unauthorized", "dns-persist-01: %s: %s", ask->ident->value,
+	    fault);
 }

@@ -195,7 +195,8 @@ tls_extensions_frozen(struct span block, uint8_t out[SHA256_LEN], struct err *e)
 		    type == extensions[TLS_EXT_EARLY_DATA].type ||
 		    type == extensions[TLS_EXT_PSK].type)
 			continue;
-		if (sha256(whole, one + SHA256_LEN) == -1 || sha256(span_of(one, sizeof(one)), one) == -1)
+		if (sha256(whole, one + SHA256_LEN) == -1 ||
+		    sha256(span_of(one, sizeof(one)), one) == -1)
 			return tls_crypto_failed(e, "extensions");
 	}
 	memcpy(out, one, SHA256_LEN);
