@@ -530,7 +530,8 @@ note_servers(struct job *j, struct err *e)
 int
 deploy_note(struct job *j, const struct record_time *now, struct err *e)
 {
-	const int64_t failures = j->record.failures;
+	const int64_t failures = j->record.failures, outcome = j->record.outcome,
+	    asked = j->record.asked;
 	const struct record_time last = j->record.last_failure;
 	struct err res = j->err;
 	struct record_try t = {
@@ -560,6 +561,8 @@ deploy_note(struct job *j, const struct record_time *now, struct err *e)
 	record_look(j, now);
 	if (j->err.class != OUT_OK && j->failed_at == STEP_PREFLIGHT) {
 		j->record.failures = failures;
+		j->record.outcome = outcome;
+		j->record.asked = asked;
 		j->record.last_failure = last;
 	} else if (record_tried(j, e) == -1)
 		return -1;

@@ -283,6 +283,7 @@ goes_elsewhere(struct job *j, const struct err *e)
 	report_step(j, REPORT_STEP, e->class, e);
 	if (cas_take(j, next, e, &why) == 0)
 		return true;
+	err_clear(&j->err);	/* which is told as any other failure */
 	log_error(KV_S("cert", j->conf->name), KV_S("event", "no other CA"),
 	    KV_S("error", why.text));
 	return false;

@@ -126,6 +126,15 @@ add_certificate(const struct outlook *in, int64_t skew, struct due_facts *f)
 	add_window(active, r, skew, f);
 }
 
+/* No CA is obeyed for longer: the clock may have been another one when that was written (FAULTS T01). */
+static int64_t
+asked_at(int64_t asked, const struct record_time *failure, const struct record_time *now)
+{
+	int64_t last = time_add(record_when(failure, now), LEDGER_WAIT_MAX);
+
+	return asked < last ? asked : last;
+}
+
 /* What this CA asked for, what it failed at, and what the others did. */
 static void
 add_ca(const struct outlook *in, const struct record_time *now, struct due_facts *f)
@@ -140,13 +149,13 @@ add_ca(const struct outlook *in, const struct record_time *now, struct due_facts
 	f->ca.outcome = (enum outcome)own->outcome;
 	f->ca.jitter = (int)own->jitter;
 	f->paused = own->paused;
-	f->asked = in->record->asked;
+	f->asked = asked_at(in->record->asked, &in->record->last_failure, now);
 	for (size_t i = 0; i < in->record->cas.n; i++)
 		if (strcmp(c[i].name, in->ca->name) != 0 &&
 		    (at = record_when(&c[i].last_failure, now)) > f->elsewhere)
 			f->elsewhere = at;
-	if (own->asked > f->asked)
-		f->asked = own->asked;
+	if ((at = asked_at(own->asked, &own->last_failure, now)) > f->asked)
+		f->asked = at;
 	if ((at = ledger_until(in->ledger, now)) > f->asked)
 		f->asked = at;
 	if (!outlook_is_local(in->ca->directory) &&

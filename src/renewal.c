@@ -14,6 +14,7 @@
 #include "keeper.h"
 
 #define ASK_AGAIN	(6 * HOUR)	/* RFC 9773 section 4.3.3: behind an error */
+#define ASK_MAX		DAY		/* FAULTS A42: whatever net says */
 
 static void
 replace(char **text, char **with)
@@ -29,6 +30,12 @@ id_of(const struct job *j, size_t leaf)
 	return manifest_leaf(&j->state.active, leaf)->ari_id;
 }
 
+static int64_t
+last_check(void)
+{
+	return time_add(clock_wall(), ASK_MAX);
+}
+
 /* The point in the window is drawn once for each window (RFC 9773 section 4.2). */
 static int
 keep_window(struct job *j, struct acme_result *r, struct err *e)
@@ -38,7 +45,7 @@ keep_window(struct job *j, struct acme_result *r, struct err *e)
 
 	if ((w = record_window_of(&j->record, id_of(j, j->told), e)) == NULL)
 		return -1;
-	w->check = r->ask_again_at;
+	w->check = r->ask_again_at < last_check() ? r->ask_again_at : last_check();
 	if (r->has_window && w->start == r->window_start && w->end == r->window_end)
 		return 0;
 	if (random_bytes(&random, sizeof random) == -1)
@@ -124,13 +131,18 @@ ask(struct job *j, struct err *e)
 	return channel_call(net, MSG_TASK, &task, -1, on_window, j, e);
 }
 
-/* Of a leaf that was never asked about, nothing is known. */
+/*
+ * Of a leaf that was never asked about, nothing is known. A time too far ahead is of a clock that
+ * was wrong (FAULTS T01).
+ */
 static int64_t
 check_at(const struct job *j, size_t leaf)
 {
 	const struct record_window *w = record_window(&j->record, id_of(j, leaf));
 
-	return id_of(j, leaf) == NULL ? INT64_MAX : w == NULL ? 0 : w->check;
+	if (id_of(j, leaf) == NULL)
+		return INT64_MAX;
+	return w == NULL || w->check > last_check() ? 0 : w->check;
 }
 
 int64_t

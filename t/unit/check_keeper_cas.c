@@ -2,9 +2,12 @@
  * check_keeper_cas: a certificate that may come from more than one CA, with
  * the real keeper; and which one is chosen, on a false clock.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <check.h>
 
@@ -108,6 +111,33 @@ START_TEST(killed_at_the_second_ca_the_first_is_still_held_back)
 }
 END_TEST
 
+/* The order fails, and nothing can be written down any more. */
+static bool
+fail_and_block(struct fake_task *t, enum fake_net_step step)
+{
+	const char *path = fake_path("certs/a.example.com/record.json");
+	struct msg_error body = { .class = OUT_RETRY, .text = fake_text("busy"),
+		.trouble = ACME_TROUBLE_CA };
+
+	if (step != NET_SIGNED)
+		return false;
+	ck_assert((unlink(path) == 0 || errno == ENOENT) && mkdir(path, 0700) == 0);
+	fake_answer(t, MSG_FAILED, &body);
+	return true;
+}
+
+START_TEST(what_cannot_be_written_down_keeps_from_going_on_and_is_no_alarm)
+{
+	script.cas = 2;
+	script.hostile = fail_and_block;
+	fake_run(CMD_RENEW);
+	ck_assert_str_eq(seen.cas, "ca0 ca0");
+	ck_assert_msg(seen.outcome == OUT_RETRY || seen.outcome == OUT_HOLD, "got %jd: %s",
+	    (intmax_t)seen.outcome, seen.last);
+	ck_assert_msg(strstr(seen.last, "before that") == NULL, "%s", seen.last);
+}
+END_TEST
+
 START_TEST(two_sections_with_the_same_names_share_the_budget)
 {
 	script.host = FAKE_PUBLIC;
@@ -178,6 +208,9 @@ static const struct choice_row {
 	  "ca0 is held back: the CA paused" },
 	{ "asked to wait", { { 1, 3600, OUT_RETRY, 7200, false } }, 20 * DAY, "ca1", 0,
 	  "asked to wait" },
+	{ "by a clock that was wrong, for a year: a day at most",
+	  { { 1, 3600, OUT_RETRY, 365 * DAY, false }, { 1, 7200, OUT_RETRY, 365 * DAY, false },
+	    { 1, 60, OUT_RETRY, 365 * DAY, false } }, 20 * DAY, "ca1", DAY - 7200, "asked to wait" },
 	{ "two are held back: the third",
 	  { { 1, 3600, OUT_HOLD, 0, false }, { 1, 3600, OUT_RETRY, 60, false } }, 20 * DAY, "ca2", 0, "; ca1 is held back" },
 	{ "in an emergency nobody waits for the minute", { { 1, 5, OUT_RETRY, 0, false } }, DAY,
@@ -241,6 +274,37 @@ START_TEST(the_first_ca_that_nothing_holds_back_is_chosen)
 }
 END_TEST
 
+static const struct check_row {
+	const char	*what;
+	int64_t		 check, want;	/* seconds from now; -1: at once */
+} checks[] = {
+	{ "at its time", 3600, 3600 },
+	{ "a day ahead", DAY, DAY },
+	{ "by a clock that was a year ahead: at once", 365 * DAY, -1 },
+	{ "for ever: at once", INT64_MAX - NOW, -1 },
+};
+
+START_TEST(a_time_to_ask_that_is_too_far_ahead_is_none)
+{
+	static const struct clock_source clock = { .wall = wall, .boot_ms = boot };
+	static char name[] = "ca0", id[] = "aa.bb";
+	struct ca_conf ca = { .name = name };
+	struct keeper k = { .setup.config.cas = { &ca, 1 } };
+	struct manifest_leaf leaf = { .ari_id = id };
+	struct record_window w = { .id = id, .check = NOW + checks[_i].check };
+	struct job j = { .keeper = &k, .state = { .version = 1, .active = { .ca = name,
+		.leaves = { &leaf, 1 } } }, .record.windows = { &w, 1 } };
+	int64_t at;
+
+	clock_use(&clock);
+	at = renewal_check_at(&j);
+	ck_assert_msg(at == (checks[_i].want == -1 ? 0 : NOW + checks[_i].want), "%s: got %jd",
+	    checks[_i].what, (intmax_t)at);
+	ck_assert(renewal_is_wanted(&j) == (checks[_i].want == -1));
+	clock_use(NULL);
+}
+END_TEST
+
 /* What cas.c is linked with belongs to the keeper's main program. */
 void
 keeper_report(struct keeper *k UNUSED, const struct report *r UNUSED)
@@ -275,7 +339,9 @@ make_suite(void)
 	    NITEMS(firsts));
 	tcase_add_test(tc, while_there_is_time_only_the_next_run_goes_on_elsewhere);
 	tcase_add_test(tc, killed_at_the_second_ca_the_first_is_still_held_back);
+	tcase_add_test(tc, what_cannot_be_written_down_keeps_from_going_on_and_is_no_alarm);
 	tcase_add_test(tc, two_sections_with_the_same_names_share_the_budget);
+	tcase_add_loop_test(pure, a_time_to_ask_that_is_too_far_ahead_is_none, 0, NITEMS(checks));
 	tcase_add_loop_test(pure, the_first_ca_that_nothing_holds_back_is_chosen, 0,
 	    NITEMS(choices));
 	suite_add_tcase(s, pure);

@@ -45,6 +45,18 @@ START_TEST(a_run_says_when_the_next_one_is_to_be)
 }
 END_TEST
 
+/* FAULTS A42: net cannot have it never asked again. */
+START_TEST(the_ca_is_asked_again_in_a_day_whatever_net_says)
+{
+	script.ask_again = 400 * DAY;
+	run_scheduled(OUT_OK);
+	fake_check_active(0);
+	expect_next(DAY - SLACK, DAY + SLACK);
+	run_scheduled(OUT_OK);
+	ck_assert_str_eq(seen.trace, "");
+}
+END_TEST
+
 /* FAULTS L03: its time is over, then the CA names another one, and that is kept. */
 START_TEST(the_ca_is_asked_again_when_it_has_said_so)
 {
@@ -87,6 +99,20 @@ roll_back(void)
 	fake_run_to(CMD_RENEW, OUT_ROLLBACK);
 	ck_assert_int_eq(fake_look(0).pending, PENDING_AGAIN);
 }
+
+/* An operator's attempt in between makes nobody ask the CA sooner. */
+START_TEST(a_server_that_is_not_ready_leaves_the_wait_of_before)
+{
+	script.ca[0] = (struct fake_ca){ OUT_HOLD, ACME_TROUBLE_VALIDATION, 0, true };
+	run_scheduled(OUT_HOLD);
+	expect_next(DAY - SLACK, DAY * 3 / 2 + SLACK);
+	fake_reset();
+	script.preflight = OUT_RETRY;
+	script.setup.force = true;
+	fake_run_to(CMD_RENEW, OUT_RETRY);
+	expect_next(DAY - SLACK, DAY * 3 / 2 + SLACK);
+}
+END_TEST
 
 START_TEST(a_version_that_was_rolled_back_is_not_tried_again_of_itself)
 {
@@ -263,8 +289,10 @@ main(void)
 	tcase_add_checked_fixture(t, fake_start, fake_finish);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_run_says_when_the_next_one_is_to_be);
+	tcase_add_test(t, the_ca_is_asked_again_in_a_day_whatever_net_says);
 	tcase_add_test(t, the_ca_is_asked_again_when_it_has_said_so);
 	tcase_add_test(t, a_server_that_is_not_ready_is_tried_again_in_its_time);
+	tcase_add_test(t, a_server_that_is_not_ready_leaves_the_wait_of_before);
 	tcase_add_test(t, a_version_that_was_rolled_back_is_not_tried_again_of_itself);
 	tcase_add_test(t, another_configuration_makes_it_worth_a_day_later);
 	tcase_add_test(t, a_crowded_server_is_left_alone_until_it_is_quiet);
