@@ -46,6 +46,14 @@ read_account(struct acme_task *t, const struct json *o, struct err *e)
 	return read_contact(t, o, e) == -1 ? -1 : acme_issuers(t, e);
 }
 
+int
+acme_blame_account(struct acme_task *t, struct err *e)
+{
+	t->trouble = ACME_TROUBLE_ACCOUNT;
+	return err_hint(e, "is the account deactivated, or its key another one by now? A new "
+	    "account needs a new key: move accounts/<ca> away, then `kamcert account register`");
+}
+
 /* A refusal of these requests is one of the account. */
 static int
 account_refused(struct acme_task *t, const struct acme_refusal *r, struct err *e)
@@ -55,9 +63,7 @@ account_refused(struct acme_task *t, const struct acme_refusal *r, struct err *e
 	if (t->job.kind == ACME_REGISTER && t->job.eab)
 		return err_hint(e, "are eab-kid and eab-key-file as the CA gave them, for this "
 		    "CA, and not used before?");
-	t->trouble = ACME_TROUBLE_ACCOUNT;
-	return err_hint(e, "is the account deactivated, or its key another one by now? A new "
-	    "account needs a new key: move accounts/<ca> away, then `kamcert account register`");
+	return acme_blame_account(t, e);
 }
 
 /* An account that may be worked with. */

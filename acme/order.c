@@ -376,9 +376,8 @@ new_refused(struct acme_task *t, const struct acme_refusal *r, struct err *e)
 		acme_warn(t, "%s; ordered again without naming the predecessor", e->text);
 		t->order.no_replaces = true;
 	} else {
-		if (r->problem == PROBLEM_UNAUTHORIZED)
-			t->trouble = ACME_TROUBLE_ACCOUNT;
-		return -1;
+		/* No name was looked at so far. */
+		return r->problem == PROBLEM_UNAUTHORIZED ? acme_blame_account(t, e) : -1;
 	}
 	acme_go(t, &step_new);
 	return 0;

@@ -80,6 +80,9 @@ int	acme_directory_read(struct acme_session *, const struct json *, struct err *
 /* Puts the names that the CA goes by into the result. */
 int	acme_issuers(struct acme_task *, struct err *e);
 
+/* For a refusal that is one of the account, not of what was asked for: trouble and hint. Always -1. */
+int	acme_blame_account(struct acme_task *, struct err *e);
+
 /* HOLD "the directory has no x" when url is NULL. */
 int	acme_need_url(const char *url, const char *name, struct err *e);
 

@@ -367,6 +367,8 @@ START_TEST(orders_keep_the_table_of_faults)
 	if (wanted == ACME_TROUBLE_NONE && row->class != OUT_OK)
 		wanted = ACME_TROUBLE_CA;	/* the keeper does all that is asked of it */
 	ck_assert_msg(trouble == wanted, "%s: got trouble %d, want %d", row->what, trouble, wanted);
+	ck_assert_msg(trouble != ACME_TROUBLE_ACCOUNT || strstr(e.hint, "account register") != NULL,
+	    "%s: %s", row->what, e.hint);
 	/* What went up has come down, and what was refused was never asked of the keeper. */
 	ck_assert_msg(ca->solves == ca->unsolves, "%s: %zu up, %zu down", row->what, ca->solves,
 	    ca->unsolves);
