@@ -149,7 +149,8 @@ MUST_CHECK int	install_readable(struct store_cert *, const struct manifest *m,
 /*
  * Takes hold of the space and the inodes that a version needs, before an
  * order is placed; install_stage() uses them up. RETRY if there is no room,
- * HOLD if files cannot be given the owner and group of rights (NULL: none).
+ * HOLD if files cannot be given the owner and group of rights (NULL: none), or
+ * if a reader is stopped by a folder above the version.
  */
 MUST_CHECK int	install_reserve(struct store_cert *, size_t parts,
 		    const struct install_rights *rights, struct err *e);

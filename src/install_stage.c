@@ -46,6 +46,25 @@ discard(int at, const char *name)
 		return;
 }
 
+/* By all who must, in a folder below versions. */
+static int
+can_be_read(struct store_cert *c, const struct install_rights *rights, const char *folder,
+    const char *name, struct err *e)
+{
+	const struct install_reader *r = rights->readers.v;
+	char *path;
+	int rc = 0;
+
+	for (size_t i = 0; i < rights->readers.n && rc == 0; i++) {
+		if (asprintf(&path, "%s/versions/%s/%s", store_cert_path(c), folder, name) == -1)
+			return err_nomem(e);
+		if ((rc = fs_user_can_read(path, (uid_t)r[i].uid, (gid_t)r[i].gid, e)) == -1)
+			(void)err_in(e, "server's user %s", r[i].name);
+		free(path);
+	}
+	return rc;
+}
+
 /* --- room --- */
 
 /* What no order can help: FAULTS L07. */
@@ -90,7 +109,9 @@ reserve_one(int dir, int i, off_t size, const struct install_rights *rights, str
 	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return err_sys(e, OUT_RETRY, "cannot reserve a file");
-	if (size > 0 && (errno = take_room(fd, size)) != 0)
+	if (fchmod(fd, 0644) == -1)
+		rc = err_sys(e, OUT_RETRY, "cannot reserve a file");
+	else if (size > 0 && (errno = take_room(fd, size)) != 0)
 		rc = err_sys(e, OUT_RETRY, "cannot reserve %jd octets", (intmax_t)size);
 	if (rc == 0)
 		rc = try_rights(fd, rights, e);
@@ -98,10 +119,11 @@ reserve_one(int dir, int i, off_t size, const struct install_rights *rights, str
 	return rc;
 }
 
+/* Open to all, and nothing but zeros: who cannot read it is stopped above it. */
 static int
 fill_reserve(int versions, int parts, const struct install_rights *rights, struct err *e)
 {
-	static const struct fs_mode mode = { 0700, (uid_t)-1, (gid_t)-1 };
+	static const struct fs_mode mode = { 0711, (uid_t)-1, (gid_t)-1 };
 	int dir = -1, rc;
 
 	rc = fs_make_dir(versions, RESERVE_NAME, mode, &dir, e);
@@ -122,7 +144,8 @@ install_reserve(struct store_cert *c, size_t parts, const struct install_rights 
 	if (fs_remove(versions, RESERVE_NAME, e) == 0 &&
 	    fs_has_room(versions, parts * RESERVE_OCTETS, parts * RESERVE_PART + RESERVE_REST,
 	    e) == 0 &&
-	    (rc = fill_reserve(versions, (int)parts, rights, e)) == -1)
+	    ((rc = fill_reserve(versions, (int)parts, rights, e)) == -1 ||
+	    (rights != NULL && (rc = can_be_read(c, rights, RESERVE_NAME, "0", e)) == -1)))
 		discard(versions, RESERVE_NAME);
 	fs_close(&versions);
 	return rc == -1 ? err_in(e, "room for a version") : 0;
@@ -363,21 +386,12 @@ check_chain(struct draft *d, size_t part, struct err *e)
 static int
 check_readers(struct draft *d, size_t part, struct err *e)
 {
-	const struct install_reader *r = d->in->rights->readers.v;
-	char text[PART_NAME_MAX], *path;
+	char text[PART_NAME_MAX];
 	const char *name = file_name(d, part, PART_KEY, text);
-	int rc = 0;
 
 	if (name == NULL)
 		name = file_name(d, part, PART_FULL, text);
-	for (size_t i = 0; i < d->in->rights->readers.n && rc == 0; i++) {
-		if (asprintf(&path, "%s/versions/%s/%s", store_cert_path(d->c), d->temp, name) == -1)
-			return err_nomem(e);
-		if ((rc = fs_user_can_read(path, (uid_t)r[i].uid, (gid_t)r[i].gid, e)) == -1)
-			(void)err_in(e, "server's user %s", r[i].name);
-		free(path);
-	}
-	return rc;
+	return can_be_read(d->c, d->in->rights, d->temp, name, e);
 }
 
 static int

@@ -211,6 +211,11 @@ START_TEST(a_key_that_the_server_cannot_read_is_refused_before_the_swap)
 	r->uid = readers[_i].reader_uid;
 	r->gid = readers[_i].reader_gid;
 	ck_assert_int_eq(chmod(top, readers[_i].top_mode), 0);
+	/* what stands above a version is known before there is one (FAULTS L07) */
+	ck_assert_msg((install_reserve(cert, 1, &rights, &e) == 0) == (readers[_i].taken ||
+	    readers[_i].top_mode == 0755), "%s: %s", readers[_i].what, e.text);
+	ck_assert(e.class == OUT_OK || e.class == OUT_HOLD);
+	err_clear(&e);
 	ck_assert_msg((try_stage(&one, NULL, &version) == 0) == readers[_i].taken, "%s: %s",
 	    readers[_i].what, e.text);
 	if (readers[_i].taken) {
