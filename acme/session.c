@@ -17,12 +17,13 @@
 
 /* --- URLs --- */
 
-/* "host", "host:port", "[address]:port" of acme_ca.hosts. */
+/* "host", "address", "host:port", "[address]:port" of acme_ca.hosts. */
 static bool
 place_allows(const char *place, const struct url *dir, const struct url *u)
 {
 	const char *colon = strrchr(place, ':');
-	bool has_port = colon != NULL && strchr(colon, ']') == NULL;
+	bool is_bare = colon != NULL && text_is_address(place);
+	bool has_port = colon != NULL && !is_bare && strchr(colon, ']') == NULL;
 	char text[HOST_MAX + 32];
 	struct url allowed;
 	struct err ignored;
@@ -30,7 +31,7 @@ place_allows(const char *place, const struct url *dir, const struct url *u)
 	bool ok;
 
 	buf_init(&b, sizeof(text) - 1);
-	buf_printf(&b, "https://%s/", place);
+	buf_printf(&b, is_bare ? "https://[%s]/" : "https://%s/", place);
 	ok = buf_ok(&b) && text_url(buf_cstr(&b), &allowed, &ignored) == 0 &&
 	    strcmp(allowed.host, u->host) == 0 &&
 	    (u->port == allowed.port || (!has_port && u->port == dir->port));

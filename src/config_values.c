@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -247,6 +248,23 @@ value_contact(struct reader *r UNUSED, void *field, const char *value, struct er
 	return store_once(field, value, e);
 }
 
+/* "host:port", "[address]:port" */
+static int
+store_place(void *field, const char *value, struct err *e)
+{
+	char text[HOST_MAX + 32];
+	struct err why;
+	struct url u;
+
+	if (strlen(value) > HOST_MAX || strpbrk(value, "/?") != NULL)
+		return want(e, "a host name or address, and its port", value);
+	(void)snprintf(text, sizeof(text), "https://%s/", value);
+	if (text_url(text, &u, &why) == -1)
+		return want(e, "a host name or address, and its port", value);
+	(void)snprintf(text, sizeof(text), u.ipv6 ? "[%s]:%u" : "%s:%u", u.host, u.port);
+	return store_once(field, text, e);
+}
+
 /* As text_url() gives the host of a URL. */
 int
 value_host(struct reader *r UNUSED, void *field, const char *value, struct err *e)
@@ -255,6 +273,8 @@ value_host(struct reader *r UNUSED, void *field, const char *value, struct err *
 
 	if (text_is_address(value))
 		return store_once(field, value, e);
+	if (strchr(value, ':') != NULL)
+		return store_place(field, value, e);
 	if (text_host(value, HOST_SINGLE, host, e) == -1)
 		return err_in(e, "want a host name or address");
 	return store_once(field, host, e);

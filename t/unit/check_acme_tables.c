@@ -209,6 +209,8 @@ static const struct {
 	{ "https://ca.example/dir", "b.example:8443", "https://b.example/x", false },
 	{ "https://ca.example/dir", "127.0.0.1", "https://127.0.0.1/x", true },
 	{ "https://ca.example/dir", "[::1]:14000", "https://[::1]:14000/x", true },
+	{ "https://ca.example/dir", "::1", "https://[::1]/x", true },
+	{ "https://ca.example/dir", "::1", "https://[::1]:14000/x", false },
 	{ "https://127.0.0.1:14000/dir", NULL, "https://127.0.0.1:14000/x", true },
 	{ "https://127.0.0.1:14000/dir", NULL, "https://127.0.0.1:22/x", false },
 	{ "https://127.0.0.1:14000/dir", NULL, "https://localhost:14000/x", false },

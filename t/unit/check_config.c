@@ -76,7 +76,8 @@ START_TEST(every_option_arrives)
 	    "ca \"test\" {\n directory = 'https://127.0.0.1:14000/dir'\n"
 	    " staging = \"https://[::1]/dir\"\n"
 	    " contact = { \"mailto:a@example.com\", 'mailto:b+c@example.com' }\n agree-tos = yes\n"
-	    " ca-file = /a.pem\n trust-bundle = /b.pem\n hosts = { A.example.com, localhost, ::1 }\n"
+	    " ca-file = /a.pem\n trust-bundle = /b.pem\n"
+	    " hosts = { A.example.com, localhost, ::1, B.example.com:8443, '[::1]:8443' }\n"
 	    " eab-kid = \"kid\\\"1\" eab-key-file = /c.key eab-alg = HS512 }\n"
 	    "certificate phones {\n names = { SIP.example.com } names += { \"b.example.com\", \"*.B\xc3\xbc" "cher.example\", 192.0.2.1,\n"
 	    "  \"2001:DB8::0:1\" }\n"
@@ -100,7 +101,7 @@ START_TEST(every_option_arrives)
 	ck_assert(ca->agree_tos);
 	ck_assert_str_eq(ca->ca_file, "/a.pem");
 	ck_assert_str_eq(ca->trust_bundle, "/b.pem");
-	expect_strs(&ca->hosts, "a.example.com localhost ::1");
+	expect_strs(&ca->hosts, "a.example.com localhost ::1 b.example.com:8443 [::1]:8443");
 	ck_assert_str_eq(ca->eab_key_file, "/c.key");
 	ck_assert_str_eq(ca->eab_alg, "HS512");
 	c = config_cert(&cfg, "phones");
