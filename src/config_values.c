@@ -256,7 +256,7 @@ store_place(void *field, const char *value, struct err *e)
 	struct err why;
 	struct url u;
 
-	if (strlen(value) > HOST_MAX || strpbrk(value, "/?") != NULL)
+	if (strlen(value) > HOST_MAX || strpbrk(value, "/?") != NULL || strchr(value, '\0')[-1] == ']')
 		return want(e, "a host name or address, and its port", value);
 	(void)snprintf(text, sizeof(text), "https://%s/", value);
 	if (text_url(text, &u, &why) == -1)
