@@ -14,6 +14,7 @@
 #define INPUT_MAX	4096
 
 struct solve_program {
+	struct program		*program;
 	struct strs		 argv;
 	const char		*event;
 	solve_program_done	*done;
@@ -108,30 +109,41 @@ start(struct loop *loop, const struct challenge_conf *conf, const struct msg_rec
 	if (!buf_ok(&input))
 		err_nomem(e);
 	else if (put_arguments(conf, m, run, e) == 0 &&
-	    program_start(loop, &in, on_end, run, e) != NULL)
+	    (run->program = program_start(loop, &in, on_end, run, e)) != NULL)
 		rc = 0;
 	buf_clear(&input);
 	return rc;
 }
 
-int
+struct solve_program *
 solve_program_start(struct loop *loop, const struct challenge_conf *conf,
     const struct msg_record *m, solve_program_done *done, void *arg, struct err *e)
 {
-	struct solve_program *run;
+	struct solve_program *run = NULL;
 
 	if (!is_name(m->name) || !is_name(m->domain) || !is_value(m->value))
-		return err_set(e, OUT_HOLD, "dns-01: want a name and a digest for the program, "
+		(void)err_set(e, OUT_HOLD, "dns-01: want a name and a digest for the program, "
 		    "have something else");
-	if (conf->program.n == 0)
-		return err_set(e, OUT_HOLD, "dns-01: the configuration has no program for it");
-	if ((run = calloc(1, sizeof *run)) == NULL)
-		return err_nomem(e);
+	else if (conf->program.n == 0)
+		(void)err_set(e, OUT_HOLD, "dns-01: the configuration has no program for it");
+	else if ((run = calloc(1, sizeof *run)) == NULL)
+		(void)err_nomem(e);
+	if (run == NULL)
+		return NULL;
 	run->event = m->present ? "present" : "cleanup";
 	run->done = done;
 	run->arg = arg;
 	if (start(loop, conf, m, run, e) == 0)
-		return 0;
+		return run;
 	run_free(run);
-	return -1;
+	return NULL;
+}
+
+void
+solve_program_stop(struct solve_program *run)
+{
+	if (run == NULL)
+		return;
+	program_stop(run->program);
+	run_free(run);
 }

@@ -9,15 +9,21 @@
 #include "base/loop.h"
 #include "message.h"
 
+struct solve_program;
+
 /* why->class OK: the program says that it is done. */
 typedef void solve_program_done(void *arg, const struct err *why);
 
 /*
  * Which program is run the configuration alone says. done is called once,
- * from the loop; both are lent for the call. HOLD for names and values that
- * are none, whoever sent them.
+ * from the loop, and ends what is returned; both are lent for the call. NULL
+ * on failure: HOLD for names and values that are none, whoever sent them.
  */
-MUST_CHECK int	solve_program_start(struct loop *, const struct challenge_conf *,
-		    const struct msg_record *, solve_program_done *done, void *arg, struct err *e);
+struct solve_program	*solve_program_start(struct loop *, const struct challenge_conf *,
+			    const struct msg_record *, solve_program_done *done, void *arg,
+			    struct err *e);
+
+/* Kills it at once. done is not called. */
+void	solve_program_stop(struct solve_program *);
 
 #endif

@@ -30,7 +30,7 @@ struct starter {
 	struct channel		*keeper;
 	struct child		 children[ROLE_COUNT];
 	struct loop_timer	*deadline;
-	struct run		*runs;		/* hooks that are under way */
+	struct run		*runs;		/* programs that are under way */
 	bool			 stopping;
 	bool			 ended;		/* the keeper told the outcome */
 	enum outcome		 outcome;
@@ -41,7 +41,7 @@ void	starter_on_run(void *arg, struct message *);
 void	starter_on_record(void *arg, struct message *);
 void	starter_on_preflight(void *arg, struct message *);
 
-/* No hook outlives the run that it belongs to. */
+/* No program outlives the run that it belongs to. */
 void	starter_stop_runs(struct starter *);
 
 #endif

@@ -12,12 +12,20 @@
 
 /* A program that runs for the keeper. */
 struct run {
-	struct run		*next;		/* of a hook */
+	struct run		*next;
 	struct starter		*starter;
 	uint64_t		 id;
 	const struct hook_conf	*conf;		/* NULL: of a challenge */
 	struct program		*program;	/* of a hook */
+	struct solve_program	*record;	/* of a challenge */
 };
+
+static void
+note_run(struct run *run)
+{
+	run->next = run->starter->runs;
+	run->starter->runs = run;
+}
 
 static void
 forget_run(struct run *run)
@@ -37,6 +45,7 @@ starter_stop_runs(struct starter *s)
 {
 	while (s->runs != NULL) {
 		program_stop(s->runs->program);
+		solve_program_stop(s->runs->record);
 		forget_run(s->runs);
 	}
 }
@@ -77,8 +86,7 @@ start_program(struct run *run, const struct hook_event *event, struct err *e)
 		err_nomem(e);
 	else if ((run->program = program_start(run->starter->loop, &in, on_program, run,
 	    e)) != NULL) {
-		run->next = run->starter->runs;
-		run->starter->runs = run;
+		note_run(run);
 		rc = 0;
 	}
 	buf_clear(&input);
@@ -123,7 +131,7 @@ on_record_done(void *arg, const struct err *why)
 		channel_done(run->starter->keeper, run->id);
 	else
 		channel_fail(run->starter->keeper, run->id, why);
-	free(run);
+	forget_run(run);
 }
 
 void
@@ -143,10 +151,13 @@ starter_on_record(void *arg, struct message *m)
 	else {
 		run->starter = s;
 		run->id = m->id;
-		if (solve_program_start(s->loop,
+		run->record = solve_program_start(s->loop,
 		    (const struct challenge_conf *)cert->challenges.v + body->challenge, body,
-		    on_record_done, run, &e) == 0)
+		    on_record_done, run, &e);
+		if (run->record != NULL) {
+			note_run(run);
 			return;
+		}
 		free(run);
 	}
 	channel_fail(s->keeper, m->id, &e);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "hooks/program.h"
+#include "starter_private.h"
 #include "suite.h"
 
 static char dir[32], fifo[64], file[64];
@@ -527,6 +528,35 @@ START_TEST(a_user_that_does_not_exist_is_a_hold)
 }
 END_TEST
 
+/* Of a challenge, too, and in a daemon, where nobody else would wait for it (FAULTS V6). */
+START_TEST(no_program_outlives_its_run)
+{
+	static char name[] = "a.example.com", value[] = "0123456789012345678901234567890123456789012";
+	/* which waits, whatever arguments follow */
+	const char script[] = "#!/bin/sh\nexec sleep 600\n";
+	char *argv[] = { file };
+	struct challenge_conf challenge = { .program = { argv, 1 } };
+	struct cert_conf cert = { .name = name, .challenges = { &challenge, 1 } };
+	struct msg_setup setup = { .config.certs = { &cert, 1 } };
+	const struct starter_in in = { .setup = &setup };
+	struct msg_record body = { .cert = name, .present = true, .name = name, .domain = name,
+		.value = value };
+	struct message m = { .type = MSG_RECORD, .body = &body, .fd = -1 };
+	struct err e = ERR_NONE;
+	struct starter s = { .in = &in, .loop = loop_new(&e) };
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+
+	ck_assert_int_eq(write(fd, script, strlen(script)), (ssize_t)strlen(script));
+	(void)close(fd);
+	ck_assert_ptr_nonnull(s.loop);
+	starter_on_record(&s, &m);
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), 0);
+	starter_stop_runs(&s);
+	ck_assert(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+	loop_free(s.loop);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -550,6 +580,7 @@ main(void)
 	tcase_add_test(tc, another_user_is_for_root_alone);
 	tcase_add_test(tc, our_own_user_is_always_possible);
 	tcase_add_test(tc, a_user_that_does_not_exist_is_a_hold);
+	tcase_add_test(tc, no_program_outlives_its_run);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
 }
