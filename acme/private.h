@@ -74,9 +74,6 @@ struct acme_session {
 
 extern const struct pack acme_directory_pack;
 
-/* Reads the directory object into the session. */
-int	acme_directory_read(struct acme_session *, const struct json *, struct err *e);
-
 /* Puts the names that the CA goes by into the result. */
 int	acme_issuers(struct acme_task *, struct err *e);
 

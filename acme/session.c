@@ -315,8 +315,9 @@ read_urls(const struct acme_ca *ca, struct acme_directory *d, const struct json 
 	return 0;
 }
 
-int
-acme_directory_read(struct acme_session *s, const struct json *root, struct err *e)
+/* The directory object, into the session. */
+static int
+read_directory(struct acme_session *s, const struct json *root, struct err *e)
 {
 	struct acme_directory d = { 0 };
 
@@ -356,7 +357,7 @@ begin_directory(struct acme_task *t, struct err *e)
 static int
 took_directory(struct acme_task *t, const struct acme_answer *a, struct err *e)
 {
-	if (acme_directory_read(t->s, a->json, e) == -1)
+	if (read_directory(t->s, a->json, e) == -1)
 		return -1;
 	t->s->fetching = NULL;
 	t->s->opened = true;

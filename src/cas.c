@@ -104,8 +104,9 @@ known_of(struct keeper *k, const struct ca_conf *conf, struct err *e)
 
 /* --- choosing --- */
 
-int
-cas_facts(struct job *j, const struct ca_conf *ca, struct due_facts *f, struct err *e)
+/* The facts of a certificate if this CA were asked. HOLD for its configuration. */
+static int
+facts_at(struct job *j, const struct ca_conf *ca, struct due_facts *f, struct err *e)
 {
 	struct known_ca *known = known_of(j->keeper, ca, e);
 	struct outlook in = {
@@ -182,7 +183,7 @@ weigh(struct job *j, const struct ca_conf *ca, struct choice *c, struct err *e)
 	struct due_facts f;
 	struct due d;
 
-	if (cas_facts(j, ca, &f, e) == -1)
+	if (facts_at(j, ca, &f, e) == -1)
 		return -1;
 	d = free_at(j, &f);
 	if (c->ca == NULL || d.at < c->at) {
@@ -403,7 +404,7 @@ cas_next(struct job *j, const struct err *why)
 	for (i = 0; i < j->conf->ca.n; i++) {
 		ca = config_ca(&j->keeper->setup.config, j->conf->ca.v[i]);
 		if (ca == j->ca || strs_has(&j->tried, ca->name) ||
-		    cas_facts(j, ca, &f, &e) == -1 || !due_of(&f).urgent)
+		    facts_at(j, ca, &f, &e) == -1 || !due_of(&f).urgent)
 			continue;
 		if (free_at(j, &f).at <= f.now)
 			return ca;

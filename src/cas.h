@@ -21,9 +21,6 @@ struct cas;
 MUST_CHECK int	cas_begin(struct keeper *, struct err *e);
 void		cas_free(struct keeper *);
 
-/* The facts of a certificate if this CA were asked. HOLD for its configuration. */
-MUST_CHECK int	cas_facts(struct job *, const struct ca_conf *, struct due_facts *, struct err *e);
-
 /*
  * Sets j->ca to the one that is to be asked, j->ca_why to why it is not the
  * first (or NULL), and gives the facts there.

@@ -81,8 +81,12 @@ sweep_one(void *arg, const char *name, struct err *e)
 	return is_leftover(name) ? fs_remove(*at, name, e) : 0;
 }
 
-int
-store_sweep(int at, struct err *e)
+/*
+ * Removes what killed runs left in a folder: only names of FS_TEMP's pattern,
+ * as they are, never what a link points at (FAULTS section 8, step 2).
+ */
+static int
+sweep(int at, struct err *e)
 {
 	return fs_each(at, sweep_one, &at, e);
 }
@@ -95,7 +99,7 @@ sweep_beneath(int at, const char *name, struct err *e)
 
 	if (fs_open_dir(at, name, &fd, e) == -1)
 		return e->sys == ENOENT ? 0 : -1;
-	if ((rc = store_sweep(fd, e)) == -1)
+	if ((rc = sweep(fd, e)) == -1)
 		(void)err_in(e, "%s", name);
 	fs_close(&fd);
 	return rc;
@@ -213,7 +217,7 @@ begin_work(struct store *s, struct err *e)
 	    (!found && write_format(s->root, e) == -1) ||
 	    fs_remove(s->root, STORE_INDEX, e) == -1)
 		return -1;
-	return store_sweep(s->root, e);
+	return sweep(s->root, e);
 }
 
 static int
@@ -290,7 +294,7 @@ open_cert_dir(struct store *s, struct store_cert *c, struct err *e)
 		return s->certs == -1 ? set_missing(e, "nothing is stored yet") :
 		    fs_open_dir(s->certs, c->name, &c->fd, e);
 	if (fs_make_dir(s->certs, c->name, way_mode, &c->fd, e) == -1 ||
-	    store_sweep(c->fd, e) == -1 ||
+	    sweep(c->fd, e) == -1 ||
 	    sweep_beneath(c->fd, "versions", e) == -1 ||
 	    sweep_beneath(c->fd, "order", e) == -1)
 		return -1;
@@ -412,7 +416,7 @@ store_ca_open(struct store *s, const char *ca, int *fd, struct err *e)
 		goto out;
 	if (store_is_work(s)) {
 		if (fs_make_dir(accounts, ca, own_dir_mode, fd, e) == -1 ||
-		    store_sweep(*fd, e) == -1)
+		    sweep(*fd, e) == -1)
 			goto out;
 	} else if (fs_open_dir(accounts, ca, fd, e) == -1) {
 		goto out;

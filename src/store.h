@@ -91,12 +91,6 @@ MUST_CHECK int	store_each_cert(struct store *, int (*cb)(void *arg, int fd, stru
 /* at is store_fd(), store_cert_fd(), ... */
 MUST_CHECK int	store_write(int at, const char *name, const struct buf *sealed, struct err *e);
 
-/*
- * Removes what killed runs left in a folder: only names of FS_TEMP's pattern,
- * as they are, never what a link points at (FAULTS section 8, step 2).
- */
-MUST_CHECK int	store_sweep(int at, struct err *e);
-
 /* --- accounts --- */
 
 struct store_account {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TLSCFG_PATH_MAX	4096
+
 struct edit {
 	size_t		 at, len;	/* what goes */
 	const char	*option;	/* NULL: only a value comes; else a line with it */
@@ -87,8 +89,9 @@ file_at(const struct tlscfg_profile *p, size_t i)
 	return (const struct tlscfg_file *)(const void *)((const char *)p + kept[i].offset);
 }
 
-bool
-tlscfg_value(const struct tlscfg_values *values, const struct tlscfg_file *f, const char *fallback,
+/* The path that a file of a profile among them should have; false where it is left alone. */
+static bool
+value_of(const struct tlscfg_values *values, const struct tlscfg_file *f, const char *fallback,
     char out[TLSCFG_PATH_MAX])
 {
 	const char *slash = f->line != 0 && f->path != NULL && values->is_ours(values->arg, f->path) ?
@@ -141,7 +144,7 @@ add_profile(struct editing *ed, const struct tlscfg_profile *p, const struct tls
 	char path[TLSCFG_PATH_MAX];
 
 	for (size_t i = 0; i < NITEMS(kept); i++)
-		if (tlscfg_value(values, file_at(p, i), kept[i].fallback, path) &&
+		if (value_of(values, file_at(p, i), kept[i].fallback, path) &&
 		    add_value(ed, p, i, path, e) == -1)
 			return -1;
 	return 0;
@@ -232,7 +235,7 @@ is_as_meant(const struct tlscfg_profile *was, const struct tlscfg_profile *is,
 	const char *want;
 
 	for (size_t i = 0; i < NITEMS(kept); i++) {
-		want = ours && tlscfg_value(values, file_at(was, i), kept[i].fallback, path) ? path :
+		want = ours && value_of(values, file_at(was, i), kept[i].fallback, path) ? path :
 		    file_at(was, i)->path;
 		if (!is_same(want, file_at(is, i)->path))
 			return false;

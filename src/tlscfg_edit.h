@@ -20,11 +20,6 @@ struct tlscfg_values {
 	void		*arg;
 };
 
-/* The path that a file of a profile among them should have; false where it is left alone. */
-#define TLSCFG_PATH_MAX	4096
-bool	tlscfg_value(const struct tlscfg_values *, const struct tlscfg_file *, const char *fallback,
-	    char out[TLSCFG_PATH_MAX]);
-
 /*
  * Is this one of them? Names are compared without regard to case.
  */

@@ -241,14 +241,12 @@ static int
 make_rows(const struct verify_in *in, struct verify_out *out, struct err *e)
 {
 	const struct verify_leaf *l = in->leaves.v;
-	size_t i, j, k;
+	size_t leaves = in->leaves.n, each = in->names.n * leaves;
 
-	for (i = 0; i < in->listeners.n; i++)
-		for (j = 0; j < in->names.n; j++)
-			for (k = 0; k < in->leaves.n; k++)
-				if (make_row(out, in->listeners.v[i], in->names.v[j], l[k].family,
-				    e) == -1)
-					return -1;
+	for (size_t i = 0; i < in->listeners.n * each; i++)
+		if (make_row(out, in->listeners.v[i / each], in->names.v[i % each / leaves],
+		    l[i % leaves].family, e) == -1)
+			return -1;
 	return 0;
 }
 

@@ -220,19 +220,6 @@ text_is_address(const char *text)
 	return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1;
 }
 
-bool
-text_host_matches(const char *pattern, const char *name)
-{
-	const char *rest;
-
-	if (strcmp(pattern, name) == 0)
-		return true;
-	if (strncmp(pattern, "*.", 2) != 0)
-		return false;
-	rest = strchr(name, '.');
-	return rest != NULL && rest > name && strcmp(rest + 1, pattern + 2) == 0;
-}
-
 /* --- URLs --- */
 
 /* Where a URL is cut: scheme "://" authority [path]. All but the path without a NUL. */

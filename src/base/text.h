@@ -28,9 +28,6 @@ void	text_clean(char *out, size_t size, struct span in);
 #define HOST_SINGLE	2u
 MUST_CHECK int text_host(const char *in, unsigned allow, char out[HOST_MAX + 1], struct err *e);
 
-/* Does pattern (with at most one leading "*.") cover name? RFC 6125 section 6.4. Both canonical. */
-bool	text_host_matches(const char *pattern, const char *name);
-
 /* An IPv4 or IPv6 address, without brackets. */
 bool	text_is_address(const char *);
 

@@ -96,8 +96,8 @@ call_json(struct call *c, int status, struct buf *b)
 	return 0;
 }
 
-void
-call_url(const struct call *c, const char *kind, uint32_t id, const char *tail, struct buf *b)
+static void
+put_url(const struct call *c, const char *kind, uint32_t id, const char *tail, struct buf *b)
 {
 	char text[ID_TEXT];
 
@@ -110,7 +110,7 @@ call_location(struct call *c, const char *kind, uint32_t id)
 	struct buf b;
 
 	buf_init(&b, 1024);
-	call_url(c, kind, id, "", &b);
+	put_url(c, kind, id, "", &b);
 	reply_header(c->reply, "Location", "%s", buf_cstr(&b));
 	buf_clear(&b);
 }
@@ -133,7 +133,7 @@ json_put_url(const struct call *c, struct json_out *j, const char *key, const ch
 	struct buf b;
 
 	buf_init(&b, 1024);
-	call_url(c, kind, id, tail, &b);
+	put_url(c, kind, id, tail, &b);
 	json_put_span(j, key, buf_span(&b));
 	buf_clear(&b);
 }

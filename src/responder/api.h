@@ -61,7 +61,6 @@ const struct json *call_object(struct call *, const char *where);	/* the payload
 bool		call_is_get(const struct call *);	/* POST-as-GET, RFC 8555 section 6.3 */
 MUST_CHECK int	call_want_get(struct call *);		/* -1 with a problem where it is not */
 int		call_json(struct call *, int status, struct buf *);	/* takes the buffer over */
-void		call_url(const struct call *, const char *kind, uint32_t id, const char *tail, struct buf *);
 void		call_location(struct call *, const char *kind, uint32_t id);
 void		call_retry_after(struct call *, unsigned delay_ms);	/* for what is worked at */
 void		json_put_url(const struct call *, struct json_out *, const char *key, const char *kind,

@@ -62,14 +62,12 @@ struct ca_ask {
 
 /* NULL with an error; otherwise the caller's to free() until state_cert_add(). */
 struct cert	*ca_issue(struct ca *, const struct ca_ask *, struct err *e);
-int64_t		 ca_lifetime(const struct options *, const char *profile);
 
 /* The chain as PEM: number 0 is the usual one, others are alternates. false: no such number. */
 bool		 ca_chain(const struct ca *, const struct cert *, unsigned number,
 		    const struct fault *, struct buf *pem);
 unsigned	 ca_chains(const struct ca *, const struct cert *);
 struct span	 ca_issuer_id(const struct ca *, const struct cert *);	/* AKI of the leaf */
-bool		 ca_issued(const struct ca *, X509 *);
 MUST_CHECK int	 ca_crl(struct ca *, const struct state *, unsigned tree, struct span *der, struct err *e);
 void		 ca_crl_stale(struct ca *);
 

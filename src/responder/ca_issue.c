@@ -15,8 +15,8 @@
 #define NAMES_MAX	(64 * 1024)
 #define CRL_LIFETIME	DAY
 
-int64_t
-ca_lifetime(const struct options *o, const char *profile)
+static int64_t
+lifetime_of(const struct options *o, const char *profile)
 {
 	for (size_t i = 0; profile != NULL && i < o->nprofiles; i++)
 		if (strcmp(o->profiles[i].name, profile) == 0)
@@ -55,7 +55,7 @@ put_names(const struct ca_ask *ask, struct buf *b)
 static void
 set_dates(const struct ca *ca, const struct ca_ask *ask, struct ca_spec *s)
 {
-	int64_t life = ca_lifetime(ca->o, ask->order->profile);
+	int64_t life = lifetime_of(ca->o, ask->order->profile);
 
 	if (is_fault(ask, ISSUE_LIFETIME))
 		life = ask->fault->number;
@@ -160,19 +160,6 @@ ca_issue(struct ca *ca, const struct ca_ask *ask, struct err *e)
 	EVP_PKEY_free(other);
 	buf_clear(&names);
 	return c;
-}
-
-bool
-ca_issued(const struct ca *ca, X509 *x)
-{
-	for (unsigned n = 0; n < 2; n++) {
-		const struct ca_tree *t = &ca->trees[n];
-
-		if (ca->has[n] && X509_verify(x, t->nmids != 0 ? t->keys[t->nmids - 1] :
-		    t->root_key) == 1)
-			return true;
-	}
-	return false;
 }
 
 struct span

@@ -47,22 +47,6 @@ tls_alert_name(int alert)
 }
 
 const char *
-tls_suite_name(uint16_t id)
-{
-	const struct tls_suite *s = tls_suite_find(id);
-
-	return s != NULL ? s->name : "unknown";
-}
-
-const char *
-tls_group_name(uint16_t id)
-{
-	const struct tls_group *g = tls_group_find(id);
-
-	return g != NULL ? g->name : "unknown";
-}
-
-const char *
 tls_signature_name(uint16_t id)
 {
 	const struct tls_scheme *s = tls_scheme_find(id);

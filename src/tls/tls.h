@@ -265,12 +265,10 @@ struct tls_info {
 void		tls_info(const struct tls_conn *, struct tls_info *out);
 
 /*
- * "decode_error" and so on, "unknown" for others; "TLS_AES_128_GCM_SHA256";
- * "x25519"; "ecdsa_secp256r1_sha256". Never NULL.
+ * "decode_error" and so on; "ecdsa_secp256r1_sha256" and so on; "unknown" for
+ * others. Never NULL.
  */
 const char	*tls_alert_name(int);
-const char	*tls_suite_name(uint16_t);
-const char	*tls_group_name(uint16_t);
 const char	*tls_signature_name(uint16_t);
 
 #endif

@@ -53,7 +53,7 @@ names_are_canonical(const char *s)
 		return;
 	must(strspn(host + (host[0] == '*'), allowed) == strlen(host) - (host[0] == '*'));
 	must(text_host(host, HOST_WILDCARD | HOST_SINGLE, again, &e) == 0);
-	must(strcmp(host, again) == 0 && text_host_matches(host, again));
+	must(strcmp(host, again) == 0);
 }
 
 static void
