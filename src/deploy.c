@@ -143,7 +143,8 @@ deploy_preflight(struct job *j, struct err *e)
 	p = each_hook(j, skips_none, instance_preflight, e);
 	if (p == JOB_DONE && (managed_check(j, 0, e) == -1 || quiet_wait(j, e) == -1))
 		p = JOB_FAILED;
-	if (p == JOB_FAILED && j->state.health == INSTALL_EMPTY && e->hint[0] == '\0')
+	if (p == JOB_FAILED && j->state.health == INSTALL_EMPTY && e->hint[0] == '\0' &&
+	    !j->keeper->setup.no_hooks)
 		err_hint(e, "a server that needs the certificate to start: kamcert renew --no-hooks, "
 		    "start it, then kamcert reload");
 	return p;

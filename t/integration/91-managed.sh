@@ -29,6 +29,11 @@ names() {
 	[ -z "$(find "$kam" -name '.kamcert-*')" ] || fail "a temporary file is left"
 }
 
+mv "$kam/tls.cfg" "$kam/away.cfg"
+run 11 renew --no-hooks
+says 'tls.cfg: No such file'
+! grep -q -e '-> .*renew --no-hooks' "$out" || fail "what was just done is proposed"
+mv "$kam/away.cfg" "$kam/tls.cfg"
 run 0 renew
 names 1
 equal "$(installed "$name")" "$(served "$name")" "certificate served"
