@@ -1,5 +1,5 @@
 /*
- * check_host: the host names of FAULTS I02, and what a pattern covers.
+ * check_host: the host names of FAULTS I02.
  */
 #include <string.h>
 
