@@ -19,10 +19,10 @@ static const char journal_prefix[] = "journal:";
 
 const struct pack errlog_pack = PACK(errlog,
 	{ PACK_BOOL, offsetof(struct errlog, known), NULL },
-	{ PACK_I64, offsetof(struct errlog, key), NULL },
-	{ PACK_I64, offsetof(struct errlog, client), NULL },
-	{ PACK_I64, offsetof(struct errlog, load), NULL },
-	{ PACK_I64, offsetof(struct errlog, trouble), NULL },
+	{ PACK_COUNT, offsetof(struct errlog, key), NULL },
+	{ PACK_COUNT, offsetof(struct errlog, client), NULL },
+	{ PACK_COUNT, offsetof(struct errlog, load), NULL },
+	{ PACK_COUNT, offsetof(struct errlog, trouble), NULL },
 	{ PACK_STR, offsetof(struct errlog, first), NULL },
 	{ PACK_STR, offsetof(struct errlog, problem), NULL });
 

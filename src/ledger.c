@@ -11,6 +11,7 @@
 #include "seal.h"
 
 #define NAME	"ledger.json"
+#define SKEW_MAX (INT64_C(1) << 40)	/* seconds; sums with it do not overflow */
 
 #define F(type, field, sub) { type, offsetof(struct ledger, field), sub }
 
@@ -149,7 +150,7 @@ void
 ledger_compare(struct ledger *l, const struct record_time *now, int64_t skew)
 {
 	l->seen = *now;
-	l->skew = skew;
+	l->skew = skew > SKEW_MAX ? SKEW_MAX : skew < -SKEW_MAX ? -SKEW_MAX : skew;
 }
 
 int64_t

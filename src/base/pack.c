@@ -78,6 +78,7 @@ write_field(const struct pack_field *f, const void *p, struct buf *b, unsigned d
 {
 	switch (f->type) {
 	case PACK_I64:
+	case PACK_COUNT:
 		buf_u64(b, (uint64_t)*(const int64_t *)p);
 		return;
 	case PACK_BOOL:
@@ -189,12 +190,25 @@ read_blob(struct rd *r, struct blob *b)
 		rd_fail(r);
 }
 
+static int64_t
+read_bounded(struct rd *r)
+{
+	int64_t n = (int64_t)rd_u64(r);
+
+	if (n < -1 || n > PACK_MAX_COUNT)
+		rd_fail(r);
+	return n;
+}
+
 static void
 read_field(const struct pack_field *f, struct rd *r, void *p, unsigned depth)
 {
 	switch (f->type) {
 	case PACK_I64:
 		*(int64_t *)p = (int64_t)rd_u64(r);
+		return;
+	case PACK_COUNT:
+		*(int64_t *)p = read_bounded(r);
 		return;
 	case PACK_BOOL:
 		*(bool *)p = read_bool(r);
@@ -254,6 +268,7 @@ clear_field(const struct pack_field *f, void *p)
 {
 	switch (f->type) {
 	case PACK_I64:
+	case PACK_COUNT:
 	case PACK_BOOL:
 		return;
 	case PACK_STR:

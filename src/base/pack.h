@@ -32,6 +32,7 @@ struct list {
 
 enum pack_type {
 	PACK_I64,	/* int64_t */
+	PACK_COUNT,	/* int64_t, -1 (not known) to PACK_MAX_COUNT; sums of such do not overflow */
 	PACK_BOOL,	/* bool */
 	PACK_STR,	/* char *, NULL allowed */
 	PACK_BLOB,	/* struct blob; wiped when freed */
@@ -39,6 +40,8 @@ enum pack_type {
 	PACK_LIST,	/* struct list of .sub */
 	PACK_STRUCT,	/* a nested struct of .sub, in place */
 };
+
+#define PACK_MAX_COUNT (INT64_C(1) << 53)
 
 struct pack_field {
 	enum pack_type		 type;

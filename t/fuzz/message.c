@@ -63,6 +63,9 @@ fill_field(const struct pack_field *f, void *p, struct rd *r)
 	case PACK_I64:
 		*(int64_t *)p = (int64_t)rd_u64(r);
 		return;
+	case PACK_COUNT:
+		*(int64_t *)p = (int64_t)(rd_u64(r) % (PACK_MAX_COUNT + 2)) - 1;
+		return;
 	case PACK_BOOL:
 		*(bool *)p = rd_u8(r) & 1;
 		return;

@@ -231,6 +231,8 @@ static const struct {
 	{ "little is no fault of a clock", LEDGER_SKEW - 1, { W0, B0, 7 }, 0 },
 	{ "our clock was set since", 12 * HOUR, { W0 + 13 * HOUR, B0 + 3600000, 7 }, 0 },
 	{ "set back since", -12 * HOUR, { W0 - 11 * HOUR, B0 + 3600000, 7 }, 0 },
+	{ "the end of time", INT64_MAX, { W0, B0, 7 }, INT64_C(1) << 40 },
+	{ "the begin of time", INT64_MIN, { W0, B0, 7 }, -(INT64_C(1) << 40) },
 	{ "the machine was started since", 12 * HOUR, { W0 + HOUR, 1000, 8 }, 0 },
 };
 

@@ -40,6 +40,21 @@ static const struct pack all_pack = PACK(all,
 	{ PACK_LIST, offsetof(struct all, leaves), &leaf_pack },
 	{ PACK_STRUCT, offsetof(struct all, leaf), &leaf_pack });
 
+struct counted {
+	int64_t	 n;
+};
+
+static const struct pack counted_pack = PACK(counted,
+	{ PACK_COUNT, offsetof(struct counted, n), NULL });
+
+static const struct {
+	int64_t	 n;
+	bool	 ok;
+} counts[] = {
+	{ -1, true }, { 0, true }, { PACK_MAX_COUNT, true }, { -2, false },
+	{ PACK_MAX_COUNT + 1, false }, { INT64_MIN, false }, { INT64_MAX, false },
+};
+
 /* Lists of itself, to any depth. */
 struct tree {
 	struct list	 children;
@@ -188,6 +203,22 @@ START_TEST(octets_keep_their_table)
 }
 END_TEST
 
+START_TEST(a_count_has_bounds)
+{
+	struct counted in = { .n = counts[_i].n }, out;
+	struct buf b;
+	struct rd r;
+
+	buf_init(&b, 64);
+	pack_write(&counted_pack, &in, &b);
+	ck_assert(buf_ok(&b));
+	r = rd_of(buf_span(&b));
+	ck_assert_int_eq(pack_read(&counted_pack, &r, &out), counts[_i].ok ? 0 : -1);
+	ck_assert(!counts[_i].ok || out.n == in.n);
+	buf_clear(&b);
+}
+END_TEST
+
 START_TEST(nesting_beyond_eight_is_not_written_either)
 {
 	struct tree t[9] = { { { NULL, 0 } } };
@@ -309,6 +340,7 @@ main(void)
 	tcase_add_test(tc, every_truncation_is_refused_and_leaves_nothing);
 	tcase_add_test(tc, changed_octets_never_crash_it);
 	tcase_add_loop_test(tc, octets_keep_their_table, 0, (int)NITEMS(octets));
+	tcase_add_loop_test(tc, a_count_has_bounds, 0, NITEMS(counts));
 	tcase_add_test(tc, nesting_beyond_eight_is_not_written_either);
 	tcase_add_test(tc, a_count_beyond_65536_is_not_read);
 	tcase_add_test(tc, a_count_beyond_65536_is_not_written);
