@@ -10,6 +10,7 @@
 
 #define NAME		"record.json"
 #define BAD_NAME	"record.json.bad"
+#define ROOM_BEHIND	1024	/* octets, for the seal */
 
 enum kind { KIND_INT, KIND_BOOL, KIND_STR, KIND_STRS, KIND_TIME };
 
@@ -192,8 +193,9 @@ record_save(struct store_cert *c, const struct record *r, struct err *e)
 	put_members(&o, record_members, NITEMS(record_members), r);
 	for (size_t i = 0; i < NITEMS(lists); i++)
 		put_list(&o, i, r);
-	/* As a text: what is in it is nobody's business here. */
-	if (r->facts.n > 0 && r->facts.n <= RECORD_FACTS_MAX)
+	/* As a text: what is in it is nobody's business here. Each octet of it may take two. */
+	if (r->facts.n > 0 && r->facts.n <= RECORD_FACTS_MAX &&
+	    file.n + 2 * r->facts.n + ROOM_BEHIND <= STORE_FILE_MAX)
 		json_put_span(&o, "facts", blob_span(&r->facts));
 	if (seal_end(&o, e) == 0)
 		rc = store_write(store_cert_fd(c), NAME, &file, e);

@@ -81,6 +81,8 @@ strike() {
 	14) "${traced[@]}" -c "$conf" renew >"$out" 2>&1 || [ $? = 13 ] || fail "$what: the way back" ;;
 	*) run 0 renew ;;
 	esac
+	[ -z "${kam_pid-}" ] ||
+	    equal "$(installed "$name")" "$(served "$name")" "$what: served, after one run more"
 	[ "$(version "$name")" -gt "$active" ] || run 0 renew --force
 	[ "$(version "$name")" -gt "$active" ] || fail "$what: the next run did not converge"
 	whole "$what, and one run more"
