@@ -120,6 +120,18 @@ check_commands(struct ctl *c, struct err *e)
 	return 0;
 }
 
+/* What a server counts: facts with any other number could not be told to the keeper. */
+static bool
+member_count(const struct binrpc_reply *r, const char *name, int64_t *n)
+{
+	int64_t v;
+
+	if (!binrpc_member_int(r, name, &v) || v < 0 || v > PACK_MAX_COUNT)
+		return false;
+	*n = v;
+	return true;
+}
+
 static int
 ask_number(struct ctl *c, const char *method, const char *member, int64_t *out, struct err *e)
 {
@@ -127,7 +139,7 @@ ask_number(struct ctl *c, const char *method, const char *member, int64_t *out, 
 
 	if (ask(c, method, NULL, &r, e) == -1)
 		return -1;
-	return binrpc_member_int(&r, member, out) ? 0 :
+	return member_count(&r, member, out) ? 0 :
 	    err_set(e, OUT_HOLD, "%s: %s: want a number %s in the reply", c->addr.text, method,
 	    member);
 }
@@ -142,7 +154,7 @@ ask_processes(struct ctl *c, struct hook_facts *f, struct err *e)
 
 	if (ask(c, "core.psx", NULL, &r, e) == -1)
 		return -1;
-	if (!binrpc_member_int(&r, "PID", &f->pid))
+	if (!member_count(&r, "PID", &f->pid))
 		return bad_reply(c, "core.psx", "a number PID", e);
 	f->processes = f->tcp_children = 0;
 	binrpc_walk(&r, &w);
@@ -168,7 +180,7 @@ ask_memory(struct ctl *c, struct hook_facts *f, struct err *e)
 	if (!binrpc_member_int(&r, "total", &total) || !binrpc_member_int(&r, "free", &left) ||
 	    !binrpc_member_int(&r, "used", &used))
 		return bad_reply(c, "core.shmmem", "numbers total, free and used", e);
-	if (left < 0 || left > INT64_MAX / KIB || used < 0 || used > INT64_MAX / KIB)
+	if (left < 0 || left > PACK_MAX_COUNT / KIB || used < 0 || used > PACK_MAX_COUNT / KIB)
 		return bad_reply(c, "core.shmmem", "sane numbers", e);
 	/* The accounts of the allocator qm can run over; then the difference wraps around. */
 	f->shm_free = used <= total && left <= total ? left * KIB : 0;
@@ -301,7 +313,7 @@ ask_options(struct ctl *c, struct hook_facts *f, struct err *e)
 		return err_hint(e, "set modparam(\"tls\", \"config\", ...) and restart Kamailio");
 	}
 	/* Not set is -1, which looks like UINT32_MAX; it is not seen in a server that runs. */
-	if (!binrpc_member_int(&r, "low_mem_threshold1", &f->low_memory) ||
+	if (!member_count(&r, "low_mem_threshold1", &f->low_memory) ||
 	    f->low_memory > INT32_MAX)
 		f->low_memory = -1;
 	return 0;

@@ -77,6 +77,25 @@ conf_of(const char *rpc)
 
 /* --- preflight --- */
 
+/* What cannot be told to another role would look like a role that lies. */
+static bool
+can_be_told(const struct hook_facts *f)
+{
+	struct hook_facts told;
+	struct buf b;
+	struct rd r;
+	bool ok;
+
+	buf_init(&b, 65536);
+	pack_write(&hook_facts_pack, f, &b);
+	r = rd_of(buf_span(&b));
+	ok = buf_ok(&b) && pack_read(&hook_facts_pack, &r, &told) == 0;
+	if (ok)
+		pack_clear(&hook_facts_pack, &told);
+	buf_clear(&b);
+	return ok;
+}
+
 static const struct {
 	const char	*what;
 	struct ctlpeer_script script;
@@ -109,6 +128,8 @@ static const struct {
 	{ "memory below 8 MiB as doubles", { .free_kib = 8191, .doubles = true }, OUT_HOLD,
 	  "8191 KiB" },
 	{ "accounts that ran over", { .free_kib = 4194303 }, OUT_HOLD, "0 KiB of shared memory" },
+	{ "fewer connections than none", { .connections = -5 }, OUT_HOLD,
+	  "tls.info: want a number opened_connections" },
 	{ "nobody answers (K02)", { .hang_at_once = true }, OUT_RETRY, "core.version: waiting" },
 };
 
@@ -123,6 +144,7 @@ START_TEST(preflight_keeps_its_table)
 	ctlpeer_start(&peer, &preflights[_i].script, WIRE_UNIX);
 	conf = conf_of(peer.rpc);
 	rc = hook_kamailio.preflight(&conf, &f, &e);
+	ck_assert_msg(can_be_told(&f), "%s", what);
 	ck_assert_msg((rc == 0) == (preflights[_i].class == OUT_OK), "%s: got %d, %s", what, rc,
 	    e.text);
 	ck_assert_msg(rc == 0 || e.class == preflights[_i].class, "%s: got %s", what,
@@ -413,6 +435,7 @@ START_TEST(damage_at_preflight_tells_nothing)
 		peer.tale->damaged = false;
 		err_clear(&e);
 		rc = hook_kamailio.preflight(&conf, &f, &e);
+		ck_assert_msg(can_be_told(&f), "%s: damage %d", method, n);
 		pack_clear(&hook_facts_pack, &f);
 		if (!peer.tale->damaged)
 			break;
@@ -446,6 +469,7 @@ START_TEST(damage_around_a_reload_is_no_answer_to_it)
 		peer.tale->damaged = false;
 		peer.tale->reloads = 0;
 		result = hook_kamailio.reload(&conf, NULL, &f, &e);
+		ck_assert_msg(can_be_told(&f), "%s: damage %d", method, n);
 		pack_clear(&hook_facts_pack, &f);
 		if (!peer.tale->damaged)
 			break;

@@ -131,7 +131,7 @@ put_answer(struct buf *b, const struct run *run, const char *method)
 		buf_u8(b, 0x83);
 	} else if (strcmp(method, "tls.info") == 0) {
 		buf_u8(b, 0x03);
-		put_member(b, "opened_connections", s->connections, false);
+		put_member(b, "opened_connections", s->connections, s->connections < 0);
 		buf_u8(b, 0x83);
 	} else if (strcmp(method, "tls.list") == 0) {
 		run->p->tale->lists++;
