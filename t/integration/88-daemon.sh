@@ -4,7 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 
 name=sip.example.org
-need socat
 start_responder --lifetime 16
 prepare_kamailio
 write_conf "$name" example.org
@@ -15,20 +14,12 @@ run 0 reload
 
 # start_daemon: what it tells the service manager ends up in notify.log.
 start_daemon() {
-	: >"$work/notify.log"
-	rm -f "$work/notify"
-	start notify "$(id -un)" socat -u "UNIX-RECVFROM:$work/notify,fork" SYSTEM:"cat; echo"
-	notify_pid=$pid
-	until_ok 5 "the notify socket is there" test -S "$work/notify"
+	start_notify
 	: >"$work/daemon.log"
 	start daemon "$(id -un)" env NOTIFY_SOCKET="$work/notify" WATCHDOG_USEC=1000000 \
 	    "$kamcert" -c "$conf" daemon
 	daemon_pid=$pid
 	until_ok 10 "the daemon is ready" told READY=1
-}
-
-told() {
-	grep -Eq -e "$1" "$work/notify.log"
 }
 
 logged() {
@@ -59,8 +50,8 @@ begin=$(ms)
 until_ok 60 "two renewals on schedule" at_least $((first + 2))
 until_ok 20 "it is served" is_served
 ok "two renewals within $(($(ms) - begin)) ms, by themselves"
-until_ok 5 "WATCHDOG=1" told WATCHDOG=1
-until_ok 5 "STATUS=" told '^STATUS=1 certificates, next at 20'
+until_ok 20 "WATCHDOG=1" told WATCHDOG=1
+until_ok 20 "STATUS=" told '^STATUS=1 certificates, next at 20'
 ok "the service manager hears that it is ready, that it lives, and when it will run"
 
 run 3 daemon
@@ -76,7 +67,7 @@ ok "other commands work beside it, and it notices"
 
 sed -i 's/agree-tos/agre-tos/' "$conf"
 kill -HUP "$daemon_pid"
-until_ok 5 "the broken configuration is told" told 'STATUS=.*configuration has errors.*agre-tos'
+until_ok 20 "the broken configuration is told" told 'STATUS=.*configuration has errors.*agre-tos'
 logged 'unknown option' || fail "the broken configuration is not in the log"
 now=$(version "$name")
 until_ok 60 "a renewal with the one before" at_least $((now + 1))
@@ -85,7 +76,7 @@ sed -i 's/agre-tos/agree-tos/' "$conf"
 hook='hook "program" { command = { "/bin/true" } }' add_cert other.example.org
 kill -HUP "$daemon_pid"
 until_ok 20 "the new certificate" at_least 1 other.example.org
-told RELOADING=1 || fail "RELOADING=1 was not told"
+until_ok 10 "RELOADING=1" told RELOADING=1
 ok "SIGHUP: a new certificate section is seen at once"
 
 kill -TERM "$daemon_pid"
@@ -93,7 +84,7 @@ until_ok 35 "the daemon has ended" gone "$daemon_pid"	# a proof under way is fin
 rc=0
 wait "$daemon_pid" || rc=$?
 equal 0 "$rc" "exit code behind SIGTERM"
-told STOPPING=1 || fail "STOPPING=1 was not told"
+until_ok 10 "STOPPING=1" told STOPPING=1
 logged 'event="daemon ended"' || fail "the end is not in the log"
 ok "SIGTERM ends it"
 

@@ -4,7 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 
 name=sip.example.org
-need socat
 start_responder
 prepare_kamailio
 write_conf "$name"
@@ -15,17 +14,12 @@ start_kamailio
 run 0 reload
 self_signed "$work/before"
 
-start notify "$(id -un)" socat -u "UNIX-RECVFROM:$work/notify,fork" SYSTEM:"cat; echo"
-until_ok 5 "the notify socket is there" test -S "$work/notify"
+start_notify
 start daemon "$(id -un)" env NOTIFY_SOCKET="$work/notify" "$kamcert" -c "$conf" daemon
 daemon_pid=$pid
 
 logged() {
 	grep -Eq -e "$1" "$work/daemon.log"
-}
-
-told() {
-	grep -Eq -e "$1" "$work/notify.log"
 }
 
 asleep() {
@@ -50,8 +44,8 @@ says "NO"
 says "! sips:$addr:$sips_port for $name: another certificate is served"
 run 1 --json status
 says '"served":false.*"finding":"sips:.*another certificate'
-told "STATUS=1 certificates, next at .*$name: sips:.*another certificate" ||
-    fail "the service manager was not told"
+until_ok 10 "the service manager is told" told \
+    "STATUS=1 certificates, next at .*$name: sips:.*another certificate"
 equal 1 "$(version "$name")" "active version"
 ok "a Kamailio that was restarted with another file is told within two looks"
 

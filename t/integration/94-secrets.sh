@@ -4,7 +4,6 @@
 # what it logs, tells the service manager and writes beside the keys.
 . "$(dirname "$0")/lib.sh"
 
-need socat
 name=sip.example.org
 eab_key=$(head -c 32 /dev/urandom | base64 -w 0 | tr '+/' '-_' | tr -d =)
 echo "$eab_key" >"$work/eab.key"
@@ -52,16 +51,10 @@ talk 0 -v renew --dry-run
 
 # The daemon renews by itself, because another key is wanted, and again with another configuration; a
 # broken one is told.
-told() {
-	grep -Eq -e "$1" "$work/notify.log"
-}
 renewed() {
 	[ "$(version "$name")" -gt "$1" ] && told '^STATUS=1 certificates, next at 20'
 }
-: >"$work/notify.log"
-start notify "$(id -un)" socat -u "UNIX-RECVFROM:$work/notify,fork" SYSTEM:"cat; echo"
-notify_pid=$pid
-until_ok 5 "the notify socket is there" test -S "$work/notify"
+start_notify
 before=$(version "$name")
 sed -i "s|names = .*|&\n    key = \"ecdsa-p384\"|" "$conf"
 start daemon "$(id -un)" env NOTIFY_SOCKET="$work/notify" WATCHDOG_USEC=1000000 "$kamcert" -c "$conf" -v daemon
@@ -77,7 +70,7 @@ remember_keys
 cp "$conf" "$work/good.conf"
 echo "eab-key-file = nonsense" >>"$conf"
 kill -HUP "$daemon_pid"
-until_ok 10 "the broken configuration is told" told 'STATUS=.*configuration has errors'
+until_ok 20 "the broken configuration is told" told 'STATUS=.*configuration has errors'
 mv "$work/good.conf" "$conf"
 grep -q '^Max core file size  *0  *0 ' "/proc/$daemon_pid/limits" || fail "the daemon may dump core"
 cp "$state/index" "$work/index.seen"

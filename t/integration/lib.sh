@@ -48,7 +48,7 @@ fail() {
 	for log in "$out" "$work"/*.log; do
 		[ -s "$log" ] || continue
 		echo "--- last lines of ${log##*/}"
-		tail -n 30 "$log"
+		tail -n 30 "$log" | tr '\0' '\n'
 	done
 	exit 1
 }
@@ -205,6 +205,27 @@ free_port() {
 
 answers() {
 	(exec 3<>"/dev/tcp/$addr/$1")
+}
+
+# start_notify: a service manager's socket at $work/notify; what is told there is in notify.log, each
+# message in one piece, in the order of arrival. Sets $notify_pid. Not socat's: of two messages at
+# once it mixes the lines.
+start_notify() {
+	need python3
+	: >"$work/notify.log"
+	rm -f "$work/notify"
+	start notify "$(id -un)" python3 -c 'import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True:
+    os.write(1, s.recv(65536) + b"\n")' "$work/notify"
+	notify_pid=$pid
+	until_ok 10 "the notify socket is there" test -S "$work/notify"
+}
+
+# told PATTERN: the service manager was told a line like this.
+told() {
+	grep -Eq -e "$1" "$work/notify.log"
 }
 
 # ---- certificate authority -----------------------------------------------------------------
