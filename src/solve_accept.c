@@ -19,6 +19,8 @@ struct solve_listener {
 	struct loop_fd		*watch;
 };
 
+static void	set_deadline(struct solve_accept *);
+
 /* --- waiting --- */
 
 static void
@@ -53,8 +55,8 @@ pause_for(struct solve_accept *sa, int64_t ms)
 		set_listening(sa, 0);
 }
 
-void
-solve_accept_resume(struct solve_accept *sa)
+static void
+resume(struct solve_accept *sa)
 {
 	if (sa->pause == NULL)
 		return;
@@ -66,11 +68,12 @@ solve_accept_resume(struct solve_accept *sa)
 static bool
 has_no_room(struct solve_accept *sa)
 {
-	int64_t until = sa->in.full_until_ms(sa->in.arg), heard;
+	int64_t heard;
 
-	if (until == 0)
+	if (sa->nconns < SOLVE_CONNECTIONS_MAX)
 		return false;
-	heard = time_add(until, SOLVE_PATIENCE_MS - SOLVE_CONNECTION_MS) - clock_boot_ms();
+	heard = time_add(TAILQ_FIRST(&sa->conns)->until_ms,
+	    SOLVE_PATIENCE_MS - SOLVE_CONNECTION_MS) - clock_boot_ms();
 	if (heard > 0)
 		pause_for(sa, heard);
 	return sa->pause != NULL;
@@ -85,10 +88,112 @@ make_room(struct solve_accept *sa)
 {
 	int why = errno;
 
-	if (sa->in.drop_oldest(sa->in.arg))
+	if (!TAILQ_EMPTY(&sa->conns)) {
+		sa->in.cut(TAILQ_FIRST(&sa->conns));
 		return;
+	}
 	log_warn(KV_S("listener", "cannot accept"), KV_S("error", strerror(why)));
 	pause_for(sa, SOLVE_PAUSE_MS);
+}
+
+/* --- connections --- */
+
+static void
+on_deadline(void *arg)
+{
+	struct solve_accept *sa = arg;
+	struct solve_conn *c;
+
+	sa->deadline = NULL;
+	while ((c = TAILQ_FIRST(&sa->conns)) != NULL && c->until_ms <= clock_boot_ms())
+		sa->in.cut(c);
+	set_deadline(sa);
+}
+
+/*
+ * All live equally long, so the first is the next to go. A timer that is too
+ * early looks again; without memory for one, the next connection tries.
+ */
+static void
+set_deadline(struct solve_accept *sa)
+{
+	const struct solve_conn *first = TAILQ_FIRST(&sa->conns);
+	struct err e = ERR_NONE;
+
+	if (sa->deadline == NULL && first != NULL)
+		sa->deadline = loop_timer_add(sa->in.loop, first->until_ms, on_deadline, sa, &e);
+}
+
+static void
+add_youngest(struct solve_conn *c)
+{
+	c->until_ms = time_add(clock_boot_ms(), SOLVE_CONNECTION_MS);
+	TAILQ_INSERT_TAIL(&c->sa->conns, c, link);
+}
+
+void
+solve_accept_put_off(struct solve_conn *c)
+{
+	TAILQ_REMOVE(&c->sa->conns, c, link);
+	add_youngest(c);
+}
+
+void
+solve_accept_give_away(struct solve_conn *c)
+{
+	loop_fd_del(c->watch);
+	c->watch = NULL;
+}
+
+void
+solve_accept_end(struct solve_conn *c)
+{
+	struct solve_accept *sa = c->sa;
+
+	TAILQ_REMOVE(&sa->conns, c, link);
+	sa->nconns--;
+	if (c->watch != NULL) {
+		loop_fd_del(c->watch);
+		(void)close(c->fd);
+	}
+	free(c);
+	resume(sa);
+}
+
+/* NULL without a place or memory for it. */
+static struct solve_conn *
+new_conn(struct solve_accept *sa, int fd)
+{
+	struct err e = ERR_NONE;
+	struct solve_conn *c;
+
+	if (sa->nconns >= SOLVE_CONNECTIONS_MAX)
+		sa->in.cut(TAILQ_FIRST(&sa->conns));
+	if (sa->nconns >= SOLVE_CONNECTIONS_MAX || (c = calloc(1, sa->in.size)) == NULL)
+		return NULL;
+	if ((c->watch = loop_fd_add(sa->in.loop, fd, LOOP_READ, sa->in.ready, c, &e)) == NULL) {
+		free(c);
+		return NULL;
+	}
+	c->sa = sa;
+	c->fd = fd;
+	return c;
+}
+
+static void
+take(struct solve_accept *sa, int fd, const struct sockaddr_storage *from)
+{
+	struct solve_conn *c = new_conn(sa, fd);
+
+	if (c == NULL) {
+		(void)close(fd);
+		return;
+	}
+	add_youngest(c);
+	sa->nconns++;
+	if (sa->in.open(c, from) == -1)
+		solve_accept_end(c);
+	set_deadline(sa);
 }
 
 /* --- sockets --- */
@@ -106,7 +211,7 @@ on_listener(void *arg, unsigned events UNUSED)
 		len = sizeof(from);
 		fd = accept4(ls->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1) {
-			sa->in.take(sa->in.arg, fd, &from);
+			take(sa, fd, &from);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -145,6 +250,7 @@ solve_accept_init(struct solve_accept *sa, const struct solve_accept_in *in)
 {
 	*sa = (struct solve_accept){ .in = *in };
 	LIST_INIT(&sa->listeners);
+	TAILQ_INIT(&sa->conns);
 }
 
 void
@@ -152,6 +258,8 @@ solve_accept_clear(struct solve_accept *sa)
 {
 	struct solve_listener *ls;
 
+	while (!TAILQ_EMPTY(&sa->conns))
+		sa->in.cut(TAILQ_FIRST(&sa->conns));
 	while ((ls = LIST_FIRST(&sa->listeners)) != NULL) {
 		loop_fd_del(ls->watch);
 		LIST_REMOVE(ls, link);
@@ -159,5 +267,6 @@ solve_accept_clear(struct solve_accept *sa)
 		free(ls);
 	}
 	loop_timer_del(sa->pause);
-	sa->pause = NULL;
+	loop_timer_del(sa->deadline);
+	sa->pause = sa->deadline = NULL;
 }

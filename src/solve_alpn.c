@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -39,26 +38,16 @@ struct pending {
 };
 
 struct conn {
-	TAILQ_ENTRY(conn)	 link;
-	struct solve_alpn	*sa;
-	int			 fd;
+	struct solve_conn	 base;
 	SSL			*ssl;
-	struct loop_fd		*watch;
-	int64_t			 until_ms;
 };
 
 struct solve_alpn {
-	struct loop		*loop;
 	SSL_CTX			*ctx;
-	struct loop_timer	*deadline;	/* of the oldest connection */
 	struct solve_accept	 accept;
 	LIST_HEAD(, pending)	 pending;
-	TAILQ_HEAD(, conn)	 conns;		/* oldest first */
-	size_t			 nconns;
 	size_t			 npending;
 };
-
-static void	set_deadline(struct solve_alpn *);
 
 /* --- the certificate of a challenge: RFC 8737 section 3 --- */
 
@@ -263,40 +252,12 @@ make_ctx(struct solve_alpn *sa, struct err *e)
 /* --- connections --- */
 
 static void
-cut(struct conn *c)
+cut(struct solve_conn *base)
 {
-	struct solve_alpn *sa = c->sa;
+	struct conn *c = (struct conn *)base;
 
-	loop_fd_del(c->watch);
-	TAILQ_REMOVE(&sa->conns, c, link);
-	sa->nconns--;
 	SSL_free(c->ssl);
-	(void)close(c->fd);
-	free(c);
-	solve_accept_resume(&sa->accept);
-}
-
-static void
-on_deadline(void *arg)
-{
-	struct solve_alpn *sa = arg;
-	struct conn *c;
-
-	sa->deadline = NULL;
-	while ((c = TAILQ_FIRST(&sa->conns)) != NULL && c->until_ms <= clock_boot_ms())
-		cut(c);
-	set_deadline(sa);
-}
-
-/* All live equally long. Without memory for the timer, the next connection tries. */
-static void
-set_deadline(struct solve_alpn *sa)
-{
-	const struct conn *first = TAILQ_FIRST(&sa->conns);
-	struct err e;
-
-	if (sa->deadline == NULL && first != NULL)
-		sa->deadline = loop_timer_add(sa->loop, first->until_ms, on_deadline, sa, &e);
+	solve_accept_end(base);
 }
 
 /* The end of our side, behind a handshake or an alert, before the socket closes. */
@@ -311,7 +272,7 @@ on_conn(void *arg, unsigned events UNUSED)
 	rc = SSL_do_handshake(c->ssl);
 	why = SSL_get_error(c->ssl, rc);
 	if (rc != 1 && (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) &&
-	    loop_fd_set(c->watch, why == SSL_ERROR_WANT_READ ? LOOP_READ : LOOP_WRITE,
+	    loop_fd_set(c->base.watch, why == SSL_ERROR_WANT_READ ? LOOP_READ : LOOP_WRITE,
 	    &ignored) == 0)
 		return;
 	if (rc == 1) {
@@ -319,53 +280,21 @@ on_conn(void *arg, unsigned events UNUSED)
 		(void)SSL_shutdown(c->ssl);
 	}
 	ERR_clear_error();
-	cut(c);
+	cut(&c->base);
 }
 
-static void
-take(void *arg, int fd, const struct sockaddr_storage *from UNUSED)
+static int
+open_conn(struct solve_conn *base, const struct sockaddr_storage *from UNUSED)
 {
-	struct solve_alpn *sa = arg;
-	struct err e;
-	struct conn *c;
+	const struct solve_alpn *sa = base->sa->in.owner;
+	struct conn *c = (struct conn *)base;
 
-	if (sa->nconns >= SOLVE_CONNECTIONS_MAX)
-		cut(TAILQ_FIRST(&sa->conns));
-	if ((c = calloc(1, sizeof(*c))) == NULL) {
-		(void)close(fd);
-		return;
-	}
-	c->sa = sa;
-	c->fd = fd;
-	c->until_ms = time_add(clock_boot_ms(), SOLVE_CONNECTION_MS);
-	TAILQ_INSERT_TAIL(&sa->conns, c, link);
-	sa->nconns++;
-	if ((c->ssl = SSL_new(sa->ctx)) == NULL || SSL_set_fd(c->ssl, fd) != 1 ||
-	    (c->watch = loop_fd_add(sa->loop, fd, LOOP_READ, on_conn, c, &e)) == NULL) {
-		cut(c);
-		return;
+	if ((c->ssl = SSL_new(sa->ctx)) == NULL || SSL_set_fd(c->ssl, base->fd) != 1) {
+		SSL_free(c->ssl);
+		return -1;
 	}
 	SSL_set_accept_state(c->ssl);
-	set_deadline(sa);
-}
-
-static int64_t
-full_until_ms(void *arg)
-{
-	const struct solve_alpn *sa = arg;
-
-	return sa->nconns < SOLVE_CONNECTIONS_MAX ? 0 : TAILQ_FIRST(&sa->conns)->until_ms;
-}
-
-static bool
-drop_oldest(void *arg)
-{
-	struct solve_alpn *sa = arg;
-
-	if (TAILQ_EMPTY(&sa->conns))
-		return false;
-	cut(TAILQ_FIRST(&sa->conns));
-	return true;
+	return 0;
 }
 
 /* --- the whole --- */
@@ -385,10 +314,8 @@ solve_alpn_new(struct loop *loop, struct err *e)
 		(void)err_nomem(e);
 		return NULL;
 	}
-	sa->loop = loop;
-	TAILQ_INIT(&sa->conns);
-	solve_accept_init(&sa->accept, &(struct solve_accept_in){ loop, sa, full_until_ms, take,
-	    drop_oldest });
+	solve_accept_init(&sa->accept, &(struct solve_accept_in){ loop, sa, sizeof(struct conn),
+	    open_conn, on_conn, cut });
 	if (make_ctx(sa, e) == 0)
 		return sa;
 	solve_alpn_free(sa);
@@ -398,15 +325,11 @@ solve_alpn_new(struct loop *loop, struct err *e)
 void
 solve_alpn_free(struct solve_alpn *sa)
 {
-
 	if (sa == NULL)
 		return;
-	while (!TAILQ_EMPTY(&sa->conns))
-		cut(TAILQ_FIRST(&sa->conns));
 	solve_accept_clear(&sa->accept);
 	while (!LIST_EMPTY(&sa->pending))
 		solve_alpn_drop(sa, LIST_FIRST(&sa->pending)->token);
-	loop_timer_del(sa->deadline);
 	SSL_CTX_free(sa->ctx);
 	free(sa);
 }

@@ -23,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -47,12 +46,8 @@ struct pending {
 };
 
 struct conn {
-	TAILQ_ENTRY(conn)	 link;
-	struct solve_listen	*sl;
-	int			 fd;		/* closed by libmicrohttpd once it has it */
-	struct loop_fd		*watch;		/* NULL: libmicrohttpd has it */
+	struct solve_conn	 base;		/* its descriptor is given away to libmicrohttpd */
 	size_t			 seen;		/* octets at the last look */
-	int64_t			 until_ms;
 	char			 peer[PEER_MAX];
 };
 
@@ -61,16 +56,12 @@ struct solve_listen {
 	struct MHD_Daemon	*mhd;
 	struct loop_fd		*mhd_watch;
 	struct loop_timer	*mhd_timer;
-	struct loop_timer	*deadline;	/* of the oldest connection */
 	struct solve_accept	 accept;
 	LIST_HEAD(, pending)	 pending;
-	TAILQ_HEAD(, conn)	 conns;		/* oldest first */
-	size_t			 nconns;
 	size_t			 npending;
 };
 
 static void	run_mhd(struct solve_listen *);
-static void	set_deadline(struct solve_listen *);
 
 /* --- what is pending --- */
 
@@ -130,39 +121,25 @@ solve_listen_drop(struct solve_listen *sl, const char *token)
 
 /* --- the end of a connection --- */
 
-static void
-forget(struct conn *c)
-{
-	struct solve_listen *sl = c->sl;
-
-	loop_fd_del(c->watch);
-	TAILQ_REMOVE(&sl->conns, c, link);
-	sl->nconns--;
-	free(c);
-	solve_accept_resume(&sl->accept);
-}
-
 /* libmicrohttpd has no call for this: the end of both directions makes it close. */
 static void
-cut(struct conn *c)
+cut(struct solve_conn *c)
 {
+	struct solve_listen *sl = c->sa->in.owner;
 	int fd = c->fd;
 
-	if (c->watch != NULL) {
-		forget(c);
-		(void)close(fd);
+	if (c->watch != NULL || sl->mhd == NULL) {
+		solve_accept_end(c);
 		return;
 	}
-	c->until_ms = time_add(clock_boot_ms(), SOLVE_CONNECTION_MS);
-	TAILQ_REMOVE(&c->sl->conns, c, link);
-	TAILQ_INSERT_TAIL(&c->sl->conns, c, link);
+	solve_accept_put_off(c);
 	(void)shutdown(fd, SHUT_RDWR);
-	run_mhd(c->sl);
+	run_mhd(sl);
 }
 
 /* What the client has sent is read first: closing with octets unread would reset the connection. */
 static void
-refuse(struct conn *c)
+refuse(struct solve_conn *c)
 {
 	char waste[DRAIN_OCTETS];
 	int fd = c->fd;
@@ -171,32 +148,6 @@ refuse(struct conn *c)
 	(void)!send(fd, not_found, sizeof(not_found) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	(void)shutdown(fd, SHUT_WR);
 	cut(c);
-}
-
-static void
-on_deadline(void *arg)
-{
-	struct solve_listen *sl = arg;
-	struct conn *c;
-
-	sl->deadline = NULL;
-	while ((c = TAILQ_FIRST(&sl->conns)) != NULL && c->until_ms <= clock_boot_ms())
-		cut(c);
-	set_deadline(sl);
-}
-
-/*
- * All live equally long, so the first is the next to go. A timer that is too
- * early looks again; without memory for one, the next connection tries.
- */
-static void
-set_deadline(struct solve_listen *sl)
-{
-	const struct conn *first = TAILQ_FIRST(&sl->conns);
-	struct err e = ERR_NONE;
-
-	if (sl->deadline == NULL && first != NULL)
-		sl->deadline = loop_timer_add(sl->loop, first->until_ms, on_deadline, sl, &e);
 }
 
 /* --- libmicrohttpd --- */
@@ -227,18 +178,18 @@ queue_answer(struct MHD_Connection *mc, unsigned status, const char *body)
 	return done;
 }
 
-static struct conn *
+static struct solve_conn *
 find_conn(struct solve_listen *sl, int fd)
 {
-	struct conn *c;
+	struct solve_conn *c;
 
-	TAILQ_FOREACH(c, &sl->conns, link)
+	TAILQ_FOREACH(c, &sl->accept.conns, link)
 		if (c->fd == fd && c->watch == NULL)
 			return c;
 	return NULL;
 }
 
-static struct conn *
+static struct solve_conn *
 conn_of(struct solve_listen *sl, struct MHD_Connection *mc)
 {
 	const union MHD_ConnectionInfo *info;
@@ -265,7 +216,7 @@ answer(void *cls, struct MHD_Connection *mc, const char *url, const char *method
 		p = find_pending(sl, span_str(url + strlen(SOLVE_PREFIX)));
 	if (p == NULL)
 		return queue_answer(mc, MHD_HTTP_NOT_FOUND, "");
-	c = conn_of(sl, mc);
+	c = (const struct conn *)conn_of(sl, mc);
 	log_info(KV_S("challenge", "http-01"), KV_S("asked_by", c != NULL ? c->peer : ""));
 	return queue_answer(mc, MHD_HTTP_OK, p->key_auth);
 }
@@ -274,10 +225,10 @@ static void
 on_mhd_connection(void *cls, struct MHD_Connection *mc, void **context UNUSED,
     enum MHD_ConnectionNotificationCode code)
 {
-	struct conn *c = conn_of(cls, mc);
+	struct solve_conn *c = conn_of(cls, mc);
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED && c != NULL)
-		forget(c);
+		solve_accept_end(c);
 }
 
 static void
@@ -317,9 +268,9 @@ run_mhd(struct solve_listen *sl)
 }
 
 static void
-hand_over(struct conn *c)
+hand_over(struct solve_conn *c)
 {
-	struct solve_listen *sl = c->sl;
+	struct solve_listen *sl = c->sa->in.owner;
 	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(peer);
 	int one = 1, fd = c->fd;
@@ -329,13 +280,12 @@ hand_over(struct conn *c)
 		cut(c);
 		return;
 	}
-	loop_fd_del(c->watch);
-	c->watch = NULL;
+	solve_accept_give_away(c);
 	if (MHD_add_connection(sl->mhd, fd, (struct sockaddr *)&peer, len) == MHD_YES) {
 		run_mhd(sl);
 	} else if ((c = find_conn(sl, fd)) != NULL) {
 		/* It has closed the socket, perhaps without telling. */
-		forget(c);
+		solve_accept_end(c);
 	}
 }
 
@@ -346,7 +296,7 @@ static ssize_t
 look_at(struct conn *c, uint8_t *head, size_t size)
 {
 	int more;
-	ssize_t n = recv(c->fd, head, size, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = recv(c->base.fd, head, size, MSG_PEEK | MSG_DONTWAIT);
 
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -354,7 +304,7 @@ look_at(struct conn *c, uint8_t *head, size_t size)
 		return -1;
 	c->seen = (size_t)n;
 	more = (int)n + 1;
-	return setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &more, sizeof(more)) == -1 ? -1 : n;
+	return setsockopt(c->base.fd, SOL_SOCKET, SO_RCVLOWAT, &more, sizeof(more)) == -1 ? -1 : n;
 }
 
 static void
@@ -362,6 +312,7 @@ on_conn(void *arg, unsigned events)
 {
 	uint8_t head[GATE_HEAD_MAX + 1];
 	struct conn *c = arg;
+	struct solve_listen *sl = c->base.sa->in.owner;
 	struct span token;
 	enum gate gate;
 	ssize_t n;
@@ -371,10 +322,10 @@ on_conn(void *arg, unsigned events)
 	gate = n > 0 ? solve_gate(span_of(head, (size_t)n), &token) : GATE_REFUSE;
 	if (gate == GATE_MORE)
 		return;
-	if (gate == GATE_PASS && find_pending(c->sl, token) != NULL)
-		hand_over(c);
+	if (gate == GATE_PASS && find_pending(sl, token) != NULL)
+		hand_over(&c->base);
 	else
-		refuse(c);
+		refuse(&c->base);
 }
 
 /* Not getnameinfo(), which may open files. */
@@ -390,50 +341,11 @@ name_peer(const struct sockaddr_storage *from, char out[PEER_MAX])
 		out[0] = '\0';
 }
 
-static void
-take(void *arg, int fd, const struct sockaddr_storage *from)
+static int
+open_conn(struct solve_conn *base, const struct sockaddr_storage *from)
 {
-	struct solve_listen *sl = arg;
-	struct err e = ERR_NONE;
-	struct conn *c;
-
-	if (sl->nconns >= SOLVE_CONNECTIONS_MAX)
-		cut(TAILQ_FIRST(&sl->conns));
-	if (sl->nconns >= SOLVE_CONNECTIONS_MAX || (c = calloc(1, sizeof(*c))) == NULL) {
-		(void)close(fd);
-		return;
-	}
-	if ((c->watch = loop_fd_add(sl->loop, fd, LOOP_READ, on_conn, c, &e)) == NULL) {
-		free(c);
-		(void)close(fd);
-		return;
-	}
-	c->sl = sl;
-	c->fd = fd;
-	c->until_ms = time_add(clock_boot_ms(), SOLVE_CONNECTION_MS);
-	name_peer(from, c->peer);
-	TAILQ_INSERT_TAIL(&sl->conns, c, link);
-	sl->nconns++;
-	set_deadline(sl);
-}
-
-static int64_t
-full_until_ms(void *arg)
-{
-	const struct solve_listen *sl = arg;
-
-	return sl->nconns < SOLVE_CONNECTIONS_MAX ? 0 : TAILQ_FIRST(&sl->conns)->until_ms;
-}
-
-static bool
-drop_oldest(void *arg)
-{
-	struct solve_listen *sl = arg;
-
-	if (TAILQ_EMPTY(&sl->conns))
-		return false;
-	cut(TAILQ_FIRST(&sl->conns));
-	return true;
+	name_peer(from, ((struct conn *)base)->peer);
+	return 0;
 }
 
 /* --- the whole --- */
@@ -473,9 +385,8 @@ solve_listen_new(struct loop *loop, struct err *e)
 		return NULL;
 	}
 	sl->loop = loop;
-	TAILQ_INIT(&sl->conns);
-	solve_accept_init(&sl->accept, &(struct solve_accept_in){ loop, sl, full_until_ms, take,
-	    drop_oldest });
+	solve_accept_init(&sl->accept, &(struct solve_accept_in){ loop, sl, sizeof(struct conn),
+	    open_conn, on_conn, cut });
 	if (start_mhd(sl, e) == -1) {
 		solve_listen_free(sl);
 		return NULL;
@@ -486,24 +397,15 @@ solve_listen_new(struct loop *loop, struct err *e)
 void
 solve_listen_free(struct solve_listen *sl)
 {
-	struct conn *c, *next;
-
 	if (sl == NULL)
 		return;
 	loop_fd_del(sl->mhd_watch);
-	for (c = TAILQ_FIRST(&sl->conns); c != NULL; c = next) {
-		next = TAILQ_NEXT(c, link);
-		if (c->watch != NULL)
-			cut(c);
-	}
 	if (sl->mhd != NULL)
 		MHD_stop_daemon(sl->mhd);
-	while (!TAILQ_EMPTY(&sl->conns))
-		forget(TAILQ_FIRST(&sl->conns));
+	sl->mhd = NULL;
 	solve_accept_clear(&sl->accept);
 	while (!LIST_EMPTY(&sl->pending))
 		solve_listen_drop(sl, LIST_FIRST(&sl->pending)->token);
 	loop_timer_del(sl->mhd_timer);
-	loop_timer_del(sl->deadline);
 	free(sl);
 }

@@ -265,7 +265,7 @@ START_TEST(only_a_literal_request_for_a_pending_token_is_answered)
 		ck_assert_str_eq(body_of(&c), rows[_i].want == HEAD_SENT ? "" : TOKEN PRINT);
 	}
 	ck_assert_msg(c.over, "%.200s: the connection is still open", what);
-	ck_assert_uint_eq(sl->nconns, 0);
+	ck_assert_uint_eq(sl->accept.nconns, 0);
 	hang_up(&c);
 }
 END_TEST
@@ -323,7 +323,7 @@ START_TEST(a_client_that_has_sent_all_may_close_its_side)
 	ck_assert_str_eq(c.reply, not_found);
 	ck_assert(c.over);
 	hang_up(&c);
-	ck_assert_uint_eq(sl->nconns, 0);
+	ck_assert_uint_eq(sl->accept.nconns, 0);
 }
 END_TEST
 

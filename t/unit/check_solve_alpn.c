@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <check.h>
 
@@ -238,13 +239,13 @@ START_TEST(a_silent_connection_ends_after_its_time)
 	int fd = connect_to_it();
 
 	turn();
-	ck_assert_uint_eq(sa->nconns, 1);
+	ck_assert_uint_eq(sa->accept.nconns, 1);
 	false_now += SOLVE_CONNECTION_MS - 1;
 	turn();
-	ck_assert_uint_eq(sa->nconns, 1);
+	ck_assert_uint_eq(sa->accept.nconns, 1);
 	false_now++;
 	turn();
-	ck_assert_uint_eq(sa->nconns, 0);
+	ck_assert_uint_eq(sa->accept.nconns, 0);
 	(void)close(fd);
 }
 END_TEST
@@ -259,7 +260,7 @@ START_TEST(of_too_many_the_oldest_goes_and_the_ca_is_answered)
 		fds[i] = connect_to_it();
 		turn();
 	}
-	ck_assert_uint_eq(sa->nconns, SOLVE_CONNECTIONS_MAX);
+	ck_assert_uint_eq(sa->accept.nconns, SOLVE_CONNECTIONS_MAX);
 	ck_assert_ptr_nonnull(sa->accept.pause);	/* the oldest may still speak */
 	false_now += SOLVE_PATIENCE_MS;
 	ck_assert(shake(&c, ACME, NAME, TLS1_3_VERSION));
@@ -275,9 +276,9 @@ START_TEST(rubbish_ends_its_connection)
 
 	turn();
 	ck_assert_int_eq(send(fd, "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL), 18);
-	for (int i = 0; i < TURNS_MAX && sa->nconns > 0; i++)
+	for (int i = 0; i < TURNS_MAX && sa->accept.nconns > 0; i++)
 		turn();
-	ck_assert_uint_eq(sa->nconns, 0);
+	ck_assert_uint_eq(sa->accept.nconns, 0);
 	(void)close(fd);
 }
 END_TEST

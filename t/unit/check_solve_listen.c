@@ -15,7 +15,7 @@ START_TEST(half_a_request_does_not_keep_the_loop_busy)
 
 	ask(&c, GET, sizeof(GET) - 1);
 	for (i = 0; i < 100; i++) {
-		struct conn *conn = TAILQ_FIRST(&sl->conns);
+		struct conn *conn = (struct conn *)TAILQ_FIRST(&sl->accept.conns);
 
 		ck_assert_ptr_nonnull(conn);
 		turn();
@@ -25,7 +25,7 @@ START_TEST(half_a_request_does_not_keep_the_loop_busy)
 	hang_up(&c);
 	turn();
 	turn();
-	ck_assert_uint_eq(sl->nconns, 0);
+	ck_assert_uint_eq(sl->accept.nconns, 0);
 }
 END_TEST
 
@@ -67,7 +67,7 @@ START_TEST(each_connection_has_its_own_deadline)
 	false_now += 4000;
 	hear_out(&b);
 	ck_assert(b.over);
-	ck_assert_ptr_null(sl->deadline);
+	ck_assert_ptr_null(sl->accept.deadline);
 	hang_up(&a);
 	hang_up(&b);
 }
@@ -80,7 +80,7 @@ START_TEST(of_sixty_five_connections_the_oldest_is_dropped)
 
 	for (i = 0; i < SOLVE_CONNECTIONS_MAX; i++)
 		ask(&c[i], "GET ", 4);
-	ck_assert_uint_eq(sl->nconns, SOLVE_CONNECTIONS_MAX);
+	ck_assert_uint_eq(sl->accept.nconns, SOLVE_CONNECTIONS_MAX);
 	settle_down(&c[0]);
 	ck_assert(!c[0].over);
 	ask(&c[i], "GET ", 4);
@@ -88,7 +88,7 @@ START_TEST(of_sixty_five_connections_the_oldest_is_dropped)
 	ck_assert(!c[0].over);		/* it has not had time to speak */
 	false_now += SOLVE_PATIENCE_MS;
 	settle_down(&c[i]);
-	ck_assert_uint_eq(sl->nconns, SOLVE_CONNECTIONS_MAX);
+	ck_assert_uint_eq(sl->accept.nconns, SOLVE_CONNECTIONS_MAX);
 	hear_out(&c[0]);
 	settle_down(&c[1]);
 	ck_assert(c[0].over && !c[1].over && !c[i].over);
@@ -148,8 +148,8 @@ START_TEST(a_genuine_request_is_answered_among_a_thousand_idle_connections)
 	    (ssize_t)sizeof(GET HOST "\r\n") - 1);
 	for (i = 0; i < 400; i++) {		/* two seconds */
 		turn();
-		if (sl->nconns > most)
-			most = sl->nconns;
+		if (sl->accept.nconns > most)
+			most = sl->accept.nconns;
 	}
 	tick_ms = 20;
 	hear_out(&c);
@@ -164,7 +164,7 @@ START_TEST(a_genuine_request_is_answered_among_a_thousand_idle_connections)
 	false_now += SOLVE_CONNECTION_MS;
 	turn();
 	turn();
-	ck_assert_uint_eq(sl->nconns, 0);
+	ck_assert_uint_eq(sl->accept.nconns, 0);
 	for (i = 0; i < 1000; i++)
 		hang_up(&idle[i]);
 }
@@ -189,7 +189,7 @@ START_TEST(a_storm_of_resets_leaves_nothing_open)
 	}
 	for (i = 0; i < 100; i++)
 		turn();
-	ck_assert_uint_eq(sl->nconns, 0);
+	ck_assert_uint_eq(sl->accept.nconns, 0);
 	request(&c, GET HOST "\r\n", sizeof(GET HOST "\r\n") - 1);
 	ck_assert(is_good(&c));
 	hang_up(&c);
@@ -251,11 +251,11 @@ START_TEST(without_descriptors_the_listener_pauses_and_goes_on)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	for (i = 0; i < 5; i++)
 		turn();
-	ck_assert_uint_eq(sl->nconns, 0);
+	ck_assert_uint_eq(sl->accept.nconns, 0);
 	false_now += SOLVE_PAUSE_MS;
 	for (i = 0; i < 5; i++)
 		turn();
-	ck_assert_uint_eq(sl->nconns, 1);
+	ck_assert_uint_eq(sl->accept.nconns, 1);
 	say(&c, GET HOST "\r\n", sizeof(GET HOST "\r\n") - 1);
 	hear_out(&c);
 	ck_assert(is_good(&c));
