@@ -47,10 +47,9 @@ void	acme_session_free(struct acme_session *);
 
 /*
  * No request leaves before this time: the CA asked for it (429 or 503 with
- * Retry-After), in this run or in an earlier one. 0 if there is none.
+ * Retry-After), in this run or in an earlier one.
  */
 void	acme_session_hold(struct acme_session *, int64_t until);
-int64_t	acme_session_held_until(const struct acme_session *);
 
 /* --- what a task shall do --- */
 
@@ -85,7 +84,7 @@ struct acme_job {
 	char		*profile;	/* NULL: the CA's default */
 	bool		 profile_required;	/* else left out where the CA lacks it */
 	/* ORDER: the predecessor, or NULL. RENEWAL: the certificate in question. */
-	char		*cert_id;	/* as acme_cert_id() writes it */
+	char		*cert_id;	/* RFC 9773 section 4.1 */
 	/* REVOKE */
 	struct blob	 cert;		/* DER */
 	int64_t		 reason;	/* RFC 5280 section 5.3.1; -1: none given */
@@ -295,10 +294,5 @@ void	acme_reply_clear(struct acme_reply *);
  * other fields and what is malformed are passed over. RETRY without memory.
  */
 MUST_CHECK int acme_headers_line(struct acme_headers *, struct span line, struct err *e);
-
-/* --- small things for the keeper --- */
-
-/* RFC 9773 section 4.1: key identifier of the issuer and serial as DER content octets. */
-void	acme_cert_id(struct buf *out, struct span key_id, struct span serial);
 
 #endif

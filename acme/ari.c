@@ -9,14 +9,6 @@
 #define ASK_AGAIN_DEFAULT	(6 * HOUR)	/* section 4.3.2 */
 #define URL_MAX			2048
 
-void
-acme_cert_id(struct buf *out, struct span key_id, struct span serial)
-{
-	buf_base64url(out, key_id);
-	buf_u8(out, '.');
-	buf_base64url(out, serial);
-}
-
 static int
 begin_renewal(struct acme_task *t, struct err *e)
 {

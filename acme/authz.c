@@ -80,7 +80,7 @@ set_token(const struct acme_task *t, const struct json *c, struct acme_challenge
 		return err_set(e, OUT_HOLD, "challenge %s: RFC 8555 section 8.3: token: want %d to "
 		    "%d characters of base64url", out->type, TOKEN_MIN, TOKEN_MAX);
 	buf_init(&b, 2 * TOKEN_MAX);
-	buf_printf(&b, "%s.%s", token, t->job.thumbprint);
+	buf_printf(&b, "%s.%s", token, t->job.thumbprint);	/* RFC 8555 section 8.1 */
 	rc = buf_ok(&b) ? acme_set(&out->key_auth, buf_cstr(&b), e) : err_nomem(e);
 	buf_clear(&b);
 	return rc == -1 ? -1 : acme_set(&out->token, token, e);

@@ -13,27 +13,6 @@
 
 /* --- keys --- */
 
-/* Members in alphabetical order and no white space: RFC 7638 section 3. */
-void
-jws_jwk_ec(struct buf *out, const char *crv, struct span x, struct span y)
-{
-	buf_printf(out, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"", crv);
-	buf_base64url(out, x);
-	buf_str(out, "\",\"y\":\"");
-	buf_base64url(out, y);
-	buf_str(out, "\"}");
-}
-
-void
-jws_jwk_rsa(struct buf *out, struct span n, struct span e)
-{
-	buf_str(out, "{\"e\":\"");
-	buf_base64url(out, e);
-	buf_str(out, "\",\"kty\":\"RSA\",\"n\":\"");
-	buf_base64url(out, n);
-	buf_str(out, "\"}");
-}
-
 int
 jws_thumbprint(struct span jwk, char out[JWS_THUMBPRINT_TEXT], struct err *e)
 {
@@ -57,12 +36,6 @@ jws_thumbprint(struct span jwk, char out[JWS_THUMBPRINT_TEXT], struct err *e)
 out:
 	buf_clear(&b);
 	return rc;
-}
-
-void
-jws_key_auth(struct buf *out, const char *token, const char *thumbprint)
-{
-	buf_printf(out, "%s.%s", token, thumbprint);
 }
 
 /* --- signatures --- */

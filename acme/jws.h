@@ -13,17 +13,10 @@
 
 #define JWS_MAX		(64 * 1024)	/* of a JWS and of each of its parts */
 
-/* Public keys as RFC 7638 digests them. n and e without leading zeros; x and y of full width. */
-void		jws_jwk_ec(struct buf *out, const char *crv, struct span x, struct span y);
-void		jws_jwk_rsa(struct buf *out, struct span n, struct span e);
-
 #define JWS_THUMBPRINT_TEXT 44	/* base64url of SHA-256, and a NUL */
 
-/* Of a JWK as written above. RETRY if libcrypto fails. */
+/* Of a public key as RFC 7638 section 3 digests it. RETRY if libcrypto fails. */
 MUST_CHECK int	jws_thumbprint(struct span jwk, char out[JWS_THUMBPRINT_TEXT], struct err *e);
-
-/* RFC 8555 section 8.1: token "." thumbprint. */
-void		jws_key_auth(struct buf *out, const char *token, const char *thumbprint);
 
 /* Protected header; either kid or jwk. */
 struct jws_header {

@@ -108,12 +108,6 @@ acme_session_hold(struct acme_session *s, int64_t until)
 		s->held_until = until;
 }
 
-int64_t
-acme_session_held_until(const struct acme_session *s)
-{
-	return s->held_until;
-}
-
 void
 acme_session_learn(struct acme_session *s, int64_t now, const struct acme_reply *r)
 {

@@ -261,12 +261,6 @@ store_free(struct store *s)
 	free(s);
 }
 
-const char *
-store_path(const struct store *s)
-{
-	return s->path;
-}
-
 int
 store_fd(const struct store *s)
 {
@@ -335,12 +329,6 @@ store_cert_free(struct store_cert *c)
 	free(c->name);
 	free(c->path);
 	free(c);
-}
-
-const char *
-store_cert_name(const struct store_cert *c)
-{
-	return c->name;
 }
 
 const char *

@@ -50,7 +50,6 @@ enum store_use {
 MUST_CHECK int	store_open(const char *dir, enum store_use, struct store **, struct err *e);
 void		store_free(struct store *);		/* gives the lock back; NULL allowed */
 
-const char	*store_path(const struct store *);
 int		 store_fd(const struct store *);	/* of the folder; borrowed */
 bool		 store_is_work(const struct store *);
 bool		 store_is_busy(const struct store *);	/* does somebody work in it now? */
@@ -64,7 +63,6 @@ MUST_CHECK int	store_cert_open(struct store *, const char *name, struct store_ce
 		    struct err *e);
 void		store_cert_free(struct store_cert *);	/* NULL allowed */
 
-const char	*store_cert_name(const struct store_cert *);
 const char	*store_cert_path(const struct store_cert *);	/* absolute, without slash at its end */
 int		 store_cert_fd(const struct store_cert *);	/* borrowed */
 /*

@@ -286,14 +286,6 @@ buf_u16(struct buf *b, uint16_t v)
 }
 
 void
-buf_u24(struct buf *b, uint32_t v)
-{
-	if (v > 0xffffff)
-		buf_fail(b);
-	put_int(b, v, 3);
-}
-
-void
 buf_u32(struct buf *b, uint32_t v)
 {
 	put_int(b, v, 4);

@@ -79,7 +79,6 @@ void		buf_reset(struct buf *);
 
 void		buf_u8(struct buf *, uint8_t);
 void		buf_u16(struct buf *, uint16_t);
-void		buf_u24(struct buf *, uint32_t);
 void		buf_u32(struct buf *, uint32_t);
 void		buf_u64(struct buf *, uint64_t);
 void		buf_put(struct buf *, struct span);

@@ -243,21 +243,6 @@ START_TEST(renewal_information_needs_no_account)
 }
 END_TEST
 
-/* RFC 9773 section 4.1, its own example. */
-START_TEST(certificates_are_named_as_in_rfc_9773)
-{
-	static const uint8_t key_id[] = { 0x69, 0x88, 0x5B, 0x6B, 0x87, 0x46, 0x40, 0x41, 0xE1,
-	    0xB3, 0x7B, 0x84, 0x7B, 0xA0, 0xAE, 0x2C, 0xDE, 0x01, 0xC8, 0xD4 };
-	static const uint8_t serial[] = { 0x00, 0x87, 0x65, 0x43, 0x21 };
-	struct buf b;
-
-	buf_init(&b, 128);
-	acme_cert_id(&b, span_of(key_id, sizeof(key_id)), span_of(serial, sizeof(serial)));
-	ck_assert_str_eq(buf_cstr(&b), "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
-	buf_clear(&b);
-}
-END_TEST
-
 /* --- several tasks of one session --- */
 
 #define TOGETHER 8
@@ -523,7 +508,6 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, what_was_revoked_before_counts_as_revoked);
 	tcase_add_test(tc, an_authorization_is_dropped);
 	tcase_add_loop_test(tc, renewal_information_needs_no_account, 0, 2);
-	tcase_add_test(tc, certificates_are_named_as_in_rfc_9773);
 	tcase_add_test(tc, tasks_of_a_session_share_directory_and_nonces);
 	tcase_add_test(tc, what_one_task_found_wrong_with_the_directory_the_others_do_not_ask_again);
 	tcase_add_test(tc, a_task_that_is_freed_leaves_the_directory_to_the_next);

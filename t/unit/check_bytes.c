@@ -162,7 +162,8 @@ START_TEST(what_is_written_is_read_back)
 	buf_init(&b, 1000);
 	buf_u8(&b, 0x01);
 	buf_u16(&b, 0x0203);
-	buf_u24(&b, 0x040506);
+	buf_u8(&b, 0x04);
+	buf_u16(&b, 0x0506);
 	buf_u32(&b, 0x0708090a);
 	buf_u64(&b, UINT64_C(0x0b0c0d0e0f101112));
 	ck_assert(span_eq(buf_span(&b), span_of(counting, sizeof(counting))));
@@ -249,9 +250,6 @@ START_TEST(a_vector_too_long_for_its_length_is_a_failure)
 	ck_assert(!buf_ok(&b));
 	buf_reset(&b);
 	buf_close(&b, 3, 1);
-	ck_assert(!buf_ok(&b));
-	buf_reset(&b);
-	buf_u24(&b, 0x1000000);
 	ck_assert(!buf_ok(&b));
 	buf_clear(&b);
 }

@@ -64,23 +64,14 @@ START_TEST(thumbprints_are_those_of_the_rfcs)
 {
 	const struct json *list = vectors("keys.json"), *v;
 	char thumb[JWS_THUMBPRINT_TEXT];
-	struct buf jwk, a, b;
 	struct err e;
 
 	ck_assert_uint_eq(json_count(list), 2);
 	for (size_t i = 0; i < json_count(list); i++) {
 		v = json_at(list, i);
-		buf_init(&jwk, JWS_MAX);
-		if (text(v, "n") != NULL)
-			jws_jwk_rsa(&jwk, octets(v, "n", &a), octets(v, "e", &b));
-		else
-			jws_jwk_ec(&jwk, text(v, "crv"), octets(v, "x", &a), octets(v, "y", &b));
-		ck_assert_int_eq(jws_thumbprint(buf_span(&jwk), thumb, &e), 0);
+		ck_assert_int_eq(jws_thumbprint(span_str(text(v, "jwk")), thumb, &e), 0);
 		ck_assert_msg(strcmp(thumb, text(v, "thumbprint")) == 0, "%s: got %s, want %s",
 		    text(v, "what"), thumb, text(v, "thumbprint"));
-		buf_clear(&a);
-		buf_clear(&b);
-		buf_clear(&jwk);
 	}
 	json_free(doc);
 }
@@ -217,14 +208,11 @@ START_TEST(a_jws_needs_input_and_signature)
 }
 END_TEST
 
-START_TEST(key_authorizations_and_rollovers_are_written)
+START_TEST(rollovers_are_written)
 {
 	struct buf b;
 
 	buf_init(&b, JWS_MAX);
-	jws_key_auth(&b, "token", "thumb");
-	ck_assert_str_eq(buf_cstr(&b), "token.thumb");
-	buf_reset(&b);
 	jws_rollover(&b, KID, span_str(JWK));
 	ck_assert_str_eq(buf_cstr(&b), "{\"account\":\"" KID "\",\"oldKey\":" JWK "}");
 	buf_clear(&b);
@@ -312,7 +300,7 @@ main(void)
 	tcase_add_test(tc, an_empty_payload_stays_empty);
 	tcase_add_test(tc, what_is_too_long_is_not_signed);
 	tcase_add_test(tc, a_jws_needs_input_and_signature);
-	tcase_add_test(tc, key_authorizations_and_rollovers_are_written);
+	tcase_add_test(tc, rollovers_are_written);
 	tcase_add_loop_test(tc, external_accounts_keep_their_table, 0, NITEMS(bindings));
 	suite_add_tcase(s, tc);
 	return suite_run(s);

@@ -213,7 +213,8 @@ put_record(size_t row, uint8_t type, struct span body, struct buf *out)
 		buf_u16(out, (uint16_t)(head + content.n));
 		if (head > 0) {
 			buf_u8(out, body.p[0]);
-			buf_u24(out, (uint32_t)content.n);
+			buf_u8(out, 0);
+			buf_u16(out, (uint16_t)content.n);
 		}
 		buf_put(out, buf_span(&content));
 	}
