@@ -92,6 +92,8 @@ spawn(struct starter *s, enum role role, int *fd, struct err *e)
 	}
 	c->starter = s;
 	c->role = role;
+	c->stopped = false;
+	c->stopped_s = 0;
 	if ((c->watch = loop_child_add(s->loop, c->pid, on_exit_of, c, e)) == NULL) {
 		kill(c->pid, SIGKILL);
 		while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
@@ -419,6 +421,8 @@ begin(struct starter *s, const struct handlers *handlers, struct err *e)
 	for (i = 0; i < NITEMS(stops); i++)
 		if (loop_signal_add(s->loop, stops[i], on_signal, s, e) == NULL)
 			return -1;
+	if (loop_signal_add(s->loop, SIGCHLD, starter_on_child, s, e) == NULL)
+		return -1;
 	if (s->in->enter != NULL && s->in->enter(s->in->arg, s->loop, e) == -1)
 		return -1;
 	if (walls_own_store(s->in->setup, e) == -1 || spawn(s, ROLE_KEEPER, &fd, e) == -1)
@@ -475,7 +479,9 @@ starter_run(const struct starter_in *in)
 	for (i = 0; i < ROLE_COUNT; i++)
 		s.children[i].fd = -1;
 	if (begin(&s, &handlers, &e) == 0 && loop_run(s.loop, &e) == 0 && !s.ended) {
-		err_set(&e, OUT_RETRY, "the keeper ended before it told an outcome");
+		err_set(&e, OUT_RETRY, starter_gave_up(&s.children[ROLE_KEEPER]) ?
+		    "the keeper was stopped by a signal, and not continued" :
+		    "the keeper ended before it told an outcome");
 		err_hint(&e, "the next run finishes or takes back what this one began");
 	}
 	if (!s.ended) {
