@@ -1,6 +1,6 @@
 /*
- * check_http: requests over TLS to a server in a child process that answers
- * with scripted octets: what is sent, what is refused, and where it is cut
+ * check_http: requests over TLS to a server that answers with scripted
+ * octets: what is sent, what is refused, and where it is cut
  * (FAULTS A11 to A17, A20, A21, S03 to S05).
  */
 #include <arpa/inet.h>
@@ -8,213 +8,21 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <check.h>
 
 #include "acme/http.h"
 #include "base/address.h"
+#include "httppeer.h"
 #include "suite.h"
-#include "testca.h"
 
 #define HEAD	"HTTP/1.1 200 OK\r\n"
 #define EMPTY	HEAD "Content-Length: 0\r\n\r\n"
-
-enum how {
-	SERVE,		/* the reply to every request, the connection stays */
-	LAST,		/* the reply to one request, then a clean end */
-	CUT,		/* the same, but without a word of TLS */
-	FLOOD,		/* the reply, then the flood until nobody reads any more */
-	HANG_UP,	/* closed before TLS */
-	PLAIN,		/* no TLS at all */
-};
-
-enum cert { GOOD, EXPIRED, OTHER_NAME, OTHER_ROOT, WEAK, OLD_TLS };
-
-struct script {
-	enum how	 how;
-	enum cert	 cert;
-	const char	*reply;
-	const char	*flood;
-};
-
-/* --- the server --- */
-
-static struct testca_cert *root, *leaf, *other;
-static pid_t child;
-static int requests = -1;	/* pipe: requests as received, a NUL behind each */
-static uint16_t port;
-static char bundle[32];
-
-static void
-serve_tls(SSL *ssl, const struct script *s, int log)
-{
-	char in[65536];
-	int n, at = 0;
-	const char *end, *length;
-	size_t want;
-
-	while ((n = SSL_read(ssl, in + at, (int)sizeof(in) - 1 - at)) > 0) {
-		at += n;
-		in[at] = '\0';
-		if ((end = strstr(in, "\r\n\r\n")) == NULL)
-			continue;
-		length = strstr(in, "Content-Length:");
-		want = length != NULL ? strtoul(length + 15, NULL, 10) : 0;
-		if ((size_t)at < (size_t)(end - in) + 4 + want)
-			continue;
-		if (write(log, in, (size_t)at + 1) == -1)
-			_exit(2);
-		at = 0;
-		if (SSL_write(ssl, s->reply, (int)strlen(s->reply)) <= 0)
-			return;
-		while (s->how == FLOOD && SSL_write(ssl, s->flood, (int)strlen(s->flood)) > 0)
-			;
-		if (s->how == LAST)
-			SSL_shutdown(ssl);
-		if (s->how != SERVE)
-			return;
-	}
-}
-
-static void
-serve_connection(SSL_CTX *ctx, int fd, const struct script *s, int log)
-{
-	SSL *ssl;
-
-	if (s->how == PLAIN && write(fd, s->reply, strlen(s->reply)) == -1)
-		_exit(2);
-	if (s->how == PLAIN || s->how == HANG_UP)
-		return;
-	ssl = SSL_new(ctx);
-	SSL_set_fd(ssl, fd);
-	if (SSL_accept(ssl) == 1)
-		serve_tls(ssl, s, log);
-	SSL_free(ssl);
-}
-
-static SSL_CTX *
-server_context(const struct script *s)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	struct buf pem, key;
-	BIO *bio;
-	X509 *x;
-	EVP_PKEY *k;
-
-	buf_init(&pem, 65536);
-	buf_init(&key, 65536);
-	testca_put(leaf, &pem);
-	testca_put_key(leaf, &key);
-	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	bio = BIO_new_mem_buf(key.p, (int)key.n);
-	k = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	SSL_CTX_set_security_level(ctx, 0);
-	if (s->cert == OLD_TLS)
-		SSL_CTX_set_max_proto_version(ctx, TLS1_1_VERSION);
-	if (SSL_CTX_use_certificate(ctx, x) != 1 || SSL_CTX_use_PrivateKey(ctx, k) != 1)
-		_exit(2);
-	return ctx;
-}
-
-static void
-serve(int listener, const struct script *s, int log)
-{
-	SSL_CTX *ctx = server_context(s);
-	int fd;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
-		if ((fd = accept(listener, NULL, NULL)) == -1)
-			_exit(2);
-		serve_connection(ctx, fd, s, log);
-		close(fd);
-	}
-}
-
-static void
-make_certificates(enum cert kind)
-{
-	int64_t now = (int64_t)time(NULL);
-	struct testca_spec r = { .cn = "root", .ca = true, .from = now - 2 * DAY,
-	    .until = now + 2 * DAY };
-	struct testca_spec l = { .names = "IP:127.0.0.1,DNS:localhost", .from = now - 2 * DAY,
-	    .until = now + DAY };
-	struct buf pem;
-
-	root = testca_root(&r);
-	if (kind == EXPIRED)
-		l.until = now - DAY;
-	if (kind == OTHER_NAME)
-		l.names = "DNS:ca.example";
-	if (kind == WEAK)
-		l.key = "rsa-1024";
-	leaf = testca_issue(root, &l);
-	buf_init(&pem, 65536);
-	other = testca_root(&r);
-	testca_put(kind == OTHER_ROOT ? other : root, &pem);
-	ck_assert_ptr_nonnull(testca_file(&pem, bundle));
-	buf_clear(&pem);
-}
-
-/* On a port of its own, which is port then. */
-static int
-listener_new(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t n = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert(fd != -1 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
-	    listen(fd, 16) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0);
-	port = ntohs(a.sin_port);
-	return fd;
-}
-
-static void
-start_server(const struct script *s)
-{
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	int listener = listener_new(), log[2];
-
-	make_certificates(s->cert);
-	ck_assert_int_eq(pipe(log), 0);
-	ck_assert_int_ne(child = fork(), -1);
-	if (child == 0) {
-		(void)sigaction(SIGPIPE, &ignore, NULL);
-		serve(listener, s, log[1]);
-	}
-	close(listener);
-	close(log[1]);
-	requests = log[0];
-}
-
-static void
-stop_server(void)
-{
-	int status;
-
-	kill(child, SIGKILL);
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	close(requests);
-	testca_free(leaf);
-	testca_free(other);
-	testca_free(root);
-}
 
 /* --- the client --- */
 
@@ -294,7 +102,7 @@ url_of(const char *path)
 {
 	static char url[128];
 
-	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%u%s", port, path);
+	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%u%s", httppeer_port, path);
 	return url;
 }
 
@@ -309,19 +117,6 @@ fetch(enum acme_method method, const char *path, struct got *g)
 	ended = 0;
 	begin(&s, g);
 	wait_for(1);
-}
-
-/* The next request that the server had, as it came. */
-static const char *
-request(void)
-{
-	static char text[65536];
-	size_t n = 0;
-
-	while (read(requests, text + n, 1) == 1 && text[n] != '\0' && n < sizeof(text) - 1)
-		n++;
-	text[n] = '\0';
-	return text;
 }
 
 /* --- where to --- */
@@ -354,22 +149,22 @@ END_TEST
 /* FAULTS A19, of what a certificate names. */
 START_TEST(what_a_ca_of_the_internet_names_is_not_fetched_from_this_network)
 {
-	struct script s = { SERVE, GOOD, HEAD "Content-Length: 2\r\n\r\n{}", NULL };
+	struct httppeer_script s = { SERVE, GOOD, HEAD "Content-Length: 2\r\n\r\n{}", NULL };
 	struct acme_fetch f = { .seconds = 5, .global = true };
 	struct acme_call *call;
 	char url[64];
 	struct err e;
 	struct got g = { 0 };
 
-	start_server(&s);
-	open_client(bundle);
+	httppeer_start(&s);
+	open_client(httppeer_bundle);
 	fetch(ACME_GET, "/dir", &g);
 	ck_assert(g.replied);
 	ck_assert(!acme_http_is_global(http));
 	/* Neither by the connection that is open, nor by a name, nor by a new one. */
 	for (int i = 0; i < 2; i++) {
 		(void)snprintf(url, sizeof url, "https://%s:%u/list", i == 0 ? "127.0.0.1" : "localhost",
-		    port);
+		    httppeer_port);
 		f.url = url;
 		ended = 0;
 		ck_assert_int_eq(acme_http_fetch(http, &f, on_done, &g, &call, &e), 0);
@@ -379,7 +174,7 @@ START_TEST(what_a_ca_of_the_internet_names_is_not_fetched_from_this_network)
 		ck_assert_msg(strstr(g.e.text, "RFC 6890") != NULL, "%s", g.e.text);
 	}
 	close_client();
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 
@@ -403,7 +198,7 @@ plant_netrc(char home[], char netrc[PATH_MAX])
 /* FAULTS L09, S04 */
 START_TEST(requests_carry_what_they_must_and_nothing_else)
 {
-	struct script s = { SERVE, GOOD, HEAD "Replay-Nonce: abc\r\nSet-Cookie: a=b\r\n"
+	struct httppeer_script s = { SERVE, GOOD, HEAD "Replay-Nonce: abc\r\nSet-Cookie: a=b\r\n"
 	    "Content-Length: 2\r\n\r\n{}", NULL };
 	char home[] = "/tmp/kamcert-home.XXXXXX", netrc[PATH_MAX];
 	const char *text;
@@ -413,14 +208,14 @@ START_TEST(requests_carry_what_they_must_and_nothing_else)
 	plant_netrc(home, netrc);
 	setenv("https_proxy", "http://127.0.0.1:1", 1);
 	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
-	start_server(&s);
-	open_client(bundle);
+	httppeer_start(&s);
+	open_client(httppeer_bundle);
 	fetch(ACME_POST, "/order", &g);
 	ck_assert_msg(g.replied, "%s", g.e.text);
 	ck_assert_int_eq(g.status, 200);
 	ck_assert_uint_eq(g.octets, 2);
 	ck_assert_str_eq(g.nonce, "abc");
-	text = request();
+	text = httppeer_request();
 	ck_assert_ptr_nonnull(strstr(text, "POST /order HTTP/1.1\r\n"));
 	ck_assert_ptr_nonnull(strstr(text, "User-Agent: kamcert-test/1 (+https://x)\r\n"));
 	ck_assert_ptr_nonnull(strstr(text, "Content-Type: application/jose+json\r\n"));
@@ -434,42 +229,42 @@ START_TEST(requests_carry_what_they_must_and_nothing_else)
 	fetch(ACME_HEAD, "/nonce", &g);
 	ck_assert_msg(g.replied, "%s", g.e.text);
 	ck_assert_uint_eq(g.octets, 0);
-	text = request();
+	text = httppeer_request();
 	ck_assert_ptr_nonnull(strstr(text, "HEAD /nonce HTTP/1.1\r\n"));
 	ck_assert_ptr_null(strcasestr(text, "cookie"));
 	ck_assert_ptr_null(strcasestr(text, "content-type"));
 	close_client();
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 
 START_TEST(requests_share_one_connection)
 {
 	/* The server has time for one connection only, and it never ends. */
-	struct script s = { SERVE, GOOD, EMPTY, NULL };
+	struct httppeer_script s = { SERVE, GOOD, EMPTY, NULL };
 	struct got g;
 
-	start_server(&s);
-	open_client(bundle);
+	httppeer_start(&s);
+	open_client(httppeer_bundle);
 	for (int i = 0; i < 5; i++) {
 		fetch(i == 0 ? ACME_GET : ACME_POST, "/x", &g);
 		ck_assert_msg(g.replied, "%s", g.e.text);
 	}
 	close_client();
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 
 START_TEST(requests_at_once_share_it_too)
 {
-	struct script s = { SERVE, GOOD, EMPTY, NULL };
+	struct httppeer_script s = { SERVE, GOOD, EMPTY, NULL };
 	struct acme_send get = { .method = ACME_GET };
 	struct acme_call *calls[20];
 	struct got g[20];
 	size_t way = 0;
 
-	start_server(&s);
-	open_client(bundle);
+	httppeer_start(&s);
+	open_client(httppeer_bundle);
 	get.url = url_of("/x");
 	ended = 0;
 	for (size_t i = 0; i < NITEMS(g); i++)
@@ -485,7 +280,7 @@ START_TEST(requests_at_once_share_it_too)
 		ck_assert_msg(g[i].replied == (i != way && i != way + 4), "%zu: %s", i,
 		    g[i].e.text);
 	close_client();
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 
@@ -493,7 +288,7 @@ END_TEST
 START_TEST(what_waits_behind_a_silent_server_ends_with_the_first)
 {
 	struct acme_send get = { .method = ACME_GET };
-	int silent = listener_new();
+	int silent = httppeer_listen();
 	struct got g[3];
 
 	open_client(NULL);
@@ -519,7 +314,7 @@ END_TEST
 
 static const struct row {
 	const char	*what;
-	struct script	 s;
+	struct httppeer_script	 s;
 	int		 status;	/* 0: it fails */
 	const char	*text;		/* in the error */
 	bool		 big;		/* e.sys says EMSGSIZE */
@@ -575,8 +370,8 @@ START_TEST(replies_keep_their_table)
 	const struct row *row = &rows[_i];
 	struct got g;
 
-	start_server(&row->s);
-	open_client(bundle);
+	httppeer_start(&row->s);
+	open_client(httppeer_bundle);
 	fetch(ACME_POST, "/x", &g);
 	ck_assert_msg(g.replied == (row->status != 0), "%s: got %s", row->what,
 	    g.replied ? "a reply" : g.e.text);
@@ -589,7 +384,7 @@ START_TEST(replies_keep_their_table)
 		ck_assert_msg((g.e.sys == EMSGSIZE) == row->big, "%s: %s", row->what, g.e.text);
 	}
 	close_client();
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 
@@ -608,17 +403,17 @@ static const struct {
 
 START_TEST(other_urls_are_not_fetched)
 {
-	struct script script = { PLAIN, GOOD, EMPTY, NULL };
+	struct httppeer_script script = { PLAIN, GOOD, EMPTY, NULL };
 	char url[128];
 	struct acme_send s = { .method = ACME_GET, .url = url };
 	struct got g;
 	const char *mark = strstr(nowhere[_i].url, "%u");
 
-	start_server(&script);
-	open_client(bundle);
+	httppeer_start(&script);
+	open_client(httppeer_bundle);
 	if (mark != NULL)
 		(void)snprintf(url, sizeof(url), "%.*s%u%s", (int)(mark - nowhere[_i].url),
-		    nowhere[_i].url, port, mark + 2);
+		    nowhere[_i].url, httppeer_port, mark + 2);
 	else
 		(void)snprintf(url, sizeof(url), "%s", nowhere[_i].url);
 	ended = 0;
@@ -627,18 +422,18 @@ START_TEST(other_urls_are_not_fetched)
 	ck_assert(!g.replied);
 	ck_assert_msg(strstr(g.e.text, nowhere[_i].text) != NULL, "%s", g.e.text);
 	close_client();
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 
 START_TEST(a_closed_port_is_no_connection)
 {
-	struct script s = { SERVE, GOOD, EMPTY, NULL };
+	struct httppeer_script s = { SERVE, GOOD, EMPTY, NULL };
 	struct got g;
 
-	start_server(&s);
-	stop_server();
-	open_client(bundle);
+	httppeer_start(&s);
+	httppeer_stop();
+	open_client(httppeer_bundle);
 	fetch(ACME_GET, "/x", &g);
 	ck_assert(!g.replied);
 	ck_assert_int_eq(g.e.class, OUT_RETRY);
@@ -649,16 +444,16 @@ END_TEST
 
 START_TEST(a_bundle_that_cannot_be_read_is_held)
 {
-	struct script s = { SERVE, GOOD, EMPTY, NULL };
+	struct httppeer_script s = { SERVE, GOOD, EMPTY, NULL };
 	struct got g;
 
-	start_server(&s);
-	open_client("/nonexistent/bundle.pem");
+	httppeer_start(&s);
+	open_client("/nonexistent/httppeer_bundle.pem");
 	fetch(ACME_GET, "/x", &g);
 	ck_assert(!g.replied);
 	ck_assert_int_eq(g.e.class, OUT_HOLD);
 	close_client();
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 
@@ -666,13 +461,13 @@ END_TEST
 
 START_TEST(calls_can_be_cancelled)
 {
-	struct script script = { SERVE, GOOD, EMPTY, NULL };
+	struct httppeer_script script = { SERVE, GOOD, EMPTY, NULL };
 	struct acme_send s = { .method = ACME_GET };
 	struct acme_call *first;
 	struct got a, b;
 
-	start_server(&script);
-	open_client(bundle);
+	httppeer_start(&script);
+	open_client(httppeer_bundle);
 	s.url = url_of("/x");
 	ended = 0;
 	first = begin(&s, &a);
@@ -683,19 +478,19 @@ START_TEST(calls_can_be_cancelled)
 	ck_assert(!a.done);
 	ck_assert(b.replied);
 	close_client();
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 
 START_TEST(freeing_drops_what_is_under_way)
 {
-	struct script script = { SERVE, GOOD, EMPTY, NULL };
+	struct httppeer_script script = { SERVE, GOOD, EMPTY, NULL };
 	struct acme_send s = { .method = ACME_GET };
 	struct got a, b;
 	struct err e;
 
-	start_server(&script);
-	open_client(bundle);
+	httppeer_start(&script);
+	open_client(httppeer_bundle);
 	s.url = url_of("/x");
 	ended = 0;
 	begin(&s, &a);
@@ -703,7 +498,7 @@ START_TEST(freeing_drops_what_is_under_way)
 	begin(&s, &b);
 	close_client();
 	ck_assert(!a.done && !b.done);
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 
@@ -719,20 +514,20 @@ send_again(void *arg, const struct acme_reply *r, const struct err *e)
 
 START_TEST(a_callback_may_send)
 {
-	struct script script = { SERVE, GOOD, EMPTY, NULL };
+	struct httppeer_script script = { SERVE, GOOD, EMPTY, NULL };
 	struct acme_call *call;
 	struct got first = { 0 };
 	struct err e;
 
-	start_server(&script);
-	open_client(bundle);
+	httppeer_start(&script);
+	open_client(httppeer_bundle);
 	again = (struct acme_send){ .method = ACME_GET, .url = url_of("/x") };
 	ended = 0;
 	ck_assert_int_eq(acme_http_send(http, &again, send_again, &first, &call, &e), 0);
 	wait_for(2);
 	ck_assert(first.replied && second.replied);
 	close_client();
-	stop_server();
+	httppeer_stop();
 }
 END_TEST
 

@@ -1,117 +1,9 @@
 /*
- * verify, against a TLS server in a child process that serves what its
+ * check_verify: against a TLS server in a child process that serves what its
  * script says, connection by connection (FAULTS K07, K08, K13, K15).
  */
-#include <check.h>
-#include <signal.h>
-#include <sys/time.h>
-
-#include "visit.c"
-#include "verify.c"
-
 #include "suite.h"
-#include "tlspeer.h"
-
-#define PEM_MAX		131072
-
-/* --- a clock that rests move, and every look at it while the server hangs --- */
-
-#define TICK_US		10000
-#define STEP_MS		1000
-
-static int64_t skew_ms, rests[32];
-static size_t nrests;
-static const struct tlspeer_tale *told;	/* by the server that runs */
-
-static int64_t
-skewed_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
-	if (told != NULL && told->hangs)
-		skew_ms += STEP_MS;
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + skew_ms;
-}
-
-/* Makes who waits look at the clock. */
-static void
-on_tick(int signo UNUSED)
-{
-}
-
-static void
-note_rest(int64_t ms)
-{
-	if (ms == PACE_MS)
-		return;
-	skew_ms += ms;
-	if (nrests < NITEMS(rests))
-		rests[nrests++] = ms;
-}
-
-static void
-setup(void)
-{
-	static const struct clock_source clock = { .boot_ms = skewed_ms };
-	const struct itimerval ticks = { { 0, TICK_US }, { 0, TICK_US } };
-
-	ck_assert_int_eq(sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL), 0);
-	ck_assert_int_eq(sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_tick }, NULL), 0);
-	ck_assert_int_eq(setitimer(ITIMER_REAL, &ticks, NULL), 0);
-	clock_use(&clock);
-	rest = note_rest;
-	visit_ms = 60000;
-	nrests = 0;
-}
-
-/* --- what is asked --- */
-
-static void
-start(struct tlspeer *sv, const struct tlspeer_script *s)
-{
-	tlspeer_start(sv, s);
-	told = sv->tale;
-}
-
-static void
-digest(struct testca_cert *c, struct buf *out)
-{
-	uint8_t d[SHA256_LEN];
-
-	ck_assert_int_eq(sha256(testca_der(c), d), 0);
-	buf_put(out, span_of(d, sizeof(d)));
-}
-
-static void
-in_add(struct verify_in *in, const char *scheme, uint16_t port)
-{
-	char text[64];
-
-	(void)snprintf(text, sizeof(text), "%s:127.0.0.1:%u", scheme, port);
-	ck_assert_int_eq(strs_add(&in->listeners, text), 0);
-}
-
-static void
-in_init(struct verify_in *in, bool old_known)
-{
-	struct verify_leaf *l;
-	struct buf b;
-
-	memset(in, 0, sizeof(*in));
-	ck_assert_ptr_nonnull(l = list_add(&in->leaves, sizeof(*l)));
-	buf_init(&b, 1024);
-	digest(tlspeer_leaf(NEW), &b);
-	digest(tlspeer_issuer(), &b);
-	ck_assert_int_eq(blob_set(&l->want, buf_span(&b)), 0);
-	buf_reset(&b);
-	digest(tlspeer_leaf(OLD), &b);
-	if (old_known)
-		ck_assert_int_eq(blob_set(&l->old, buf_span(&b)), 0);
-	buf_clear(&b);
-	ck_assert_int_eq(strs_add(&in->names, "sip.example.com"), 0);
-	in->workers = 1;
-}
+#include "verifypeer.h"
 
 static const struct {
 	const char		*what;
@@ -508,80 +400,6 @@ START_TEST(results_travel)
 }
 END_TEST
 
-/* --- a pair of keys --- */
-
-/* The second leaf, and that each is to be asked for by itself. */
-static void
-in_pair(struct verify_in *in)
-{
-	struct verify_leaf *l;
-	struct buf b;
-
-	ck_assert_ptr_nonnull(l = list_add(&in->leaves, sizeof(*l)));
-	buf_init(&b, 1024);
-	digest(tlspeer_leaf(RSA_LEAF), &b);
-	digest(tlspeer_issuer(), &b);
-	ck_assert_int_eq(blob_set(&l->want, buf_span(&b)), 0);
-	buf_clear(&b);
-	ck_assert_ptr_nonnull(l->family = strdup("rsa"));
-	l--;
-	ck_assert_ptr_nonnull(l->family = strdup("ecdsa"));
-}
-
-static const struct {
-	const char		*what;
-	const char		*serves;
-	int			 version;
-	enum verify_verdict	 ecdsa, rsa, all;
-} pairs[] = {
-	{ "both", "P", 0, VERIFY_NEW, VERIFY_NEW, VERIFY_NEW },
-	{ "both in TLS 1.2", "P", TLS1_2_VERSION, VERIFY_NEW, VERIFY_NEW, VERIFY_NEW },
-	{ "both in TLS 1.3", "P", TLS1_3_VERSION, VERIFY_NEW, VERIFY_NEW, VERIFY_NEW },
-	{ "the first alone", "n", 0, VERIFY_NEW, VERIFY_ABSENT, VERIFY_NEW },
-	{ "the first alone in TLS 1.2", "n", TLS1_2_VERSION, VERIFY_NEW, VERIFY_ABSENT, VERIFY_NEW },
-	{ "the first alone in TLS 1.3", "n", TLS1_3_VERSION, VERIFY_NEW, VERIFY_ABSENT, VERIFY_NEW },
-	{ "the second alone", "R", 0, VERIFY_ABSENT, VERIFY_NEW, VERIFY_NEW },
-	{ "the second alone in TLS 1.2", "R", TLS1_2_VERSION, VERIFY_ABSENT, VERIFY_NEW, VERIFY_NEW },
-	{ "an old first alone", "o", 0, VERIFY_OLD, VERIFY_ABSENT, VERIFY_OLD },
-	{ "an old second", "S", 0, VERIFY_NEW, VERIFY_OLD, VERIFY_OLD },
-	{ "an old second in TLS 1.2", "S", TLS1_2_VERSION, VERIFY_NEW, VERIFY_OLD, VERIFY_OLD },
-	{ "the second in some processes", "PPPPPPPn", 0, VERIFY_NEW, VERIFY_UNREACHABLE,
-	  VERIFY_UNREACHABLE },
-	{ "nothing for anybody", "c", 0, VERIFY_UNREACHABLE, VERIFY_UNREACHABLE, VERIFY_UNREACHABLE },
-};
-
-START_TEST(each_leaf_of_a_pair_is_asked_for_by_itself)
-{
-	const struct tlspeer_script script = { .serves = pairs[_i].serves,
-		.version = pairs[_i].version };
-	const char *what = pairs[_i].what;
-	const struct verify_seen *s;
-	struct tlspeer sv = { 0 };
-	struct verify_out out;
-	struct verify_in in;
-	struct err e = ERR_NONE;
-
-	start(&sv, &script);
-	in_init(&in, true);
-	in_pair(&in);
-	in_add(&in, "sips", sv.port);
-	ck_assert_msg(verify_run(&in, &out, &e) == 0, "%s: %s", what, e.text);
-	ck_assert_uint_eq(out.seen.n, 2);
-	s = out.seen.v;
-	ck_assert_str_eq(s[0].family, "ecdsa");
-	ck_assert_str_eq(s[1].family, "rsa");
-	ck_assert_msg(s[0].verdict == (int64_t)pairs[_i].ecdsa && s[1].verdict == (int64_t)pairs[_i].rsa,
-	    "%s: got %s, %s (%s; %s)", what, verify_word(s[0].verdict), verify_word(s[1].verdict),
-	    s[0].note, s[1].note);
-	ck_assert_msg(out.verdict == (int64_t)pairs[_i].all, "%s: got %s", what,
-	    verify_word(out.verdict));
-	ck_assert_int_eq(verify_judge(&out, &e), out.verdict == VERIFY_NEW ? 0 : -1);
-	pack_clear(&verify_out_pack, &out);
-	pack_clear(&verify_in_pack, &in);
-	tlspeer_stop(&sv);
-}
-END_TEST
-
 START_TEST(words_are_never_missing)
 {
 	struct verify_out none = { .verdict = VERIFY_OLD }, wild = { .verdict = 99 };
@@ -615,7 +433,6 @@ main(void)
 	tcase_add_test(tc, a_listener_that_is_down_is_tried_once);
 	tcase_add_test(tc, what_is_no_listener_is_a_hold);
 	tcase_add_test(tc, results_travel);
-	tcase_add_loop_test(tc, each_leaf_of_a_pair_is_asked_for_by_itself, 0, NITEMS(pairs));
 	tcase_add_test(tc, words_are_never_missing);
 	suite_add_tcase(s, tc);
 	return suite_run(s);
