@@ -37,6 +37,7 @@ static const struct resource {
 	{ "GET", "/renewal-info/", AUTH_NONE, api_renewal_info },
 	{ "GET", "/crl/", AUTH_NONE, api_crl },
 	{ "POST", "/dir", AUTH_KID, get_directory },
+	{ "POST", "/new-nonce", AUTH_KID, get_nonce },
 	{ "POST", "/new-account", AUTH_JWK, api_account_new },
 	{ "POST", "/new-order", AUTH_KID, api_order_new },
 	{ "POST", "/new-authz", AUTH_KID, api_authz_new },
@@ -219,6 +220,8 @@ get_nonce(struct call *c)
 {
 	const struct fault *f = fault_pick(c->r->faults, AT_NEW_NONCE, c->req->path);
 
+	if (c->req->method[0] == 'P' && call_want_get(c) == -1)
+		return -1;
 	/* RFC 8555 section 7.2. */
 	c->reply->status = strcmp(c->req->method, "HEAD") == 0 ? 200 : 204;
 	if (f != NULL)
@@ -239,7 +242,7 @@ get_terms(struct call *c)
 static const struct resource *
 find_resource(struct call *c)
 {
-	bool other = false;
+	bool get = false, post = false;
 	const char *method = strcmp(c->req->method, "HEAD") == 0 ? "GET" : c->req->method;
 
 	for (size_t i = 0; i < NITEMS(resources); i++) {
@@ -253,11 +256,30 @@ find_resource(struct call *c)
 			c->id = prefix ? c->req->path + n : "";
 			return r;
 		}
-		other = true;
+		get = get || r->method[0] == 'G';
+		post = post || r->method[0] == 'P';
 	}
-	problem_set(&c->problem, other ? 405 : 404, "malformed", other ?
-	    "RFC 8555 section 6.3: the method is not allowed here" : "there is no such resource");
+	if (!get && !post) {
+		problem_set(&c->problem, 404, "malformed", "there is no such resource");
+		return NULL;
+	}
+	problem_set(&c->problem, 405, "malformed",
+	    "RFC 8555 section 6.3: the method is not allowed here");
+	/* RFC 9110 section 15.5.6. */
+	reply_header(c->reply, "Allow", "%s", !get ? "POST" : post ? "GET, HEAD, POST" : "GET, HEAD");
 	return NULL;
+}
+
+static bool
+is_base64url(const char *text)
+{
+	struct buf octets;
+	bool ok;
+
+	buf_init(&octets, HTTP_BODY_MAX);
+	ok = base64url_decode(span_str(text), &octets) == 0;
+	buf_clear(&octets);
+	return ok;
 }
 
 /* RFC 8555 section 6.5. */
@@ -265,11 +287,15 @@ static int
 check_nonce(struct call *c)
 {
 	const struct fault *f = fault_pick(c->r->faults, AT_NONCE_CHECK, c->req->path);
-	bool good = c->jws.nonce != NULL && state_spend(c->r->state, c->jws.nonce);
+	bool good;
 	uint8_t die;
 
 	if (c->jws.nonce == NULL)
 		return problem_set(&c->problem, 400, "malformed", "RFC 8555 section 6.5: no nonce");
+	if (!is_base64url(c->jws.nonce))
+		return problem_set(&c->problem, 400, "malformed",
+		    "RFC 8555 section 6.5.2: the nonce is no base64url");
+	good = state_spend(c->r->state, c->jws.nonce);
 	if (f != NULL)
 		good = false;
 	if (c->r->o.nonce_reject != 0 && random_bytes(&die, 1) == 0 &&
@@ -318,7 +344,7 @@ check_key(struct call *c, enum auth auth)
 	if (find_account(c) == -1 || jws_verify(&c->jws, c->account->key, &c->problem) == -1)
 		return -1;
 	if (c->account->status != ST_VALID)
-		return problem_set(&c->problem, 403, "unauthorized",
+		return problem_set(&c->problem, 401, "unauthorized",
 		    "RFC 8555 section 7.3.6: the account is %s", status_word(c->account->status));
 	return 0;
 }

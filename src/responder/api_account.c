@@ -39,6 +39,18 @@ account_reply(struct call *c, int status, const struct account *a)
 	return call_json(c, status, &b);
 }
 
+/* Visible ASCII, as URLs are (RFC 6068 section 2), around one @. */
+static bool
+is_mail_address(const char *text)
+{
+	const char *at = strchr(text, '@');
+
+	for (const char *p = text; *p != '\0'; p++)
+		if (*p <= ' ' || *p >= 0x7f)
+			return false;
+	return at != NULL && at != text && at[1] != '\0' && strchr(at + 1, '@') == NULL;
+}
+
 /* RFC 8555 section 7.3: mailto with one address and no header fields. */
 static int
 check_contact(struct call *c, const char *url)
@@ -51,7 +63,7 @@ check_contact(struct call *c, const char *url)
 	if (strchr(url, '?') != NULL || strchr(url, ',') != NULL)
 		return problem_set(&c->problem, 400, "invalidContact",
 		    "RFC 8555 section 7.3: contact: want one address without header fields");
-	if (strchr(url, '@') == NULL || url[7] == '@' || url[strlen(url) - 1] == '@')
+	if (!is_mail_address(url + 7))
 		return problem_set(&c->problem, 400, "invalidContact", "contact: no address: %s",
 		    url);
 	return 0;
@@ -221,7 +233,7 @@ api_account_new(struct call *c)
 		return create(c, o, agreed);
 	}
 	if (a->status != ST_VALID)
-		return problem_set(&c->problem, 403, "unauthorized",
+		return problem_set(&c->problem, 401, "unauthorized",
 		    "RFC 8555 section 7.3.6: the account is %s", status_word(a->status));
 	return account_reply(c, 200, a);
 }
@@ -339,10 +351,10 @@ api_orders(struct call *c)
 		return -1;
 	if (call_want_get(c) == -1)
 		return -1;
-	if (strncmp(c->req->query, "cursor=", 7) == 0 &&
-	    (text_number(span_str(c->req->query + 7), &at) == -1 || at > UINT32_MAX))
-		return problem_set(&c->problem, 404, "malformed", "there is no such page");
 	orders = &c->account->orders;
+	if (strncmp(c->req->query, "cursor=", 7) == 0 &&
+	    (text_number(span_str(c->req->query + 7), &at) == -1 || (uint64_t)at > orders->n))
+		return problem_set(&c->problem, 404, "malformed", "there is no such page");
 	buf_init(&b, HTTP_BODY_MAX);
 	json_begin(&j, &b);
 	json_put_object(&j, NULL);

@@ -11,6 +11,7 @@
 #include "responder/api.h"
 
 #define LINKS_MANY	1000
+#define NO_REASON	INT64_MAX	/* none was given; -1 is one that somebody may give */
 
 /* --- download --- */
 
@@ -130,7 +131,7 @@ static int
 check_reason(struct call *c, int64_t reason)
 {
 	switch (reason) {
-	case -1: case 0: case 1: case 3: case 4: case 5:
+	case NO_REASON: case 0: case 1: case 3: case 4: case 5:
 		return 0;
 	default:
 		problem_set(&c->problem, 400, "badRevocationReason",
@@ -145,7 +146,7 @@ api_revoke(struct call *c)
 {
 	const struct json *o = call_object(c, "revocation");
 	const char *text;
-	int64_t reason = -1;
+	int64_t reason = NO_REASON;
 	struct cert *cert = NULL;
 	struct buf der;
 	struct err e;
@@ -166,7 +167,7 @@ api_revoke(struct call *c)
 	if (cert == NULL)
 		return -1;
 	cert->revoked_at = c->now;
-	cert->reason = (int8_t)reason;
+	cert->reason = (int8_t)(reason == NO_REASON ? -1 : reason);
 	ca_crl_stale(c->r->ca);
 	return 0;
 }

@@ -21,11 +21,12 @@
 static const struct jws_alg {
 	const char	*name;
 	int		 type;		/* EVP_PKEY_... */
-	unsigned	 bits;		/* of the curve; 0: RSA */
+	unsigned	 bits;		/* of the curve of ECDSA; 0: no ECDSA */
 	const EVP_MD	*(*hash)(void);
 } algs[] = {
 	{ "ES256", EVP_PKEY_EC, 256, EVP_sha256 },
 	{ "ES384", EVP_PKEY_EC, 384, EVP_sha384 },
+	{ "EdDSA", EVP_PKEY_ED25519, 0, NULL },	/* RFC 8037; hashes by itself */
 	{ "RS256", EVP_PKEY_RSA, 0, EVP_sha256 },
 };
 
@@ -150,6 +151,27 @@ out:
 	return key;
 }
 
+/* RFC 8037 section 2. */
+static EVP_PKEY *
+read_okp(const struct json *jwk, struct buf *canon)
+{
+	const char *crv;
+	EVP_PKEY *key = NULL;
+	struct buf x;
+	struct err e;
+
+	buf_init(&x, 64);
+	if (json_get_str(jwk, "jwk", "crv", JSON_REQUIRED, &crv, &e) == 0 &&
+	    strcmp(crv, "Ed25519") == 0 && get_octets(jwk, "x", 32, &x) == 0) {
+		key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x.p, x.n);
+		buf_str(canon, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
+		buf_base64url(canon, buf_span(&x));
+		buf_str(canon, "\"}");
+	}
+	buf_clear(&x);
+	return key;
+}
+
 static EVP_PKEY *
 make_rsa(struct span n, struct span exponent)
 {
@@ -211,6 +233,8 @@ jwk_read(const struct json *jwk, EVP_PKEY **out, uint8_t thumb[SHA256_LEN], stru
 		key = read_ec(jwk, &canon);
 	else if (strcmp(kty, "RSA") == 0)
 		key = read_rsa(jwk, &canon);
+	else if (strcmp(kty, "OKP") == 0)
+		key = read_okp(jwk, &canon);
 	if (key != NULL && (!buf_ok(&canon) || sha256(buf_span(&canon), thumb) == -1)) {
 		EVP_PKEY_free(key);
 		key = NULL;
@@ -218,12 +242,29 @@ jwk_read(const struct json *jwk, EVP_PKEY **out, uint8_t thumb[SHA256_LEN], stru
 	buf_clear(&canon);
 	if (key == NULL)
 		return problem_set(p, 400, "badPublicKey",
-		    "jwk: RFC 7518 section 6: want EC P-256 or P-384, or RSA of 2048 to 4096 bits");
+		    "jwk: RFC 7518 section 6: want EC P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits");
 	*out = key;
 	return 0;
 }
 
 /* --- header and body --- */
+
+static const struct jws_alg *
+find_alg(const char *name)
+{
+	for (size_t i = 0; i < NITEMS(algs); i++)
+		if (strcmp(algs[i].name, name) == 0)
+			return &algs[i];
+	return NULL;
+}
+
+static int
+unknown_alg(struct problem *p, const char *name)
+{
+	problem_set(p, 400, "badSignatureAlgorithm", "RFC 8555 section 6.2: alg %s", name);
+	p->extra = ",\"algorithms\":[\"ES256\",\"ES384\",\"EdDSA\",\"RS256\"]";
+	return -1;
+}
 
 static int
 known_members(const struct json *o, const char *const *known, struct problem *p, const char *where)
@@ -263,7 +304,11 @@ read_header(struct span octets, struct jws *j, struct problem *p)
 		return -1;
 	if ((jwk != NULL) == (j->kid != NULL))
 		return malformed(p, "RFC 8555 section 6.2: protected: want either jwk or kid");
-	return jwk == NULL ? 0 : jwk_read(jwk, &j->jwk, j->thumb, p);
+	if (jwk == NULL)
+		return 0;
+	/* Of a key that goes with another algorithm, one thing is to be said: which ones would do. */
+	return find_alg(j->alg) == NULL ? unknown_alg(p, j->alg) :
+	    jwk_read(jwk, &j->jwk, j->thumb, p);
 }
 
 int
@@ -360,7 +405,8 @@ verifies(const struct jws *j, const struct jws_alg *a, EVP_PKEY *key)
 			goto out;
 		sig = span_of(der, (size_t)n);
 	}
-	ok = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, a->hash(), NULL, key) == 1 &&
+	ok = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL,
+	    a->hash != NULL ? a->hash() : NULL, NULL, key) == 1 &&
 	    EVP_DigestVerify(ctx, sig.p, sig.n, j->signing.p, j->signing.n) == 1;
 out:
 	OPENSSL_free(der);
@@ -371,19 +417,15 @@ out:
 int
 jws_verify(const struct jws *j, EVP_PKEY *key, struct problem *p)
 {
-	for (size_t i = 0; i < NITEMS(algs); i++) {
-		if (strcmp(algs[i].name, j->alg) != 0)
-			continue;
-		if (EVP_PKEY_get_base_id(key) != algs[i].type ||
-		    (algs[i].bits != 0 && (unsigned)EVP_PKEY_get_bits(key) != algs[i].bits))
-			return malformed(p, "RFC 7518 section 3.1: alg does not suit the key");
-		return verifies(j, &algs[i], key) ? 0 :
-		    problem_set(p, 400, "malformed",
-		    "RFC 8555 section 6.2: the signature does not verify");
-	}
-	problem_set(p, 400, "badSignatureAlgorithm", "RFC 8555 section 6.2: alg %s", j->alg);
-	p->extra = ",\"algorithms\":[\"ES256\",\"ES384\",\"RS256\"]";
-	return -1;
+	const struct jws_alg *a = find_alg(j->alg);
+
+	if (a == NULL)
+		return unknown_alg(p, j->alg);
+	if (EVP_PKEY_get_base_id(key) != a->type ||
+	    (a->bits != 0 && (unsigned)EVP_PKEY_get_bits(key) != a->bits))
+		return malformed(p, "RFC 7518 section 3.1: alg does not suit the key");
+	return verifies(j, a, key) ? 0 : malformed(p,
+	    "RFC 8555 section 6.2: the signature does not verify");
 }
 
 int
@@ -404,6 +446,8 @@ jws_verify_hmac(const struct jws *j, struct span key, struct problem *p)
 		return problem_set(p, 403, "unauthorized",
 		    "RFC 8555 section 7.3.4: externalAccountBinding: the MAC does not verify");
 	}
-	return problem_set(p, 400, "badSignatureAlgorithm",
+	problem_set(p, 400, "badSignatureAlgorithm",
 	    "RFC 8555 section 7.3.4: externalAccountBinding: alg %s", j->alg);
+	p->extra = ",\"algorithms\":[\"HS256\",\"HS384\",\"HS512\"]";
+	return -1;
 }

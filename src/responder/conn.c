@@ -20,6 +20,7 @@
 
 #define IDLE_MS		60000
 #define DRIP_MS		1000
+#define LINGER_MS	2000
 #define TRICKLE		100
 #define CONNECTIONS_MAX	4096
 #define IN_MAX		(HTTP_HEAD_MAX + HTTP_BODY_MAX + 16384)
@@ -46,7 +47,10 @@ struct conn {
 	bool			 opened;	/* the handshake is over */
 	size_t			 drip;		/* octets a second; 0: as they come */
 	bool			 stall;		/* nothing more is sent or read */
+	bool			 continued;	/* this request was told to go on */
 	bool			 ending;	/* closed when all is sent */
+	bool			 lingering;	/* then the peer may be sending on */
+	bool			 dropping;	/* only to drop what it sends */
 	bool			 reset;		/* by RST instead */
 };
 
@@ -204,6 +208,23 @@ conn_send(struct conn *c)
 	}
 }
 
+/*
+ * RFC 9112 section 9.6: a close with octets unread is a reset, which takes the
+ * answer, or the alert, from a peer that has not read it.
+ */
+static bool
+linger(struct conn *c)
+{
+	struct err e;
+
+	c->dropping = true;
+	buf_clear(&c->in);
+	loop_timer_del(c->timer);
+	c->timer = NULL;
+	return shutdown(c->fd, SHUT_WR) == 0 && loop_fd_set(c->io, LOOP_READ, &e) == 0 &&
+	    arm(c, LINGER_MS) == 0;
+}
+
 static void
 conn_write(struct conn *c)
 {
@@ -224,6 +245,8 @@ conn_write(struct conn *c)
 			conn_write(c);
 			return;
 		}
+		if (c->lingering && linger(c))
+			return;
 		rc = -1;
 	}
 	if (rc == -1 || loop_fd_set(c->io, LOOP_READ | (rc == 1 ? LOOP_WRITE : 0), &e) == -1) {
@@ -311,36 +334,52 @@ put_reply(struct conn *c, struct reply *r, bool head_only)
 		c->ending = true;
 }
 
-/* Whole requests in what has arrived; one after the other. */
-static void
-serve(struct conn *c)
+/* The first request in what has arrived, if it is whole or bad; false if it is not. */
+static bool
+serve_one(struct conn *c, struct buf *scratch)
 {
 	struct http_request req;
 	struct reply reply;
 	int status;
+	enum http_result got = http_read_request(buf_span(&c->in), scratch, &req, &status);
 
-	while (!c->ending && !c->stall && c->in.n != 0) {
-		enum http_result got = http_read_request(buf_span(&c->in), &req, &status);
-
-		if (got == HTTP_MORE)
-			return;
-		reply_init(&reply);
-		if (got == HTTP_BAD) {
-			reply.status = status;
-			reply.close = true;
-		} else {
-			reply.close = req.close;
-			c->of->config->handler(c->of->config->arg, &req, &c->peer, &reply);
-		}
-		put_reply(c, &reply, strcmp(req.method, "HEAD") == 0);
-		reply_clear(&reply);
-		buf_eat(&c->in, got == HTTP_BAD ? c->in.n : req.size);
-		/* A stall begins when what was written is out. */
-		if (send_is(c, SEND_STALL_HEADER) || send_is(c, SEND_STALL_BODY)) {
-			(void)conn_send(c);
-			c->stall = true;
-		}
+	if (got == HTTP_MORE) {
+		/* RFC 9110 section 10.1.1. */
+		if (req.waits && !c->continued)
+			buf_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+		c->continued = req.waits;
+		return false;
 	}
+	reply_init(&reply);
+	if (got == HTTP_BAD) {
+		reply.status = status;
+		reply.close = c->lingering = true;
+	} else {
+		reply.close = req.close;
+		c->of->config->handler(c->of->config->arg, &req, &c->peer, &reply);
+	}
+	put_reply(c, &reply, strcmp(req.method, "HEAD") == 0);
+	reply_clear(&reply);
+	buf_eat(&c->in, got == HTTP_BAD ? c->in.n : req.size);
+	c->continued = false;
+	/* A stall begins when what was written is out. */
+	if (send_is(c, SEND_STALL_HEADER) || send_is(c, SEND_STALL_BODY)) {
+		(void)conn_send(c);
+		c->stall = true;
+	}
+	return true;
+}
+
+/* Whole requests in what has arrived; one after the other. */
+static void
+serve(struct conn *c)
+{
+	struct buf scratch;
+
+	buf_init(&scratch, HTTP_BODY_MAX);
+	while (!c->ending && !c->stall && c->in.n != 0 && serve_one(c, &scratch))
+		;
+	buf_clear(&scratch);
 	if (c->in.n == 0)
 		buf_clear(&c->in);
 }
@@ -384,7 +423,7 @@ feed(struct conn *c, struct span in)
 	}
 	while (in.n != 0) {
 		if (tls_feed(c->tls, in, &eaten, &e) == -1) {
-			c->ending = true;
+			c->ending = c->lingering = true;
 			return;
 		}
 		if (!c->opened && tls_state(c->tls) == TLS_OPEN)
@@ -414,6 +453,8 @@ on_io(void *arg, unsigned events)
 			conn_free(c);
 			return;
 		}
+		if (c->dropping)
+			return;
 		if (n > 0) {
 			c->last_ms = clock_boot_ms();
 			feed(c, span_of(octets, (size_t)n));
@@ -433,7 +474,7 @@ on_timer(void *arg)
 		conn_write(c);
 		return;
 	}
-	if (idle >= IDLE_MS || arm(c, IDLE_MS - idle) == -1)
+	if (c->dropping || idle >= IDLE_MS || arm(c, IDLE_MS - idle) == -1)
 		conn_free(c);
 }
 

@@ -143,8 +143,8 @@ check_subject(X509_REQ *req, const struct order *o, uint8_t *seen, struct proble
 		return 0;
 	s = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
 	n = ASN1_STRING_length(s);
-	if (n < 1 || n > HOST_MAX)
-		return bad(p, "a common name of an unfit length");
+	if (n < 1 || n > HOST_MAX || memchr(ASN1_STRING_get0_data(s), '\0', (size_t)n) != NULL)
+		return bad(p, "a common name of an unfit length, or with a NUL");
 	snprintf(text, sizeof(text), "%.*s", n, (const char *)ASN1_STRING_get0_data(s));
 	if (ident_read("dns", text, &ident, p) == -1 && ident_read("ip", text, &ident, p) == -1)
 		return bad(p, "the common name is no name");

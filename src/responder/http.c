@@ -2,10 +2,12 @@
  * http: a small strict reader of HTTP/1.1 messages, RFC 9112, and the writer
  * of replies. It does no I/O: it looks at what has arrived so far.
  *
- *   request  = method SP target SP "HTTP/1.1" CRLF *( field CRLF ) CRLF [ body ]
+ *   request  = [ CRLF ] method SP target SP version CRLF *( field CRLF ) CRLF [ body ]
+ *   version  = "HTTP/1.1" / "HTTP/1.0"
  *
- * A bare LF, folded lines, a repeated field that counts, absolute targets and
- * transfer codings are refused in requests: ACME clients send none of them.
+ * A bare LF, folded lines, a repeated field that counts and transfer codings
+ * other than chunked are refused in requests: ACME clients send none of them.
+ * HTTP/1.0 must name its host, too, and gets no second request.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +17,8 @@
 
 #include "base/clock.h"
 #include "responder/http.h"
+
+#define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]"
 
 /* One line that ends with CRLF. */
 static bool
@@ -77,6 +81,26 @@ name_is(struct span s, const char *name)
 	return s.n == strlen(name) && strncasecmp((const char *)s.p, name, s.n) == 0;
 }
 
+/* A member of a list that is separated by commas, RFC 9110 section 5.6.1. */
+static bool
+has_member(struct span list, const char *name)
+{
+	while (list.n != 0)
+		if (name_is(trim(take_until(&list, ',')), name))
+			return true;
+	return false;
+}
+
+/* uri-host [ ":" port ], RFC 9110 section 7.2: enough of it to be put into URLs. */
+static bool
+is_authority(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (memchr(HOST_CHARS, s.p[i], sizeof(HOST_CHARS) - 1) == NULL)
+			return false;
+	return s.n != 0;
+}
+
 static bool
 copy(struct span s, char *out, size_t size)
 {
@@ -132,10 +156,84 @@ read_length(struct span value, size_t *out)
 	return true;
 }
 
+/* --- chunks, RFC 9112 section 7.1 --- */
+
+/* False if its end has not arrived. */
+static bool
+take_whole_line(struct rd *r, struct span *line)
+{
+	return r->n != 0 && memchr(r->p, '\n', r->n) != NULL && rd_line(r, line);
+}
+
+static bool
+read_chunk_size(struct span line, size_t *out)
+{
+	struct span digits = trim(take_until(&line, ';'));
+	const char *hex = "0123456789abcdef", *at;
+
+	*out = 0;
+	for (size_t i = 0; i < digits.n; i++) {
+		if ((at = strchr(hex, digits.p[i] | 0x20)) == NULL)
+			return false;
+		*out = *out * 16 + (size_t)(at - hex);
+	}
+	return digits.n != 0 && digits.n <= 6;
+}
+
+/* Up to the last chunk, without what trails it. Extensions are skipped. */
+static enum http_result
+read_chunks(struct rd *r, struct buf *out)
+{
+	struct span line;
+	size_t n;
+
+	buf_reset(out);
+	for (;;) {
+		if (!take_whole_line(r, &line))
+			return HTTP_MORE;
+		if (!read_chunk_size(line, &n))
+			return HTTP_BAD;
+		if (n == 0)
+			return HTTP_WHOLE;
+		if (n > out->max - out->n) {
+			buf_fail(out);
+			return HTTP_BAD;
+		}
+		if (r->n < n + 2)
+			return HTTP_MORE;
+		buf_put(out, rd_bytes(r, n));
+		if (rd_u16(r) != 0x0d0a || !buf_ok(out))
+			return HTTP_BAD;
+	}
+}
+
 /* --- requests --- */
 
+struct request_head {
+	struct span	authority;	/* of an absolute target */
+	size_t		length;
+	bool		has_length;
+	bool		chunked;
+	bool		old;		/* HTTP/1.0 */
+};
+
+/* RFC 9112 section 3.2.2: a whole URL, whose authority goes before Host. */
+static bool
+take_authority(struct span *target, struct request_head *h)
+{
+	if (!span_starts(*target, "https://"))
+		return false;
+	*target = span_of(target->p + 8, target->n - 8);
+	h->authority = *target;
+	h->authority = take_until(&h->authority, '/');
+	*target = span_of(target->p + h->authority.n, target->n - h->authority.n);
+	if (target->n == 0)
+		*target = span_str("/");
+	return is_authority(h->authority);
+}
+
 static int
-read_target(struct span line, struct http_request *req)
+read_target(struct span line, struct http_request *req, struct request_head *h)
 {
 	struct span method, target, query;
 
@@ -145,9 +243,12 @@ read_target(struct span line, struct http_request *req)
 		return 400;
 	if (!copy(method, req->method, sizeof(req->method)))
 		return 501;
-	if (!span_is(line, "HTTP/1.1"))
+	h->old = span_is(line, "HTTP/1.0");
+	if (!h->old && !span_is(line, "HTTP/1.1"))
 		return span_starts(line, "HTTP/") ? 505 : 400;
-	if (!span_starts(target, "/") || !is_visible(target, false))
+	req->close = h->old;
+	if (!is_visible(target, false) ||
+	    (!span_starts(target, "/") && !take_authority(&target, h)))
 		return 400;
 	query = target;
 	target = take_until(&query, '?');
@@ -170,40 +271,97 @@ read_type(struct span value, char *out, size_t size)
 }
 
 static int
-read_field(struct span line, struct http_request *req, size_t *length, bool *has_length)
+read_field(struct span line, struct http_request *req, struct request_head *h)
 {
 	struct span name, value;
 
 	if (!split_field(line, &name, &value))
 		return 400;
-	if (name_is(name, "Transfer-Encoding"))
-		return 501;
-	if (name_is(name, "Host")) {
-		if (req->host[0] != '\0' || value.n == 0 || !is_visible(value, false) ||
+	if (name_is(name, "Transfer-Encoding")) {
+		if (h->old || h->chunked || !name_is(value, "chunked"))
+			return 501;
+		h->chunked = true;
+	} else if (name_is(name, "Host")) {
+		if (req->host[0] != '\0' || !is_authority(value) ||
 		    !copy(value, req->host, sizeof(req->host)))
 			return 400;
 	} else if (name_is(name, "Content-Length")) {
-		if (*has_length || !read_length(value, length))
+		if (h->has_length || !read_length(value, &h->length))
 			return 400;
-		*has_length = true;
+		h->has_length = true;
 	} else if (name_is(name, "Content-Type")) {
 		if (req->type[0] != '\0' || !read_type(value, req->type, sizeof(req->type)))
 			return 400;
 	} else if (name_is(name, "Connection")) {
-		req->close = req->close || name_is(value, "close");
+		req->close = req->close || has_member(value, "close");
+	} else if (name_is(name, "Expect")) {
+		req->waits = !h->old && has_member(value, "100-continue");
 	}
 	return 0;
 }
 
-enum http_result
-http_read_request(struct span in, struct http_request *req, int *status)
+/* All of the head; 0, or the status of a refusal. */
+static int
+read_head(struct span in, struct http_request *req, struct request_head *h)
 {
-	size_t head = head_size(in), length = 0;
-	bool has_length = false;
+	struct rd r = rd_of(in);
 	struct span line;
-	struct rd r;
+	int status;
+
+	if (!take_line(&r, &line))
+		return 400;
+	if ((status = read_target(line, req, h)) != 0)
+		return status;
+	for (;;) {
+		if (!take_line(&r, &line))
+			return 400;
+		if (line.n == 0)
+			break;
+		if ((status = read_field(line, req, h)) != 0)
+			return status;
+	}
+	if (req->host[0] == '\0' || (h->chunked && h->has_length) ||
+	    (h->authority.n != 0 && !copy(h->authority, req->host, sizeof(req->host))))
+		return 400;
+	if (h->length > HTTP_BODY_MAX)
+		return 413;
+	return strcmp(req->method, "POST") == 0 && !h->has_length && !h->chunked ? 411 : 0;
+}
+
+/* The chunks and what trails them; *size is what all of it takes. */
+static enum http_result
+read_chunked(struct span in, struct buf *scratch, size_t *size, int *status)
+{
+	struct rd r = rd_of(in);
+	enum http_result result = read_chunks(&r, scratch);
+	struct span line;
+
+	if (result == HTTP_BAD)
+		*status = buf_ok(scratch) ? 400 : 413;
+	if (result != HTTP_WHOLE)
+		return result;
+	do {
+		if (!take_whole_line(&r, &line))
+			return HTTP_MORE;
+	} while (line.n != 0);
+	*size = in.n - r.n;
+	return HTTP_WHOLE;
+}
+
+enum http_result
+http_read_request(struct span in, struct buf *scratch, struct http_request *req, int *status)
+{
+	struct request_head h = { .length = 0 };
+	enum http_result result;
+	size_t head, skip = 0;
 
 	memset(req, 0, sizeof(*req));
+	/* RFC 9112 section 2.2: an empty line before a request. */
+	if (span_starts(in, "\r\n")) {
+		skip = 2;
+		in = span_of(in.p + skip, in.n - skip);
+	}
+	head = head_size(in);
 	*status = 400;
 	if (head == 0 && in.n <= HTTP_HEAD_MAX)
 		return in.n != 0 && has_bare_lf(in) ? HTTP_BAD : HTTP_MORE;
@@ -211,26 +369,19 @@ http_read_request(struct span in, struct http_request *req, int *status)
 		*status = 431;
 		return HTTP_BAD;
 	}
-	r = rd_of(span_of(in.p, head));
-	if (!take_line(&r, &line) || (*status = read_target(line, req)) != 0)
+	if ((*status = read_head(span_of(in.p, head), req, &h)) != 0)
 		return HTTP_BAD;
-	for (;;) {
-		*status = 400;
-		if (!take_line(&r, &line))
-			return HTTP_BAD;
-		if (line.n == 0)
-			break;
-		if ((*status = read_field(line, req, &length, &has_length)) != 0)
-			return HTTP_BAD;
+	in = span_of(in.p + head, in.n - head);
+	if (h.chunked) {
+		if ((result = read_chunked(in, scratch, &h.length, status)) != HTTP_WHOLE)
+			return result;
+		req->body = buf_span(scratch);
+	} else {
+		if (in.n < h.length)
+			return HTTP_MORE;
+		req->body = span_of(in.p, h.length);
 	}
-	*status = req->host[0] == '\0' ? 400 : length > HTTP_BODY_MAX ? 413 :
-	    strcmp(req->method, "POST") == 0 && !has_length ? 411 : 0;
-	if (*status != 0)
-		return HTTP_BAD;
-	if (in.n - head < length)
-		return HTTP_MORE;
-	req->body = span_of(in.p + head, length);
-	req->size = head + length;
+	req->size = skip + head + h.length;
 	return HTTP_WHOLE;
 }
 
@@ -260,39 +411,6 @@ read_answer_field(struct span line, struct http_answer *a, struct answer_head *h
 	return true;
 }
 
-/* RFC 9112 section 7.1; extensions and trailers are skipped. */
-static enum http_result
-read_chunks(struct rd r, struct buf *out)
-{
-	struct span line, digits;
-	uint64_t n;
-
-	buf_reset(out);
-	for (;;) {
-		if (!rd_line(&r, &line))
-			return HTTP_MORE;
-		digits = trim(take_until(&line, ';'));
-		if (digits.n == 0 || digits.n > 6)
-			return HTTP_BAD;
-		n = 0;
-		for (size_t i = 0; i < digits.n; i++) {
-			const char *hex = "0123456789abcdef", *at;
-			int c = digits.p[i] | 0x20;
-
-			if ((at = strchr(hex, c)) == NULL)
-				return HTTP_BAD;
-			n = n * 16 + (uint64_t)(at - hex);
-		}
-		if (n == 0)
-			return HTTP_WHOLE;
-		if (r.n < n + 2)
-			return HTTP_MORE;
-		buf_put(out, rd_bytes(&r, n));
-		if (rd_u16(&r) != 0x0d0a || !buf_ok(out))
-			return HTTP_BAD;
-	}
-}
-
 enum http_result
 http_read_answer(struct span in, bool eof, struct buf *scratch, struct http_answer *a)
 {
@@ -315,7 +433,7 @@ http_read_answer(struct span in, bool eof, struct buf *scratch, struct http_answ
 		if (!read_answer_field(line, a, &h))
 			return HTTP_BAD;
 	if (h.chunked) {
-		result = read_chunks(r, scratch);
+		result = read_chunks(&r, scratch);
 		a->body = buf_span(scratch);
 		return result == HTTP_MORE && eof ? HTTP_BAD : result;
 	}
@@ -378,8 +496,11 @@ reason(int status)
 		{ 200, "OK" }, { 201, "Created" }, { 204, "No Content" }, { 302, "Found" },
 		{ 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" },
 		{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" },
+		{ 411, "Length Required" }, { 413, "Content Too Large" }, { 414, "URI Too Long" },
 		{ 415, "Unsupported Media Type" }, { 429, "Too Many Requests" },
-		{ 500, "Internal Server Error" }, { 503, "Service Unavailable" },
+		{ 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" },
+		{ 501, "Not Implemented" }, { 502, "Bad Gateway" }, { 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" }, { 505, "HTTP Version Not Supported" },
 	};
 
 	for (size_t i = 0; i < NITEMS(rows); i++)

@@ -20,14 +20,20 @@ struct http_request {
 	char		host[HOST_MAX + 9];	/* with the port */
 	char		type[64];		/* of the content, lower case, without parameters */
 	bool		close;			/* the connection ends after the answer */
+	bool		waits;			/* for a 100 before it sends its body */
 	struct span	body;
 	size_t		size;			/* octets of all of it */
 };
 
 enum http_result { HTTP_MORE, HTTP_WHOLE, HTTP_BAD };
 
-/* What to answer to a bad one is in *status. The body is borrowed from in. */
-enum http_result http_read_request(struct span in, struct http_request *, int *status);
+/*
+ * What to answer to a bad one is in *status. The body is borrowed from in, or,
+ * where it came in chunks, from scratch, whose room is its limit. When there
+ * is more to come of the body alone, waits is set already.
+ */
+enum http_result http_read_request(struct span in, struct buf *scratch, struct http_request *,
+		    int *status);
 
 struct http_answer {
 	int		status;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # What no client does by itself: pre-authorization, lists of orders, addresses, dns-persist-01,
-# revocation by others, refusals; with the ACME library that certbot is made of.
+# revocation by others, refusals; with the ACME library that certbot is made of, and by hand.
 . "$(dirname "$0")/../integration/lib.sh"
 
 python=/usr/bin/python3
@@ -12,11 +12,20 @@ fi
 start_responder --page 2 --profile short=10m --block blocked.example.org \
     --rate-limit failures=2/3600 --rate-limit name-set=3/3600
 export REQUESTS_CA_BUNDLE=$work/server.pem
-while read -r line; do
-	case $line in
-	"ok: "*) ok "${line#ok: }" ;;
-	*) echo "$line" >>"$out" ;;
-	esac
-done < <(timeout 120 "$python" "$top/t/foreign/protocol.py" "$directory" "$control" "$addr" \
-    "$http_port" 2>&1 || echo "exit code $?")
-[ ! -s "$out" ] || fail "the protocol's checks"
+
+# run SCRIPT ARGUMENT...: its lines "ok: ..." are checks that passed; any other one is a fault.
+run() {
+	local line
+	while read -r line; do
+		case $line in
+		"ok: "*) ok "${line#ok: }" ;;
+		*) echo "$line" >>"$out" ;;
+		esac
+	done < <(timeout 120 "$python" "$top/t/foreign/$1" "${@:2}" 2>&1 || echo "exit code $?")
+	[ ! -s "$out" ] || fail "$1"
+}
+
+run protocol.py "$directory" "$control" "$addr" "$http_port"
+at=${directory#https://}
+at=${at%/dir}
+run strict.py "${at%:*}" "${at#*:}" "$work/server.pem"

@@ -20,9 +20,9 @@ try_http(struct span in)
 	struct buf scratch;
 	int status;
 
-	if (http_read_request(in, &req, &status) == HTTP_WHOLE && req.size > in.n)
-		abort();
 	buf_init(&scratch, 65536);
+	if (http_read_request(in, &scratch, &req, &status) == HTTP_WHOLE && req.size > in.n)
+		abort();
 	(void)http_read_answer(in, (in.n & 1) != 0, &scratch, &a);
 	buf_clear(&scratch);
 }
