@@ -236,8 +236,8 @@ MUST_CHECK int acme_task_next(struct acme_task *, int64_t now, struct acme_want 
 struct acme_reply;
 
 /*
- * Tasks of one session wait for each other: ACME_WAIT, and acme_task_is_blocked()
- * says so. What they wait for is over when this says true, once; who waits may
+ * Tasks of one session wait for each other: ACME_WAIT. That may be over when
+ * acme_session_opened() says true, once, for those that are blocked: these may
  * be asked again at once.
  */
 bool	acme_session_opened(struct acme_session *);

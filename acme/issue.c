@@ -13,28 +13,10 @@
 
 #define CSR_TEXT_MAX	(32 * 1024)
 #define FINALIZE_MAX	5
-#define SLOW_LOOK_MS	12000	/* between looks, after the table */
 
 static const struct acme_step step_look, step_finalize, step_chain;
 
 /* --- waiting and looking --- */
-
-/*
- * Until the next look, where the CA does not say. Fast at first: what takes
- * 200 ms is seen after at most 300; and seldom later, for all of ten minutes.
- */
-static int64_t
-next_look_ms(const struct acme_wait *w)
-{
-	static const int64_t looks[] = { 10, 25, 60, 140, 280, 500, 900, 1600, 2800, 5000, 9000 };
-
-	if (w->waited_ms == 0)
-		return w->pace != NULL ? w->pace->first_ms : looks[0];
-	for (size_t i = 0; i < NITEMS(looks); i++)
-		if (looks[i] * 5 >= w->waited_ms * 6)
-			return looks[i] - w->waited_ms;
-	return SLOW_LOOK_MS;
-}
 
 static int
 begin_wait(struct acme_task *t, struct err *e)
@@ -51,7 +33,12 @@ begin_wait(struct acme_task *t, struct err *e)
 		return err_set(e, OUT_RETRY, "order: RFC 8555 section 7.1.6: want %s, still "
 		    "have none after %u looks in %jd s", t->order.finalized ?
 		    "valid" : "ready", w->looks, (intmax_t)(w->total_ms / 1000));
-	w->ms = t->asked_ms > 0 ? t->asked_ms : next_look_ms(w);
+	if (t->asked_ms > 0)
+		w->ms = t->asked_ms;
+	else if (w->held_ms > 0)
+		w->ms = w->held_ms;
+	else
+		w->ms = acme_pace_next_ms(pace, w->waited_ms);
 	acme_ask(t);
 	return 0;
 }
@@ -74,12 +61,30 @@ may_be_ready(const struct acme_task *t)
 static int
 took_wait(struct acme_task *t, const struct acme_answer *a UNUSED, struct err *e UNUSED)
 {
-	t->wait.waited_ms += t->wait.ms;
-	t->wait.total_ms += t->wait.ms;
-	t->wait.looks++;
+	struct acme_wait *w = &t->wait;
+
+	w->waited_ms += w->ms;
+	w->total_ms += w->ms;
+	w->held_ms = t->asked_ms > 0 ? 0 : acme_pace_hold_ms(w->pace, w->waited_ms);
+	if (w->held_ms > 0) {
+		acme_go(t, &acme_step_wait);
+		return 0;
+	}
+	w->looks++;
+	w->pace->looks++;
+	w->looking = true;
 	t->order.early = may_be_ready(t);
 	acme_go(t, t->order.early ? &step_finalize : &step_look);
 	return 0;
+}
+
+void
+acme_look_ends(struct acme_task *t)
+{
+	if (!t->wait.looking)
+		return;
+	t->wait.looking = false;
+	t->wait.pace->looks--;
 }
 
 static void
@@ -87,10 +92,9 @@ note_look(struct acme_task *t, bool done)
 {
 	struct acme_wait *w = &t->wait;
 
-	if (w->pace != NULL && !w->looked)
-		acme_pace_first(w->pace, done);
-	else if (w->pace != NULL && done)
-		acme_pace_late(w->pace, w->waited_ms);
+	acme_look_ends(t);
+	if (w->pace != NULL)
+		acme_pace_saw(w->pace, w->waited_ms, !w->looked, done);
 	w->looked = true;
 }
 

@@ -40,15 +40,23 @@ struct acme_directory {
 	bool		 eab_required;
 };
 
-/* How long the CA has taken so far, so that a first look is neither early nor late. */
+/* How long the CA takes at present, and how much looking finds; see pace.c. */
 struct acme_pace {
 	int64_t		 first_ms;	/* until the first look */
+	unsigned	 window;	/* so many looks may be under way */
+	unsigned	 looks;		/* and so many are */
 	bool		 known;		/* there was one */
 	bool		 prompt;	/* the last one found all done */
 };
 
 /* What a request does at the CA, where two kinds do not go together: turn.c. */
 enum acme_turn { TURN_NONE, TURN_PLACE, TURN_FETCH, TURNS };
+
+/* Those that are doing one thing. */
+struct acme_crowd {
+	unsigned	 n;
+	int64_t		 left_at;	/* when the last one was done */
+};
 
 #define SEEN_NONCES 64
 
@@ -68,7 +76,8 @@ struct acme_session {
 	int64_t			 skew;
 	struct acme_pace	 validation;
 	struct acme_pace	 issuance;
-	unsigned		 turns[TURNS];	/* tasks that have each */
+	struct acme_crowd	 turns[TURNS];	/* tasks that have each */
+	struct acme_crowd	 signers;	/* tasks that sign, or have, and wait for a reply */
 	bool			 opened;	/* acme_session_opened() has not been told yet */
 };
 
@@ -96,11 +105,21 @@ void	acme_session_learn(struct acme_session *, int64_t now, const struct acme_re
 void	acme_session_task_ends(struct acme_session *, const struct acme_task *,
 	    const struct err *e);
 
-/* The first look found it done, or not. */
-void	acme_pace_first(struct acme_pace *, bool done);
+/* --- pace --- */
 
-/* A later look found it done. */
-void	acme_pace_late(struct acme_pace *, int64_t waited_ms);
+void	acme_pace_init(struct acme_pace *);
+
+/*
+ * Until the next look of a task that has waited so long. Fast at first: what
+ * takes 200 ms is seen after at most 300; and seldom later, for ten minutes.
+ */
+int64_t	acme_pace_next_ms(const struct acme_pace *, int64_t waited_ms);
+
+/* A look is due: how much longer to wait nevertheless, because of what others found; 0: not at all. */
+int64_t	acme_pace_hold_ms(const struct acme_pace *, int64_t waited_ms);
+
+/* The first look of a task, or a later one, found it done or not. */
+void	acme_pace_saw(struct acme_pace *, int64_t waited_ms, bool first, bool done);
 
 /* --- replies --- */
 
@@ -208,7 +227,8 @@ struct acme_request {
 enum acme_phase {
 	PHASE_BEGIN,	/* the step has not begun */
 	PHASE_BLOCKED,	/* another task reads the directory, or has another turn */
-	PHASE_NONCE,	/* a nonce is fetched */
+	PHASE_DRY,	/* others have all nonces */
+	PHASE_NONCE,	/* one is fetched */
 	PHASE_SIGN,
 	PHASE_SEND,
 	PHASE_ASK,	/* what is wanted is the step's affair */
@@ -227,8 +247,10 @@ struct acme_authz {
 struct acme_wait {
 	struct acme_pace	*pace;		/* what is waited for, NULL before that */
 	int64_t			 ms;		/* this time */
+	int64_t			 held_ms;	/* because of what others found */
 	int64_t			 waited_ms;	/* since it began */
 	bool			 looked;	/* once at least */
+	bool			 looking;	/* counted in pace->looks */
 	/* Over the whole task. */
 	int64_t			 total_ms;
 	unsigned		 looks;
@@ -290,6 +312,7 @@ struct acme_task {
 	bool			 garbled;	/* this request was answered with garbage before */
 	int64_t			 block_ms;
 	enum acme_turn		 turn;		/* that it has */
+	bool			 signer;	/* counted in s->signers */
 	int64_t			 blocked_at;	/* since when it waits for one; 0: it does not */
 	bool			 up;		/* challenges are */
 	bool			 take_down;
@@ -322,7 +345,10 @@ void	acme_ask(struct acme_task *);
 /* Takes the turn that the step needs; false: another kind of request is under way. */
 bool	acme_turn_take(struct acme_task *);
 
-/* Behind the step, however it ended. */
+/* May sign, and ask for a nonce if the pool has none; false: others have all nonces. */
+bool	acme_nonce_turn(struct acme_task *);
+
+/* Both of them, behind the step, however it ended. */
 void	acme_turn_give(struct acme_task *);
 
 /* A reply came: moves the task on, or -1. */
@@ -360,6 +386,9 @@ extern const struct acme_step	acme_step_show_directory, acme_step_register, acme
 
 extern const struct acme_step	acme_step_authz;	/* order.at = 0: fetch all, solve, answer */
 extern const struct acme_step	acme_step_csr;		/* nothing is left to do for them */
+/* A look of the task has its answer, or will have none. */
+void	acme_look_ends(struct acme_task *);
+
 extern const struct acme_step	acme_step_wait;		/* for the order to be ready, or valid */
 extern const struct acme_step	acme_step_certificate;	/* the order is valid */
 extern const struct acme_step	acme_step_diagnose;	/* order.at = 0: why the order is invalid */

@@ -11,8 +11,6 @@
 
 #define POOL_MAX		256	/* unused nonces */
 #define PROFILES_MAX		64
-#define FIRST_LOOK_MS		10	/* a CA on the same machine is done by then */
-#define LAST_LOOK_MS		1000	/* a first look is never later */
 #define DIRECTORY_FAULT_TIME	MINUTE	/* tasks that come later fail alike, unasked */
 
 /* --- URLs --- */
@@ -86,8 +84,8 @@ acme_session_new(const struct acme_ca *ca, struct err *e)
 		return NULL;
 	}
 	s->ca = ca;
-	s->validation.first_ms = FIRST_LOOK_MS;
-	s->issuance.first_ms = FIRST_LOOK_MS;
+	acme_pace_init(&s->validation);
+	acme_pace_init(&s->issuance);
 	return s;
 }
 
@@ -117,27 +115,6 @@ acme_session_learn(struct acme_session *s, int64_t now, const struct acme_reply 
 		return;
 	s->has_skew = true;
 	s->skew = time_add(date, -now);
-}
-
-static void
-set_first(struct acme_pace *p, int64_t ms)
-{
-	p->first_ms = ms < FIRST_LOOK_MS ? FIRST_LOOK_MS : ms > LAST_LOOK_MS ? LAST_LOOK_MS : ms;
-}
-
-void
-acme_pace_first(struct acme_pace *p, bool done)
-{
-	p->known = true;
-	p->prompt = done;
-	if (done)
-		set_first(p, p->first_ms - p->first_ms / 8);
-}
-
-void
-acme_pace_late(struct acme_pace *p, int64_t waited_ms)
-{
-	set_first(p, (3 * p->first_ms + waited_ms) / 4);
 }
 
 /* --- nonces --- */

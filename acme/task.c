@@ -119,6 +119,7 @@ acme_task_free(struct acme_task *t)
 		return;
 	acme_session_task_ends(t->s, t, NULL);
 	acme_turn_give(t);
+	acme_look_ends(t);
 	pack_clear(&acme_job_pack, &t->job);
 	pack_clear(&acme_sign_pack, &t->sign);
 	pack_clear(&acme_result_pack, &t->result);
@@ -151,6 +152,7 @@ fail(struct acme_task *t, const struct err *e)
 	t->phase = PHASE_FAILED;
 	t->take_down = true;
 	acme_turn_give(t);
+	acme_look_ends(t);
 	acme_session_task_ends(t->s, t, &t->err);
 }
 
@@ -201,11 +203,15 @@ advance(struct acme_task *t)
 		else if (t->step->begin(t, &e) == -1)
 			fail(t, &e);
 	}
-	if (t->phase == PHASE_NONCE || t->phase == PHASE_SIGN) {
-		if (t->sign.nonce == NULL && !t->sign_alone)
-			t->sign.nonce = acme_nonce_take(t->s);
-		t->phase = t->sign.nonce != NULL || t->sign_alone ? PHASE_SIGN : PHASE_NONCE;
-	}
+	if (t->phase != PHASE_NONCE && t->phase != PHASE_SIGN && t->phase != PHASE_DRY)
+		return;
+	if (t->sign_alone || t->sign.nonce != NULL)
+		t->phase = PHASE_SIGN;
+	else if (!acme_nonce_turn(t))
+		t->phase = PHASE_DRY;
+	else
+		t->phase = (t->sign.nonce = acme_nonce_take(t->s)) != NULL ? PHASE_SIGN :
+		    PHASE_NONCE;
 }
 
 /* FAULTS A05, A08: not one request before the time that the CA named. */
@@ -265,6 +271,7 @@ fill_want(struct acme_task *t, struct acme_want *w)
 		w->sign = &t->sign;
 		return;
 	case PHASE_BLOCKED:
+	case PHASE_DRY:
 		w->what = ACME_WAIT;
 		w->wait_ms = next_block(t);
 		return;
@@ -395,6 +402,6 @@ acme_task_chain(struct acme_task *t, bool take)
 void
 acme_task_waited(struct acme_task *t)
 {
-	if (t->phase != PHASE_BLOCKED)
+	if (t->phase != PHASE_BLOCKED && t->phase != PHASE_DRY)
 		took_answer(t, ACME_WAIT, "the end of a wait");
 }

@@ -325,7 +325,7 @@ on_task(void *arg, struct message *m)
 	struct net *net = arg;
 	struct msg_task *body = m->body;
 	struct err e = ERR_NONE;
-	struct task *t;
+	struct task *t, **end = &net->tasks;
 
 	if (body->name == NULL || (t = calloc(1, sizeof *t)) == NULL) {
 		err_nomem(&e);
@@ -335,8 +335,10 @@ on_task(void *arg, struct message *m)
 	t->net = net;
 	t->id = m->id;
 	t->job = body->job;
-	t->next = net->tasks;
-	net->tasks = t;
+	/* Who waits for others goes on in the order of arrival, which is that of urgency. */
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = t;
 	if ((t->ca = ca_open(net, body, &e)) == NULL ||
 	    (t->acme = acme_task_new(t->ca->session, &body->todo, &e)) == NULL) {
 		channel_fail(net->keeper, m->id, &e);

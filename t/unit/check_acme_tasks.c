@@ -1,6 +1,6 @@
 /*
  * check_acme_tasks: accounts, revocation, renewal information, the directory;
- * tasks side by side; and the contract with whoever drives them.
+ * and the contract with whoever drives a task.
  */
 #include "acmeca.h"
 #include "suite.h"
@@ -243,137 +243,7 @@ START_TEST(renewal_information_needs_no_account)
 }
 END_TEST
 
-/* --- several tasks of one session --- */
-
-#define TOGETHER 8
-
-START_TEST(tasks_of_a_session_share_directory_and_nonces)
-{
-	struct acme_task *t[TOGETHER];
-	struct acme_want w;
-	struct acme_job j;
-	struct err e;
-	size_t left = TOGETHER;
-	int rc;
-
-	for (size_t i = 0; i < TOGETHER; i++) {
-		j = ca_job(ca, ACME_ORDERS);
-		t[i] = ca_task(&session, &j);
-	}
-	/* One want of each in turn, so that all are under way at once. */
-	for (unsigned turn = 0; left > 0 && turn < 200; turn++) {
-		for (size_t i = 0; i < TOGETHER; i++) {
-			if (t[i] == NULL || ca_step(ca, t[i], &rc, &w, &e))
-				continue;
-			ck_assert_msg(rc == 0, "%s", e.text);
-			acme_task_free(t[i]);
-			t[i] = NULL;
-			left--;
-		}
-	}
-	ck_assert_uint_eq(left, 0);
-	ck_assert_uint_eq(ca_count(ca, "/dir"), 1);
-	ck_assert_uint_le(ca_count(ca, "/nonce"), TOGETHER);
-}
-END_TEST
-
-START_TEST(what_one_task_found_wrong_with_the_directory_the_others_do_not_ask_again)
-{
-	struct ca_fault f = { "/dir", 1, 0, REPLY("500 Oops", "text/plain", "") };
-	struct acme_job a = ca_job(ca, ACME_DIRECTORY), b = ca_job(ca, ACME_DIRECTORY);
-	enum acme_trouble trouble;
-	struct err e;
-
-	ca->fault = &f;
-	ck_assert_int_eq(fails(&a, &e, &trouble), -1);
-	ck_assert_int_eq(fails(&b, &e, &trouble), -1);
-	ck_assert_uint_eq(ca->nsent, 1);
-	/* But a minute later one does. */
-	ca->ms = 61000;
-	a = ca_job(ca, ACME_DIRECTORY);
-	ck_assert_int_eq(fails(&a, &e, &trouble), -1);
-	ck_assert_uint_eq(ca->nsent, 2);
-}
-END_TEST
-
-START_TEST(a_task_that_is_freed_leaves_the_directory_to_the_next)
-{
-	struct acme_job a = ca_job(ca, ACME_DIRECTORY), b = ca_job(ca, ACME_DIRECTORY);
-	struct acme_task *first = ca_task(&session, &a), *second = ca_task(&session, &b);
-	struct acme_want w;
-	struct err e;
-
-	ck_assert_int_eq(acme_task_next(first, CA_NOW, &w, &e), 0);
-	ck_assert_int_eq(w.what, ACME_SEND);
-	ck_assert_int_eq(acme_task_next(second, CA_NOW, &w, &e), 0);
-	ck_assert_int_eq(w.what, ACME_WAIT);
-	acme_task_free(first);
-	acme_task_waited(second);
-	ck_assert_int_eq(ca_run(ca, second, NULL, &e), 0);
-	acme_task_free(second);
-}
-END_TEST
-
-/* Up to the moment before this request is sent. */
-static void
-go_to(struct acme_task *t, const char *path)
-{
-	struct acme_want w;
-	struct err e;
-	int rc;
-
-	for (int i = 0; i < 50; i++) {
-		ck_assert_int_eq(acme_task_next(t, CA_NOW, &w, &e), 0);
-		if (w.what == ACME_SEND && strstr(w.send.url, path) != NULL)
-			return;
-		ck_assert(ca_step(ca, t, &rc, &w, &e));
-	}
-	ck_abort_msg("no request to %s", path);
-}
-
-static bool
-is_blocked(struct acme_task *t, int64_t now)
-{
-	struct acme_want w;
-	struct err e;
-
-	ck_assert_int_eq(acme_task_next(t, now, &w, &e), 0);
-	ck_assert(!acme_task_is_blocked(t) || w.what == ACME_WAIT);
-	return acme_task_is_blocked(t);
-}
-
-START_TEST(orders_are_placed_while_no_authorization_is_fetched)
-{
-	struct acme_task *t[3];
-	struct acme_want w;
-	struct acme_job j;
-	struct err e;
-	int rc;
-
-	for (size_t i = 0; i < NITEMS(t); i++) {
-		j = ca_job(ca, ACME_ORDER);
-		t[i] = ca_task(&session, &j);
-	}
-	go_to(t[0], "/order");
-	go_to(t[1], "/order");
-	ck_assert(acme_session_opened(session));	/* the directory was read */
-	ck_assert(!acme_session_opened(session));
-	ck_assert(ca_step(ca, t[0], &rc, &w, &e));
-	ck_assert(is_blocked(t[0], CA_NOW));
-	ck_assert(!acme_session_opened(session));
-	ck_assert(ca_step(ca, t[1], &rc, &w, &e));
-	ck_assert(acme_session_opened(session));
-	go_to(t[0], "/authz");
-	go_to(t[1], "/authz");
-	ck_assert(is_blocked(t[2], CA_NOW));
-	ck_assert(is_blocked(t[2], CA_NOW + 4));
-	ck_assert(!is_blocked(t[2], CA_NOW + 5));	/* one that hangs does not hold up all */
-	ck_assert(!acme_session_opened(session));
-	for (size_t i = 0; i < NITEMS(t); i++)
-		acme_task_free(t[i]);
-	ck_assert(acme_session_opened(session));	/* whoever ends leaves nothing behind */
-}
-END_TEST
+/* --- what an earlier run left --- */
 
 START_TEST(nothing_is_sent_before_the_time_that_an_earlier_run_was_told)
 {
@@ -508,10 +378,6 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, what_was_revoked_before_counts_as_revoked);
 	tcase_add_test(tc, an_authorization_is_dropped);
 	tcase_add_loop_test(tc, renewal_information_needs_no_account, 0, 2);
-	tcase_add_test(tc, tasks_of_a_session_share_directory_and_nonces);
-	tcase_add_test(tc, what_one_task_found_wrong_with_the_directory_the_others_do_not_ask_again);
-	tcase_add_test(tc, a_task_that_is_freed_leaves_the_directory_to_the_next);
-	tcase_add_test(tc, orders_are_placed_while_no_authorization_is_fetched);
 	tcase_add_test(tc, nothing_is_sent_before_the_time_that_an_earlier_run_was_told);
 	tcase_add_test(tc, asked_again_a_task_says_the_same);
 	tcase_add_loop_test(tc, an_answer_that_was_not_asked_for_fails_the_task, 0, 5);
