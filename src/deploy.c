@@ -165,6 +165,7 @@ enum job_progress
 deploy_switch(struct job *j, struct err *e)
 {
 	enum job_progress p = each_hook(j, skips_other_groups, instance_quiet, e);
+	struct err why;
 
 	if (p != JOB_DONE)
 		return p;
@@ -172,9 +173,13 @@ deploy_switch(struct job *j, struct err *e)
 	if (install_switch(j->folder, j->version, clock_wall(), e) == -1)
 		return JOB_FAILED;
 	begin_proof(j);
-	if (j->keeper->setup.no_hooks)
+	if (j->keeper->setup.no_hooks || install_asked(j->folder, clock_wall(), e) == 0)
 		return JOB_DONE;
-	return install_asked(j->folder, clock_wall(), e) == -1 ? JOB_FAILED : JOB_DONE;
+	/* a reload for another certificate would load this one too, and nobody would look at it */
+	if (install_unswitch(j->folder, &why) == -1)
+		(void)err_hint(e, "version %lld is active (%s), and the next run tells the servers",
+		    (long long)j->version, why.text);
+	return JOB_FAILED;
 }
 
 /* "Not now" is no reason to go back: what waits is as good as before (FAULTS K05). */
@@ -294,8 +299,11 @@ deploy_verify(struct job *j, struct err *e)
 		    (long long)j->version);
 		return JOB_FAILED;
 	}
-	if (j->kind != JOB_RELOAD && install_done(j->folder, clock_wall(), e) == -1)
+	if (j->kind != JOB_RELOAD && install_done(j->folder, clock_wall(), e) == -1) {
+		j->leave = true;	/* what was proven is not given up for want of a note of it */
+		(void)err_hint(e, "it is served; the next run proves it once more");
 		return JOB_FAILED;
+	}
 	j->served = j->version;
 	return JOB_DONE;
 }

@@ -142,6 +142,23 @@ install_switch(struct store_cert *c, int64_t to, int64_t now, struct err *e)
 }
 
 int
+install_unswitch(struct store_cert *c, struct err *e)
+{
+	struct journal j;
+
+	if (journal_load(store_cert_fd(c), &j, e) == -1)
+		return -1;
+	if (j.state != JOURNAL_SWITCHING && j.state != JOURNAL_ASKED)
+		return err_set(e, OUT_HOLD, "no switch is under way: the journal has %s",
+		    journal_word(j.state));
+	if (j.from == 0)
+		return err_set(e, OUT_HOLD, "there is no version before %jd", (intmax_t)j.to);
+	if (check_whole(c, j.from, e) == -1 || store_cert_turn(c, j.from, e) == -1)
+		return -1;
+	return turn_current(c, j.to, j.from, e);
+}
+
+int
 install_back(struct store_cert *c, const char *reason, int64_t now, struct err *e)
 {
 	struct journal j;

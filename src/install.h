@@ -16,7 +16,8 @@
  *	install_switch()	switching N M, current leads to N		DEPLOY M
  *	      |			switching N M, current leads to M		DEPLOY M
  *	install_asked()		asked N M					DEPLOY M
- *	      |       `-----------------. not proven
+ *	      |      |`-- cannot be noted: install_unswitch(), current leads to N
+ *	      |      `------------------. not proven
  *	install_done()		      install_back()	M.bad			BACK to N
  *	      |				|	back-switching, current M or N	BACK to N
  *	done N M: NONE		      install_asked()	back-asked		BACK to N
@@ -197,6 +198,13 @@ MUST_CHECK int	install_stage(struct store_cert *, const struct install_new *, in
  * otherwise; what the journal says is done at the next start.
  */
 MUST_CHECK int	install_switch(struct store_cert *, int64_t to, int64_t now, struct err *e);
+
+/*
+ * Takes back a switch of which no server was told: current leads where it led before, and the journal
+ * stays, so that the next run goes on with `to`. HOLD when nothing whole was active before; after -1
+ * current leads to either.
+ */
+MUST_CHECK int	install_unswitch(struct store_cert *, struct err *e);
 
 /*
  * The servers are about to be asked; forward or back as the journal has it.

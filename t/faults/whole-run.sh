@@ -172,6 +172,28 @@ done <<-END
 	starter clone 2 signal=KILL
 END
 
+# unnoted N VERSIONS HINT: the journal's N-th entry of a renewal cannot be written. What is told is
+# true, current is as many versions further, and the next run goes on without an order.
+unnoted() {
+	local what="entry $1 of the journal is lost" before active
+	before=$(issued) active=$(version "$name")
+	wrap keeper -o "$work/struck" -P journal -e trace=renameat -e "inject=renameat:error=EIO:when=$1"
+	run 10 renew --force
+	wrap keeper
+	grep -q INJECTED "$work/struck" || fail "$what: it was written"
+	says "$3"
+	equal $((active + $2)) "$(version "$name")" "$what: the active version"
+	whole "$what"
+	run 0 renew
+	says "version $((active + 1)), .*hooks were run"
+	equal $((active + 1)) "$(version "$name")" "$what: the active version of the next run"
+	equal 1 $(($(issued) - before)) "$what: certificates"
+}
+unnoted 1 0 "switch: "
+unnoted 2 0 "switch: "
+unnoted 3 1 "it is served; the next run proves it once more"
+ok "F01, V3, V4: without its entry in the journal no server is told, nor is what was proven given up"
+
 # With a process that gets a signal, by the role that may send it.
 start target "$(id -un)" bash -c 'trap : HUP; echo $$ >"$1"; while :; do read -r -t 9 <>"$2"; done' \
     x "$work/target.pid" "$work/never"

@@ -32,7 +32,7 @@ faulty_swap_link(int dir, const char *name, const char *target, struct err *e)
 
 /* --- the drawing of install.h --- */
 
-enum act { STAGE1, STAGE2, SWITCH1, SWITCH2, ASK, PROVE, BACK, MARK2, END };
+enum act { STAGE1, STAGE2, SWITCH1, SWITCH2, UNSWITCH, ASK, PROVE, BACK, MARK2, END };
 
 static const struct {
 	const char		*what;
@@ -57,6 +57,12 @@ static const struct {
 	{ "asked", { FIRST, STAGE2, SWITCH2, ASK, END }, INSTALL_GOOD, 2, PENDING_DEPLOY, 1, 2 },
 	{ "asked, and switched anew", { FIRST, STAGE2, SWITCH2, ASK, SWITCH2, END }, INSTALL_GOOD,
 	  2, PENDING_DEPLOY, 1, 2 },
+	{ "switched, and taken back", { FIRST, STAGE2, SWITCH2, UNSWITCH, END }, INSTALL_GOOD, 1,
+	  PENDING_DEPLOY, 1, 2 },
+	{ "asked, and taken back", { FIRST, STAGE2, SWITCH2, ASK, UNSWITCH, END }, INSTALL_GOOD, 1,
+	  PENDING_DEPLOY, 1, 2 },
+	{ "taken back, and gone on with", { FIRST, STAGE2, SWITCH2, UNSWITCH, SWITCH2, ASK, PROVE,
+	  END }, INSTALL_GOOD, 2, PENDING_NONE, 0, 0 },
 	{ "done", { FIRST, STAGE2, SWITCH2, ASK, PROVE, END }, INSTALL_GOOD, 2, PENDING_NONE, 0,
 	  0 },
 	{ "marked bad behind asked", { FIRST, STAGE2, SWITCH2, ASK, MARK2, END }, INSTALL_GOOD, 2,
@@ -107,6 +113,9 @@ do_act(enum act act)
 	case PROVE:
 		MUST(install_done(cert, NOW, &e));
 		break;
+	case UNSWITCH:
+		MUST(install_unswitch(cert, &e));
+		break;
 	case BACK:
 		MUST(install_back(cert, "not served", NOW, &e));
 		break;
@@ -155,6 +164,9 @@ static const struct {
 	{ "no way back from the first", { STAGE1, SWITCH1, ASK, END }, BACK },
 	{ "back done before asked", { FIRST, STAGE2, SWITCH2, BACK, END }, PROVE },
 	{ "switch to what is not there", { FIRST, END }, SWITCH2 },
+	{ "nothing was switched", { FIRST, END }, UNSWITCH },
+	{ "nothing before the first", { STAGE1, SWITCH1, END }, UNSWITCH },
+	{ "taken back on the way back", { FIRST, STAGE2, SWITCH2, BACK, END }, UNSWITCH },
 };
 
 START_TEST(no_step_is_taken_out_of_order)
@@ -169,6 +181,8 @@ START_TEST(no_step_is_taken_out_of_order)
 		rc = install_asked(cert, NOW, &e);
 	else if (disorder[_i].wrong == PROVE)
 		rc = install_done(cert, NOW, &e);
+	else if (disorder[_i].wrong == UNSWITCH)
+		rc = install_unswitch(cert, &e);
 	else if (disorder[_i].wrong == BACK)
 		rc = install_back(cert, "not served", NOW, &e);
 	else
