@@ -45,6 +45,12 @@ account_url(const struct account *a)
 	return a->stored.url;
 }
 
+bool
+account_was_damaged(const struct account *a)
+{
+	return a->stored.was_damaged;
+}
+
 const char *
 account_thumbprint(const struct account *a)
 {
@@ -168,6 +174,9 @@ load_stored(struct account *a, bool make, struct err *e)
 	}
 	if ((a->key = key_from_pem(blob_span(&a->stored.key_pem), e)) == NULL)
 		return err_in(e, "account of %s", a->ca->name);
+	if (a->stored.was_damaged && store_is_work(a->keeper->store))
+		log_warn(KV_S("ca", a->ca->name), KV_S("event", "account damaged"),
+		    KV_S("file", "account.json"), KV_S("done", "looked up at the CA by its key"));
 	if (a->stored.directory != NULL && strcmp(a->stored.directory, a->ca->directory) == 0)
 		return 0;
 	/* an account is one at a directory: at another one it is looked for again */
@@ -224,18 +233,22 @@ account_keep(struct account *a, struct acme_result *result, struct err *e)
  * meant something else.
  */
 static void
-tell_move(const struct account *a, bool created)
+tell_found(const struct account *a, bool created)
 {
+	const char *how = created ? "a new account was registered there, with the same key" :
+	    "the account was found there by its key";
 	char text[ERR_TEXT_MAX];
 	struct report r = { .kind = REPORT_NOTE, .step = (char *)(uintptr_t)"account", .text = text,
 		.ms = -1 };
 
-	if (a->moved_from == NULL)
+	if (a->moved_from != NULL)
+		snprintf(text, sizeof text, "ca \"%s\": the directory was %.400s and is %.400s: %s",
+		    a->ca->name, a->moved_from, a->ca->directory, how);
+	else if (a->stored.was_damaged)
+		snprintf(text, sizeof text, "ca \"%s\": account.json was damaged, and is kept as "
+		    "account.json.bad: %s", a->ca->name, how);
+	else
 		return;
-	snprintf(text, sizeof text, "ca \"%s\": the directory was %.400s and is %.400s: %s", a->ca->name,
-	    a->moved_from, a->ca->directory,
-	    created ? "a new account was registered there, with the same key" :
-	    "the account was found there by its key");
 	keeper_report(a->keeper, &r);
 }
 
@@ -252,7 +265,7 @@ on_registered(void *arg, struct message *m)
 	} else if (account_keep(a, m->body, &a->err) == 0) {
 		a->state = ACCOUNT_READY;
 		account_note_clock(a, m->body);
-		tell_move(a, created);
+		tell_found(a, created);
 	}
 	wake_jobs(a->keeper);
 }

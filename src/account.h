@@ -27,6 +27,9 @@ MUST_CHECK int	account_get(struct keeper *, const struct ca_conf *ca, struct acc
 const struct ca_conf *account_ca(const struct account *);
 const char	*account_url(const struct account *);
 
+/* Could account.json not be used? The account is then looked for by its key. */
+bool		 account_was_damaged(const struct account *);
+
 /* It is to be looked for again by its key, or made anew; what is on file stays until it is kept. */
 void	account_forget_url(struct account *);
 

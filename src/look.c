@@ -390,10 +390,16 @@ static void
 look_at_account(struct job *j)
 {
 	struct err found = ERR_NONE;
+	int rc;
 
 	if (j->keeper->store == NULL)
 		return;		/* told with the files: there is nothing yet */
-	if (account_load(j->keeper, j->ca, false, &j->account, &found) == 0)
+	rc = account_load(j->keeper, j->ca, false, &j->account, &found);
+	if (rc == 0 && account_was_damaged(j->account)) {
+		err_set(&found, OUT_FINDING, "account.json at %s is damaged: the next run looks the "
+		    "account up by its key", j->ca->name);
+		look_tell(j, "account", &found);
+	} else if (rc == 0)
 		look_fine(j, "account", "%s", account_url(j->account) != NULL ?
 		    account_url(j->account) : "to be looked up by its key");
 	else if (found.sys == ENOENT && cas_issuer(j) != j->ca)

@@ -9,7 +9,6 @@
 #include "seal.h"
 
 #define NAME		"record.json"
-#define BAD_NAME	"record.json.bad"
 #define ROOM_BEHIND	1024	/* octets, for the seal */
 
 enum kind { KIND_INT, KIND_BOOL, KIND_STR, KIND_STRS, KIND_TIME };
@@ -335,8 +334,7 @@ start_anew(struct store_cert *c, const struct record_time *now, struct record *r
 	i->when = *now;
 	if (!store_cert_is_work(c))
 		return 0;
-	if (fs_remove(store_cert_fd(c), BAD_NAME, e) == -1 ||
-	    fs_rename_new(store_cert_fd(c), NAME, store_cert_fd(c), BAD_NAME, e) == -1)
+	if (store_set_aside(store_cert_fd(c), NAME, e) == -1)
 		return -1;
 	return record_save(c, r, e);
 }

@@ -422,3 +422,14 @@ store_write(int at, const char *name, const struct buf *sealed, struct err *e)
 {
 	return fs_replace(at, name, own_file_mode, buf_span(sealed), e);
 }
+
+int
+store_set_aside(int at, const char *name, struct err *e)
+{
+	char bad[STORE_NAME_MAX];
+
+	(void)snprintf(bad, sizeof bad, "%s.bad", name);
+	if (fs_remove(at, bad, e) == -1)
+		return -1;
+	return fs_rename_new(at, name, at, bad, e);
+}

@@ -89,6 +89,9 @@ MUST_CHECK int	store_each_cert(struct store *, int (*cb)(void *arg, int fd, stru
 /* at is store_fd(), store_cert_fd(), ... */
 MUST_CHECK int	store_write(int at, const char *name, const struct buf *sealed, struct err *e);
 
+/* For a file that cannot be used: it is kept as NAME.bad, in the place of an older one. Does not sync. */
+MUST_CHECK int	store_set_aside(int at, const char *name, struct err *e);
+
 /* --- accounts --- */
 
 struct store_account {
@@ -97,20 +100,25 @@ struct store_account {
 	char		*directory;	/* URL of the CA that it is at */
 	struct strs	 contact;
 	int64_t		 created;	/* unix seconds */
+	bool		 was_damaged;	/* not stored: account.json could not be used */
 };
 
 extern const struct pack store_account_pack;
 
 /*
  * The account at a CA of the configuration; pack_clear() frees. None at all:
- * -1 with e->sys == ENOENT. A damaged account.json costs only the URL. A key
+ * -1 with e->sys == ENOENT. A damaged account.json costs only the URL, is
+ * told by was_damaged, and stays until one that is saved takes its place. A key
  * that is missing beside an account.json, or that cannot be read, is HOLD: a
  * new account is never made because of it (FAULTS L05).
  */
 MUST_CHECK int	store_account_load(struct store *, const char *ca, struct store_account *,
 		    struct err *e);
 
-/* The key goes first, when it is not the one on file; then the rest. */
+/*
+ * The key goes first, when it is not the one on file; then the rest. A damaged account.json is kept
+ * as account.json.bad.
+ */
 MUST_CHECK int	store_account_save(struct store *, const char *ca, const struct store_account *,
 		    struct err *e);
 

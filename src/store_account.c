@@ -17,7 +17,7 @@
 
 const struct pack store_account_pack = PACK(store_account,
 	F(PACK_BLOB, key_pem), F(PACK_STR, url), F(PACK_STR, directory), F(PACK_STRS, contact),
-	F(PACK_I64, created));
+	F(PACK_I64, created), F(PACK_BOOL, was_damaged));
 
 static int
 read_json(struct span file, struct store_account *a, struct err *e)
@@ -51,6 +51,7 @@ load_json(int dir, struct store_account *a, bool *found, struct err *e)
 		*found = true;
 		if ((rc = read_json(buf_span(&file), a, e)) == -1 && e->class == OUT_HOLD) {
 			pack_clear(&store_account_pack, a);
+			a->was_damaged = true;
 			rc = 0;
 		}
 	} else if (e->sys == ENOENT) {
@@ -116,6 +117,20 @@ save_key(int dir, struct span pem, struct err *e)
 	return rc;
 }
 
+/* Only when there is what takes its place: a run that ends before that leaves the next one to tell of it. */
+static int
+set_damaged_aside(int dir, struct err *e)
+{
+	struct store_account old = { 0 };
+	bool found;
+	int rc;
+
+	if ((rc = load_json(dir, &old, &found, e)) == 0 && old.was_damaged)
+		rc = store_set_aside(dir, JSON_NAME, e);
+	pack_clear(&store_account_pack, &old);
+	return rc;
+}
+
 static int
 save_json(int dir, const struct store_account *a, struct err *e)
 {
@@ -123,6 +138,8 @@ save_json(int dir, const struct store_account *a, struct err *e)
 	struct buf file;
 	int rc = -1;
 
+	if (set_damaged_aside(dir, e) == -1)
+		return -1;
 	buf_init(&file, STORE_FILE_MAX);
 	seal_begin(&o, &file);
 	json_put_str(&o, "url", a->url);

@@ -29,6 +29,18 @@ run 0 account show
 says 'valid'
 ok "the key was rolled over"
 
+json=$state/accounts/test/account.json
+url=$(jq -r .url "$json")
+truncate -s 20 "$json"
+run 11 account show
+says 'event="account damaged"'
+run 0 renew --no-hooks
+says 'account.json was damaged, and is kept as account.json.bad: the account was found there by its key'
+equal "$url" "$(jq -r .url "$json")" "URL of the account"
+equal 20 "$(stat -c %s "$json.bad")" "octets that were kept"
+run 0 account show
+ok "L05: a damaged account.json is told and kept aside, and the account found by its key"
+
 run 0 renew --no-hooks
 run 0 revoke --reason superseded "$name"
 run 0 revoke "$name"

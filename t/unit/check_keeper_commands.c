@@ -306,6 +306,32 @@ START_TEST(an_account_is_looked_for_where_its_ca_has_moved_to)
 }
 END_TEST
 
+/* FAULTS A37, L05: nor when what was known of it is lost. */
+START_TEST(a_damaged_account_is_looked_for_and_told)
+{
+	char json[PATH_MAX];
+	struct stat st;
+
+	fake_run_to(CMD_RENEW, OUT_OK);
+	(void)snprintf(json, sizeof json, "%s", fake_path("accounts/ca/account.json"));
+	ck_assert_int_eq(truncate(json, 20), 0);
+	fake_reset();
+	fake_run_to(CMD_CHECK, OUT_FINDING);
+	ck_assert_uint_eq(seen.bad_findings, 1);
+	for (int i = 0; i < 2; i++) {
+		fake_reset();
+		script.setup.force = true;
+		fake_run_to(CMD_RENEW, OUT_OK);
+		ck_assert_int_eq(strstr(seen.trace, "task:register") != NULL, i == 0);
+		ck_assert_uint_eq(seen.notes, i == 0 ? 1 : 0);
+	}
+	ck_assert_int_eq(stat(fake_path("accounts/ca/account.json.bad"), &st), 0);
+	ck_assert_int_eq(st.st_size, 20);
+	fake_reset();
+	fake_run_to(CMD_CHECK, OUT_OK);
+}
+END_TEST
+
 /* What an operator or a broken disk has made of the account's key; 0 when that is what was meant. */
 static int
 cut_key(const char *key)
@@ -417,6 +443,7 @@ make_suite(void)
 	tcase_add_test(tc, a_rehearsal_leaves_an_order_under_way_alone);
 	tcase_add_test(tc, an_account_is_registered_once_and_used_then);
 	tcase_add_test(tc, an_account_is_looked_for_where_its_ca_has_moved_to);
+	tcase_add_test(tc, a_damaged_account_is_looked_for_and_told);
 	tcase_add_loop_test(tc, a_key_that_cannot_be_used_makes_no_new_account, 0, NITEMS(accidents));
 	tcase_add_test(tc, a_rollover_that_was_cut_off_goes_on_with_the_same_key);
 	tcase_add_test(tc, what_is_installed_can_be_revoked);

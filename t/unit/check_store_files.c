@@ -9,6 +9,7 @@
 
 #define CERT	"sip.example.com"
 #define CERT_DIR "state/certs/sip.example.com"
+#define ACCOUNT_JSON "state/accounts/ca/account.json"
 
 static struct store *store;
 static struct store_cert *cert;
@@ -132,21 +133,80 @@ START_TEST(a_key_that_others_can_read_is_not_used)
 }
 END_TEST
 
-START_TEST(a_key_without_the_rest_is_an_account_to_be_found_again)
+static void
+load_key_alone(bool damaged)
 {
 	struct store_account a;
 
-	save_account();
-	if (_i == 0)
-		ck_assert_int_eq(unlinkat(at, "state/accounts/ca/account.json", 0), 0);
-	else
-		tree_file("state/accounts/ca/account.json", "{\"format\":1}");
-	open_for(STORE_WORK);
-	ck_assert_int_eq(store_account_load(store, "ca", &a, &e), 0);
+	ck_assert_msg(store_account_load(store, "ca", &a, &e) == 0, "%s", e.text);
 	ck_assert(span_is(blob_span(&a.key_pem), "-----KEY-----\n"));
 	ck_assert_ptr_null(a.url);
 	ck_assert_ptr_null(a.directory);
+	ck_assert_int_eq(a.was_damaged, damaged);
 	pack_clear(&store_account_pack, &a);
+}
+
+START_TEST(a_key_without_the_rest_is_an_account_to_be_found_again)
+{
+	save_account();
+	ck_assert_int_eq(unlinkat(at, ACCOUNT_JSON, 0), 0);
+	open_for(STORE_WORK);
+	load_key_alone(false);
+}
+END_TEST
+
+/* The last one has its seal, and types that it must not have. */
+static const char *const damages[] = { "", "{\"format\":1}", "no JSON", "cut off", NULL };
+
+static void
+damage_account(const char *how)
+{
+	struct json_out o;
+	struct buf file;
+	struct stat st;
+
+	if (how != NULL && strcmp(how, "cut off") == 0) {
+		st = tree_stat(ACCOUNT_JSON);
+		ck_assert_int_eq(truncate(tree_path(ACCOUNT_JSON), st.st_size - 1), 0);
+		return;
+	}
+	buf_init(&file, STORE_FILE_MAX);
+	if (how != NULL)
+		buf_str(&file, how);
+	else {
+		seal_begin(&o, &file);
+		json_put_int(&o, "url", 1);
+		json_put_str(&o, "directory", "https://ca.example/dir");
+		ck_assert_int_eq(seal_end(&o, &e), 0);
+	}
+	buf_u8(&file, 0);
+	tree_file(ACCOUNT_JSON, (const char *)file.p);
+	buf_clear(&file);
+}
+
+START_TEST(a_damaged_account_is_told_and_kept_beside_what_takes_its_place)
+{
+	char *before, *after;
+
+	save_account();
+	damage_account(damages[_i]);
+	before = strdup(tree_text(ACCOUNT_JSON));
+	/* until there is another one, whoever looks finds it damaged */
+	open_for(STORE_LOOK);
+	load_key_alone(true);
+	close_all();
+	open_for(STORE_WORK);
+	load_key_alone(true);
+	close_all();
+	ck_assert_str_eq(tree_text(ACCOUNT_JSON), before);
+	for (int i = 0; i < 2; i++) {
+		save_account();
+		ck_assert_str_eq(tree_text(ACCOUNT_JSON ".bad"), before);
+		after = strdup(tree_text(ACCOUNT_JSON));
+		ck_assert_ptr_nonnull(strstr(after, "https://ca.example/acct/1"));
+		free(after);
+	}
+	free(before);
 }
 END_TEST
 
@@ -335,7 +395,9 @@ main(void)
 	tcase_add_checked_fixture(t, start, finish);
 	tcase_add_loop_test(t, an_account_comes_back_as_it_went, 0, 2);
 	tcase_add_loop_test(t, a_key_that_others_can_read_is_not_used, 0, 8);
-	tcase_add_loop_test(t, a_key_without_the_rest_is_an_account_to_be_found_again, 0, 2);
+	tcase_add_test(t, a_key_without_the_rest_is_an_account_to_be_found_again);
+	tcase_add_loop_test(t, a_damaged_account_is_told_and_kept_beside_what_takes_its_place, 0,
+	    NITEMS(damages));
 	tcase_add_loop_test(t, a_lost_key_is_for_the_operator, 0, 2);
 	tcase_add_test(t, an_order_comes_back_as_it_went);
 	tcase_add_loop_test(t, half_an_order_is_none, 0, HARMS);
