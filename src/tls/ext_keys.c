@@ -47,13 +47,16 @@ read_numbers(struct rd *r, int (*index_of)(uint16_t), uint32_t *set)
 int
 tls_ext_read_groups(struct tls_conn *c, enum tls_where where, struct rd *r, struct err *e)
 {
+	struct rd list = *r;
 	uint32_t set;
 
 	if (!read_numbers(r, index_of_group, &set))
 		return tls_ext_bad(c, e, "supported_groups");
 	/* From a server it is a hint for the next time. */
-	if (where == TLS_IN_CH)
+	if (where == TLS_IN_CH) {
 		c->hs->offer.groups = set;
+		c->hs->offer.group_list = rd_vec16(&list);
+	}
 	return 0;
 }
 

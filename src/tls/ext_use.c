@@ -168,13 +168,15 @@ tls_ext_write_record_limit(struct tls_conn *c, enum tls_where where, struct buf 
 
 int
 tls_ext_read_point_formats(struct tls_conn *c, enum tls_where where UNUSED, struct rd *r,
-    struct err *e)
+    struct err *e UNUSED)
 {
-	struct span formats = rd_vec8(r);
+	struct tls_offer *o = &c->hs->offer;
+	struct rd content = rd_of(rd_rest(r));
+	struct span formats = rd_vec8(&content);
 
-	if (formats.n == 0)
-		return tls_ext_bad(c, e, "ec_point_formats");
-	c->hs->offer.has_uncompressed = memchr(formats.p, UNCOMPRESSED, formats.n) != NULL;
+	/* Which version it is may not be known yet. */
+	o->bad_formats = !rd_end(&content) || formats.n == 0;
+	o->has_uncompressed = !o->bad_formats && memchr(formats.p, UNCOMPRESSED, formats.n) != NULL;
 	return 0;
 }
 

@@ -319,6 +319,17 @@ struct shares {
 	unsigned	n;			/* of any group */
 };
 
+static bool
+is_listed(struct span list, uint16_t id)
+{
+	struct rd r = rd_of(list);
+
+	while (r.n > 0)
+		if (rd_u16(&r) == id)
+			return true;
+	return false;
+}
+
 static int
 read_shares(struct tls_conn *c, struct shares *out, struct err *e)
 {
@@ -334,12 +345,14 @@ read_shares(struct tls_conn *c, struct shares *out, struct err *e)
 		if (!rd_ok(&r) || share.n == 0)
 			return tls_fail(c, TLS_ALERT_DECODE_ERROR, e, "key_share: bad length");
 		out->n++;
+		if (!is_listed(c->hs->offer.group_list, id))
+			return tls_fail(c, TLS_ALERT_ILLEGAL_PARAMETER, e, "key_share: "
+			    "RFC 8446 section 4.2.8: %u is not a supported group", id);
 		if ((g = tls_group_find(id)) == NULL)
 			continue;
-		if ((out->set & UINT32_C(1) << g->index) != 0 ||
-		    (c->hs->offer.groups & UINT32_C(1) << g->index) == 0)
-			return tls_fail(c, TLS_ALERT_ILLEGAL_PARAMETER, e, "key_share: "
-			    "RFC 8446 section 4.2.8: %s: twice, or not a supported group", g->name);
+		if ((out->set & UINT32_C(1) << g->index) != 0)
+			return tls_fail(c, TLS_ALERT_ILLEGAL_PARAMETER, e,
+			    "key_share: RFC 8446 section 4.2.8: %s twice", g->name);
 		out->set |= UINT32_C(1) << g->index;
 		out->v[g->index] = share;
 	}
@@ -474,6 +487,8 @@ negotiate_12(struct tls_conn *c, struct err *e)
 	struct candidates all;
 
 	hs->course |= TLS_COURSE_12;
+	if (o->bad_formats)
+		return tls_ext_bad(c, e, "ec_point_formats");
 	if (has(o, TLS_EXT_POINT_FORMATS) && !o->has_uncompressed)
 		return tls_fail(c, TLS_ALERT_ILLEGAL_PARAMETER, e,
 		    "ec_point_formats: RFC 8422 section 5.1.2: want uncompressed among them");

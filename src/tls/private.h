@@ -235,10 +235,11 @@ struct tls_offer {
 	bool		 has_versions, has_13, has_12;
 	bool		 says_fallback;	/* TLS_FALLBACK_SCSV, RFC 7507 */
 	bool		 says_secure;	/* renegotiation_info or its SCSV, RFC 5746 */
-	bool		 has_uncompressed;	/* among its point formats, or none given */
+	bool		 has_uncompressed;	/* among its point formats */
+	bool		 bad_formats;	/* of points: what TLS 1.2 minds and TLS 1.3 must not look at */
 	bool		 wants_dhe_psk;
 	uint16_t	 record_limit;	/* 0: not given */
-	struct span	 alpn, shares, sni, extension_block;
+	struct span	 alpn, group_list, shares, sni, extension_block;
 	struct span	 psk_identities, psk_binders;
 	size_t		 truncated;	/* octets of the message before the binders */
 };

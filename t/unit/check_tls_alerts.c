@@ -64,6 +64,8 @@ static const struct row hellos[] = {
 	/* RFC 8446 section 4.2.8 */
 	{ "a share of a group not listed", ALERT(ILLEGAL_PARAMETER), 0, CH,
 	    { { EXT_SET, X_GROUPS, "00020019" } } },
+	{ "a share of an unknown group not listed", ALERT(ILLEGAL_PARAMETER), 0, CH,
+	    { { EXT_GROW, X_SHARE, "7a7a000100" } } },
 	{ "two shares of one group", ALERT(ILLEGAL_PARAMETER), 0, CH, { { EXT_SET, X_SHARE,
 	    "0048001d0020" POINT "001d0020" POINT } } },
 	{ "an empty share", ALERT(DECODE_ERROR), 0, CH, { { EXT_SET, X_SHARE, "0004001d0000" } } },
@@ -104,6 +106,10 @@ static const struct row hellos[] = {
 	    { { EXT_SET, X_RENEG, "0101" } } },
 	{ "an extended master secret with content", ALERT(DECODE_ERROR), 0, CH,
 	    { { EXT_SET, X_EMS, "00" } } },
+
+	/* RFC 8422 section 5.1.2: nothing of TLS 1.3 */
+	{ "point formats that are none", NO_ALERT, 0, CH, { { EXT_SET, 11, "" } } },
+	{ "point formats without uncompressed", NO_ALERT, 0, CH, { { EXT_SET, 11, "0101" } } },
 
 	/* RFC 8446 sections 4.2.2, 4.2.9, 4.2.10 */
 	{ "an empty cookie", ALERT(DECODE_ERROR), 0, CH, { { EXT_SET, X_COOKIE, "0000" } } },
