@@ -210,9 +210,10 @@ deploy_reload(struct job *j, struct err *e)
 	if ((p = rollout_pause(j, e)) != JOB_DONE)
 		return p;
 	/* files that are managed since the last switch */
-	if (j->kind == JOB_RELOAD && j->group == 0 && j->hook == 0 &&
+	if (j->kind == JOB_RELOAD && j->group == 0 && !j->turned &&
 	    managed_turn(j, j->version, e) == -1)
 		return JOB_FAILED;
+	j->turned = true;
 	p = each_hook(j, skips_other_groups, instance_reload, e);
 	j->leave = p == JOB_FAILED && put_off(j, e);
 	return p;

@@ -213,6 +213,7 @@ enter(struct job *j, enum job_step s)
 	j->at = s;
 	j->hook = 0;
 	j->asked = false;
+	j->turned = false;
 	j->retell = false;
 	j->watch_until = 0;
 	j->watched = false;

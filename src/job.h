@@ -141,6 +141,7 @@ struct job {
 	uint64_t		 since;		/* keeper's moment: a reload sent later is good for it */
 	uint64_t		 asked_at;	/* keeper's moment of its last question about listeners */
 	struct loop_timer	*pause;		/* before that group */
+	bool			 turned;	/* managed files name the version, in this step */
 	bool			 retell;	/* the server is told a second time */
 	int64_t			 watch_until;	/* clock_boot_ms: the group is watched; 0: not yet */
 	bool			 watched;	/* and that time is over */

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -137,6 +138,41 @@ START_TEST(rollback_to_nowhere_changes_nothing)
 	fake_run_to(CMD_ROLLBACK, nowhere[_i].outcome);
 	ck_assert_str_eq(seen.trace, "");
 	fake_check_active(0);
+}
+END_TEST
+
+/* How often a file was opened since. */
+static unsigned
+count_opens(int watch)
+{
+	char room[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	const struct inotify_event *ev;
+	unsigned count = 0;
+	ssize_t n;
+	char *p;
+
+	while ((n = read(watch, room, sizeof room)) > 0)
+		for (p = room; p < room + n; p += sizeof *ev + ev->len) {
+			ev = (const void *)p;
+			count += (ev->mask & IN_OPEN) != 0;
+		}
+	return count;
+}
+
+START_TEST(reload_looks_once_whether_the_servers_file_is_right)
+{
+	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	ck_assert_int_ge(watch, 0);
+	script.managed = true;
+	script.servers = 3;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	/* with closings in between, as equal events in a row would be one */
+	ck_assert_int_ge(inotify_add_watch(watch, fake_tls_cfg(), IN_OPEN | IN_CLOSE), 0);
+	fake_run_to(CMD_RELOAD, OUT_OK);
+	/* for each server: what does it load, could the file be written, is it as it should be */
+	ck_assert_uint_eq(count_opens(watch), 3 * 3);
+	ck_assert_int_eq(close(watch), 0);
 }
 END_TEST
 
@@ -434,6 +470,7 @@ make_suite(void)
 	tcase_add_test(tc, rollback_leads_to_the_previous_version_and_stays_there);
 	tcase_add_test(tc, a_rollback_that_the_server_refuses_leads_back);
 	tcase_add_loop_test(tc, rollback_to_nowhere_changes_nothing, 0, NITEMS(nowhere));
+	tcase_add_test(tc, reload_looks_once_whether_the_servers_file_is_right);
 	tcase_add_test(tc, reload_tells_the_server_once_more_and_proves_it);
 	tcase_add_test(tc, status_tells_a_row_for_each_certificate_and_touches_nothing);
 	tcase_add_test(tc, check_finds_nothing_where_all_is_well);

@@ -116,6 +116,7 @@ struct script {
 	/* Changes what the server says of itself behind a proof, the n-th time; false: it says nothing. */
 	bool			(*watched)(struct msg_watched *, unsigned n);
 	struct strs		 rollback_on;
+	bool			 managed;	/* a profile of the server's file is kept by kamcert */
 	bool			 unsafe;	/* the server's release */
 	const char		*unsafe_reload;	/* of its hook */
 	bool			 no_unit;	/* systemd has none of that name */
@@ -257,6 +258,9 @@ bool	fake_store_has(const char *text);
 
 /* Path of something in the state folder. */
 const char *fake_path(const char *name);
+
+/* The configuration file of the server that is played. */
+char	*fake_tls_cfg(void);
 
 const char *fake_url(const char *path);
 

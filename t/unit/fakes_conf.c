@@ -17,6 +17,8 @@ configure_hooks(struct fake_settings *s)
 {
 	size_t i, n = script.servers > 1 ? script.servers : 1;
 
+	s->profile = fake_text("server:default");
+	snprintf(s->tls_cfg, sizeof s->tls_cfg, "%s", fake_tls_cfg());
 	for (i = 0; i < n; i++) {
 		snprintf(s->rpc[i], sizeof s->rpc[i], "unix:/run/kamailio/%zu", i);
 		snprintf(s->verify[i], sizeof s->verify[i], "sips:%zu.example.com:5061", i);
@@ -27,6 +29,7 @@ configure_hooks(struct fake_settings *s)
 			.max_connections = script.max_connections, .watch = script.watch,
 			.rollback_on = script.rollback_on, .quiet_rate = 2,
 			.unsafe_reload = fake_text(script.unsafe_reload),
+			.profiles = { &s->profile, script.managed }, .tls_cfg = s->tls_cfg,
 			.unit = fake_text(FAKE_UNIT), .bus = fake_text(FAKE_BUS) };
 		if (script.rollback_on.n == 0)
 			s->hooks[i].rollback_on = (struct strs){ s->rollback_on, 2 };

@@ -4,15 +4,16 @@
 #ifndef KAMCERT_T_UNIT_FAKES_PRIVATE_H
 #define KAMCERT_T_UNIT_FAKES_PRIVATE_H
 
+#include <limits.h>
+
 #include <check.h>
 
 #include "channel.h"
 #include "fakes.h"
 
-/* Names of the certificates; paths of the roots that vouch for them, and of the server's tls.cfg. */
+/* Names of the certificates; path of the roots that vouch for them. */
 extern const char *const fake_certs[FAKE_CERTS];
 const char *fake_roots(void);
-char	*fake_tls_cfg(void);
 
 /* A message of the keeper has come. True if nothing shall follow, because the keeper was killed. */
 bool	 fake_comes(const char *word);
@@ -42,7 +43,7 @@ struct fake_settings {
 	char			*names[FAKE_CERTS];
 	char			*key[PART_MAX], *ca_names[FAKE_CAS], *hosts[1], *listen, *command;
 	char			 rpc[FAKE_SERVERS][48], verify[FAKE_SERVERS][48];
-	char			*verifies[FAKE_SERVERS], *rollback_on[2];
+	char			*verifies[FAKE_SERVERS], *rollback_on[2], *profile, tls_cfg[PATH_MAX];
 };
 
 /* Everything is lent by the settings, and by literals. */
