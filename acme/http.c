@@ -24,7 +24,8 @@
 #include "base/text.h"
 
 #define HOST_CONNECTIONS 4L	/* for what is fetched from servers that are no CAs */
-#define STREAMS		256L	/* on that one, as far as the server lets us; above all jobs at once */
+/* on that one, as far as the server lets us; above all jobs at once */
+#define STREAMS		256L
 
 struct acme_call {
 	struct acme_http	*http;

@@ -44,7 +44,8 @@ struct acme_fetch {
 	const char	*url;		/* http or https */
 	const char	*host;		/* the Host field; NULL: that of the URL */
 	int64_t		 seconds;	/* 1 to 60, for all of it */
-	bool		 global;	/* over a new connection, to an address of the internet only */
+	/* over a new connection, to an address of the internet only */
+	bool		 global;
 };
 
 /* A GET with the same caps. On failure e->sys is errno of the connection, where libcurl has it. */

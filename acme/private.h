@@ -86,7 +86,10 @@ extern const struct pack acme_directory_pack;
 /* Puts the names that the CA goes by into the result. */
 int	acme_issuers(struct acme_task *, struct err *e);
 
-/* For a refusal that is one of the account, not of what was asked for: trouble and hint. Always -1. */
+/*
+ * For a refusal that is one of the account, not of what was asked for: trouble
+ * and hint. Always -1.
+ */
 int	acme_blame_account(struct acme_task *, struct err *e);
 
 /* HOLD "the directory has no x" when url is NULL. */
@@ -115,7 +118,10 @@ void	acme_pace_init(struct acme_pace *);
  */
 int64_t	acme_pace_next_ms(const struct acme_pace *, int64_t waited_ms);
 
-/* A look is due: how much longer to wait nevertheless, because of what others found; 0: not at all. */
+/*
+ * A look is due: how much longer to wait nevertheless, because of what others
+ * found; 0: not at all.
+ */
 int64_t	acme_pace_hold_ms(const struct acme_pace *, int64_t waited_ms);
 
 /* The first look of a task, or a later one, found it done or not. */

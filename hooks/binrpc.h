@@ -72,7 +72,8 @@ enum binrpc_type {
 };
 
 void	binrpc_put_str(struct buf *b, enum binrpc_type, struct span);
-void	binrpc_put_number(struct buf *b, int64_t);	/* an int, or a double where it does not fit */
+/* an int, or a double where it does not fit */
+void	binrpc_put_number(struct buf *b, int64_t);
 void	binrpc_put_struct(struct buf *b, bool closes);
 
 /* --- replies --- */
@@ -104,7 +105,8 @@ MUST_CHECK int binrpc_parse(struct span packet, const struct binrpc_cap *, uint3
 struct binrpc_record {
 	enum binrpc_type type;
 	bool		 closes;	/* STRUCT, ARRAY: the end of it */
-	unsigned	 depth;		/* 0 at the top; a struct's marks have the depth outside it */
+	/* 0 at the top; a struct's marks have the depth outside it */
+	unsigned	 depth;
 	struct span	 name;		/* of a member; empty without */
 	struct span	 str;		/* STR without its NUL, OCTETS */
 	int64_t		 num;		/* INT as unsigned, DOUBLE x 1000 */

@@ -175,7 +175,8 @@ parse_json(struct ctl *c, const struct binrpc_cap *cap, uint32_t cookie,
 static const struct {
 	void	(*write)(const struct wire_addr *, uint32_t cookie, const char *method,
 		    const char *arg, struct buf *out);
-	int	(*wanted)(struct span came, const struct binrpc_cap *, size_t *wanted, struct err *e);
+	int	(*wanted)(struct span came, const struct binrpc_cap *, size_t *wanted,
+	    struct err *e);
 	int	(*parse)(struct ctl *, const struct binrpc_cap *, uint32_t cookie,
 		    struct binrpc_reply *, struct err *e);
 } speeches[] = {

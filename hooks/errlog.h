@@ -17,7 +17,8 @@
 
 enum errlog_kind {
 	ERRLOG_NONE,
-	ERRLOG_KEY,		/* clients cannot use this kind of key: so do ours, of half a pair */
+	/* clients cannot use this kind of key: so do ours, of half a pair */
+	ERRLOG_KEY,
 	ERRLOG_CLIENT,		/* clients dislike what they are shown */
 	ERRLOG_LOAD,		/* files were not loaded */
 	ERRLOG_TROUBLE,		/* memory, corruption, processes that end */

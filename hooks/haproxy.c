@@ -205,7 +205,8 @@ show(struct talk *t, const char *file, char have[2 * SHA1_LEN + 1], struct err *
 	value = value_of(t, "SHA1 FingerPrint");
 	if (!span_is(value_of(t, "Filename"), file) || value.n != 2 * (size_t)SHA1_LEN) {
 		(void)refuse(t, "show", file, e);
-		return e->hint[0] != '\0' ? -1 : err_hint(e, "want ssl-cert as HAProxy names it: see "
+		return e->hint[0] != '\0' ? -1 : err_hint(e,
+		    "want ssl-cert as HAProxy names it: see "
 		    "\"show ssl cert\"");
 	}
 	(void)snprintf(have, 2 * SHA1_LEN + 1, "%.*s", (int)value.n, (const char *)value.p);
@@ -366,12 +367,13 @@ check(const struct hook_conf *conf, struct err *e)
 	struct wire_addr a;
 
 	if (conf->ssl_cert != NULL && strpbrk(conf->ssl_cert, ";\\< \t\r\n") != NULL)
-		return err_set(e, OUT_USAGE, "ssl-cert: want a name without blanks ; \\ <, have \"%s\"",
-		    conf->ssl_cert);
+		return err_set(e, OUT_USAGE, "ssl-cert: want a name without blanks ; \\ <, have "
+		    "\"%s\"", conf->ssl_cert);
 	if (wire_addr_parse(conf->rpc, &a, e) == -1)
 		return -1;
 	return a.kind == WIRE_UNIX ? 0 :
-	    err_set(e, OUT_USAGE, "rpc: a key goes over unix: sockets only, have \"%s\"", conf->rpc);
+	    err_set(e, OUT_USAGE, "rpc: a key goes over unix: sockets only, have \"%s\"",
+	    conf->rpc);
 }
 
 static char default_socket[] = "unix:/run/haproxy/admin.sock";

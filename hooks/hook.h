@@ -17,28 +17,40 @@
 /* One `hook` section of the configuration. */
 struct hook_conf {
 	char		*type;		/* title of the section: "kamailio", "program", ... */
-	char		*rpc;		/* where the server is told, in one of the forms of wire.h */
-	char		*user;		/* whose rights the server (or the program) has; NULL: not looked at / kamcert's own */
+	/* where the server is told, in one of the forms of wire.h */
+	char		*rpc;
+	/* whose rights the server (or the program) has; NULL: not looked at / kamcert's own */
+	char		*user;
 	char		*kamailio_cfg;	/* kamailio: its main file, for when it cannot be asked */
 	char		*tls_cfg;	/* kamailio: the file that is managed */
 	struct strs	 profiles;	/* kamailio: those in it; empty: it is left alone */
 	bool		 trusted_network;	/* kamailio: rpc may be no loopback address */
-	struct strs	 verify;	/* sips:host:port, tls:host:port, wss:host:port: listeners to look at afterwards */
+	/* sips:host:port, tls:host:port, wss:host:port: listeners to look at afterwards */
+	struct strs	 verify;
 	bool		 new_privileges;	/* program: it may gain some */
 	struct strs	 command;	/* program: argument vector, [0] an absolute path */
-	char		*unit;		/* systemd: "haproxy.service"; kamailio: the one that it is restarted by */
-	char		*bus;		/* kamailio: where systemd is asked, in one of the forms of wire.h */
+	/* systemd: "haproxy.service"; kamailio: the one that it is restarted by */
+	char		*unit;
+	/* kamailio: where systemd is asked, in one of the forms of wire.h */
+	char		*bus;
 	char		*action;	/* systemd: "reload", "restart", "reload-or-restart" */
 	char		*pid_file;	/* signal: absolute path */
 	char		*signal;	/* signal: "HUP", ... */
-	char		*ssl_cert;	/* haproxy: its name for the file; NULL: where kamcert keeps it */
+	/* haproxy: its name for the file; NULL: where kamcert keeps it */
+	char		*ssl_cert;
 	struct strs	 window;	/* "02:00-05:00": when it may be disturbed; empty: always */
-	int64_t		 max_connections;	/* kamailio: with as many open over TLS it is left alone; 0: never */
-	char		*error_log;	/* kamailio: "/path" or "journal:UNIT"; NULL: not looked at */
-	char		*unsafe_reload;	/* kamailio: "wait", "restart", "hold", "go-on" where a reload may crash it */
-	int64_t		 quiet_rate;	/* kamailio: new connections per second at most, to be quiet */
-	int64_t		 watch;		/* kamailio: seconds behind the proof, when it is looked at once more */
-	struct strs	 rollback_on;	/* what leads back, of what can be told as a warning: proof.h */
+	/* kamailio: with as many open over TLS it is left alone; 0: never */
+	int64_t		 max_connections;
+	/* kamailio: "/path" or "journal:UNIT"; NULL: not looked at */
+	char		*error_log;
+	/* kamailio: "wait", "restart", "hold", "go-on" where a reload may crash it */
+	char		*unsafe_reload;
+	/* kamailio: new connections per second at most, to be quiet */
+	int64_t		 quiet_rate;
+	/* kamailio: seconds behind the proof, when it is looked at once more */
+	int64_t		 watch;
+	/* what leads back, of what can be told as a warning: proof.h */
+	struct strs	 rollback_on;
 	int64_t		 timeout;	/* seconds for one call */
 	int64_t		 settle;	/* seconds in which verify must see the new certificate */
 };
@@ -55,11 +67,13 @@ struct hook_facts {
 	int64_t	 tls_open;		/* open TLS connections, tls.info */
 	int64_t	 tcp_children;		/* workers that hold a TLS context of their own */
 	int64_t	 processes;
-	bool	 ids_known;		/* tls.list was asked for: not with hundreds of connections */
+	/* tls.list was asked for: not with hundreds of connections */
+	bool	 ids_known;
 	struct blob tls_ids;		/* tls.list: u32 connection ids, big endian, ascending */
 
 	bool	 remote;		/* not of this host: its files are not ours to look at */
-	char	*log_mark;		/* where its error log ended, for errlog_since(); NULL: not looked at */
+	/* where its error log ended, for errlog_since(); NULL: not looked at */
+	char	*log_mark;
 
 	/* what is asked at preflight only; NULL and -1 where it was not told */
 	int64_t	 release;		/* RELEASE() of its version */
@@ -67,10 +81,13 @@ struct hook_facts {
 	int64_t	 low_memory;		/* octets; below this new TLS connections are refused */
 	char	*allocator;		/* of shared memory: "qm", "fm", "tlsf" */
 	bool	 unsafe_reload;		/* a reload that meets handshakes may crash it (K18) */
-	bool	 cramped;		/* no room for a reload (K12), for which it is restarted instead */
+	/* no room for a reload (K12), for which it is restarted instead */
+	bool	 cramped;
 	bool	 leaks_memory;		/* each reload costs shared memory for good (K12) */
-	char	*config_dir;		/* of the main configuration file: where relative paths begin */
-	char	*work_dir;		/* "-w": where paths with a leading dot begin; "" if not given */
+	/* of the main configuration file: where relative paths begin */
+	char	*config_dir;
+	/* "-w": where paths with a leading dot begin; "" if not given */
+	char	*work_dir;
 	char	*tls_config;		/* tls.cfg, as the server names it */
 	char	*tls_certificate;	/* the module's settings, for profiles that name none */
 	char	*tls_private_key;
@@ -127,7 +144,8 @@ struct hook_type {
 	bool		 in_courier;	/* needs a key, or rights over other processes */
 	unsigned	 options;	/* HOOK_HAS_... that a section may have */
 	unsigned	 wants;		/* those that it must have, as there is no default */
-	struct hook_conf defaults;	/* of what is not given; verify and command are not looked at */
+	/* of what is not given; verify and command are not looked at */
+	struct hook_conf defaults;
 	const char	*verify;	/* default, NULL: none */
 
 	/* Judges a section whose defaults are filled in; NULL: nothing more to say. USAGE. */

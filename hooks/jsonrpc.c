@@ -87,8 +87,8 @@ read_field(struct span line, struct head *h, struct err *e)
 
 	if (line.n > strlen(coding) &&
 	    strncasecmp((const char *)line.p, coding, strlen(coding)) == 0)
-		return err_set(e, OUT_RETRY, "jsonrpc: RFC 9112 section 6.1: a transfer coding that "
-		    "was not asked for");
+		return err_set(e, OUT_RETRY, "jsonrpc: RFC 9112 section 6.1: a transfer coding "
+		    "that was not asked for");
 	if (line.n < n || strncasecmp((const char *)line.p, length, n) != 0)
 		return 0;
 	while (n < line.n && (line.p[n] == ' ' || line.p[n] == '\t'))
@@ -137,7 +137,8 @@ jsonrpc_http_wanted(struct span came, const struct binrpc_cap *cap, size_t *want
 	if (h.size == 0)
 		return 0;
 	if ((uint64_t)h.length > cap->octets)
-		return err_set(e, OUT_RETRY, "jsonrpc: a reply of more than %zu octets", cap->octets);
+		return err_set(e, OUT_RETRY, "jsonrpc: a reply of more than %zu octets",
+		    cap->octets);
 	all = h.size + (size_t)h.length;
 	if (came.n > all)
 		return err_set(e, OUT_RETRY, "jsonrpc: octets behind the end of the reply");
@@ -157,8 +158,8 @@ jsonrpc_http_body(struct span came, struct span *body, struct err *e)
 	if (h.status == 200 || (body->n > 0 && body->p[0] == '{'))
 		return 0;
 	(void)err_set(e, OUT_HOLD, "want HTTP status 200, have %jd", (intmax_t)h.status);
-	return err_hint(e, "does event_route[xhttp:request] call jsonrpc_dispatch() for this path and "
-	    "address?");
+	return err_hint(e, "does event_route[xhttp:request] call jsonrpc_dispatch() for this path "
+	    "and address?");
 }
 
 /* --- replies --- */

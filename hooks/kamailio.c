@@ -385,7 +385,8 @@ check(const struct hook_conf *conf, struct err *e)
 	if (ctl_addr(conf, &a, e) == -1 || check_restart(conf, a.remote, e) == -1)
 		return -1;
 	return a.remote && conf->profiles.n > 0 ?
-	    err_set(e, OUT_USAGE, "profiles: only in a file of this host, and rpc is of another") : 0;
+	    err_set(e, OUT_USAGE, "profiles: only in a file of this host, and rpc is of another") :
+	    0;
 }
 
 static char default_unsafe[] = "wait", default_bus[] = SYSTEM_BUS;

@@ -141,8 +141,8 @@ find_identity(const char *user, struct identity *id, struct err *e)
 	id->gid = (gid_t)gid;
 	id->change = geteuid() == 0;
 	if (!id->change && id->uid != geteuid())
-		return err_set(e, OUT_HOLD, "user \"%s\": only root can run programs as another user",
-		    user);
+		return err_set(e, OUT_HOLD, "user \"%s\": only root can run programs as another "
+		    "user", user);
 	return 0;
 }
 

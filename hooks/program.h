@@ -23,7 +23,8 @@ struct program_in {
 	const struct strs *argv;	/* [0] is an absolute path */
 	const char	*user;		/* run as this one; NULL: as we are */
 	bool		 new_privileges;	/* it may gain some, by sudo and the like */
-	const char	*event;		/* KAMCERT_EVENT: one of our own words, never foreign text */
+	/* KAMCERT_EVENT: one of our own words, never foreign text */
+	const char	*event;
 	struct span	 input;		/* copied */
 	int64_t		 timeout;	/* seconds */
 };

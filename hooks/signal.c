@@ -29,7 +29,8 @@
 
 #define PID_FILE_MAX	64		/* octets */
 #define PROC_MAX	8192		/* octets of a file in /proc */
-#define YOUNGER		2		/* seconds: the file's time is cut off, and ticks are rounded */
+/* seconds: the file's time is cut off, and ticks are rounded */
+#define YOUNGER		2
 #define SURVIVE_MS	500		/* so long after the signal the process is watched */
 
 struct target {
@@ -235,8 +236,8 @@ check_user(const struct hook_conf *conf, const struct target *t, struct err *e)
 		    conf->pid_file, (int)t->pid, t->uid, conf->user, (uid_t)uid);
 	/* root's file may name anybody's process; a user's file, only his own */
 	if (t->file_uid != 0 && t->file_uid != t->uid)
-		return err_set(e, OUT_HOLD, "%s: belongs to user id %u, but process %d to user id %u",
-		    conf->pid_file, t->file_uid, (int)t->pid, t->uid);
+		return err_set(e, OUT_HOLD, "%s: belongs to user id %u, but process %d to user id "
+		    "%u", conf->pid_file, t->file_uid, (int)t->pid, t->uid);
 	return 0;
 }
 
@@ -275,7 +276,8 @@ find(const struct hook_conf *conf, struct target *t, struct err *e)
 		return -1;
 	if ((t->fd = pidfd_open(t->pid, 0)) == -1) {
 		(void)err_sys(e, OUT_HOLD, "%s: process %d", conf->pid_file, (int)t->pid);
-		return e->sys == ESRCH ? err_hint(e, "the server has ended without removing its pid "
+		return e->sys == ESRCH ? err_hint(e,
+		    "the server has ended without removing its pid "
 		    "file") : -1;
 	}
 	if (read_process(t, e) == -1 || check_user(conf, t, e) == -1 ||

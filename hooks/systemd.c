@@ -187,8 +187,8 @@ want_text(struct talk *t, const char *name, const char *const *wanted, const cha
 	while (wanted[i] != NULL && strcmp(wanted[i], have) != 0)
 		i++;
 	if (wanted[i] == NULL) {
-		(void)err_set(e, OUT_HOLD, "%s: %s: want \"%s\", have \"%.*s\"", t->conf->unit, name,
-		    wanted[0], TEXT_MAX, have);
+		(void)err_set(e, OUT_HOLD, "%s: %s: want \"%s\", have \"%.*s\"", t->conf->unit,
+		    name, wanted[0], TEXT_MAX, have);
 		(void)err_hint(e, "%s", hint);
 	}
 	free(have);

@@ -16,7 +16,8 @@
 #include "hooks/wire.h"
 
 #define DATAGRAM_MAX	65536
-#define CHUNK_MAX	16384	/* of a stream at a time: what a peer announces is not yet paid for */
+/* of a stream at a time: what a peer announces is not yet paid for */
+#define CHUNK_MAX	16384
 #define BUSY_PAUSE_MS	10	/* between attempts while the backlog of a unix socket is full */
 
 /* --- addresses --- */
@@ -102,7 +103,8 @@ parse_inet(const char *in, const char *name, const char *rest, struct wire_addr 
 	(void)snprintf(a->target, sizeof(a->target), "%s", http ? rest + skip + n : "");
 	if (n < sizeof(place))
 		(void)snprintf(place, sizeof(place), "%.*s", (int)n, rest + skip);
-	if (n >= sizeof(place) || (http && (skip != 2 || strlen(rest + skip + n) >= WIRE_TARGET_MAX ||
+	if (n >= sizeof(place) || (http && (skip != 2 ||
+	    strlen(rest + skip + n) >= WIRE_TARGET_MAX ||
 	    a->target[0] == '\0' || strpbrk(a->target, " \t\r\n#") != NULL)) ||
 	    split_host(place, 0, host, &port) == -1 || !set_host(a, host, port))
 		return err_set(e, OUT_HOLD, "%s: want %s%saddress:port%s", in, name,

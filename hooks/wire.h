@@ -61,8 +61,10 @@ struct wire {
 	int		fd;
 	enum wire_kind	kind;
 	int64_t		deadline_ms;	/* clock_boot_ms */
-	bool		uid_known;	/* unix: at once; unix datagrams: with the first one received */
-	uid_t		uid;		/* who has made the peer's socket, or has sent the datagram */
+	/* unix: at once; unix datagrams: with the first one received */
+	bool		uid_known;
+	/* who has made the peer's socket, or has sent the datagram */
+	uid_t		uid;
 };
 
 /*

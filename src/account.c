@@ -14,7 +14,8 @@
 
 #define KEY_TYPE	"ecdsa-p256"
 #define EAB_FILE_MAX	4096
-#define NEXT_KEY	"account.key.next"	/* beside account.key, while a rollover is under way */
+/* beside account.key, while a rollover is under way */
+#define NEXT_KEY	"account.key.next"
 
 enum account_state { ACCOUNT_NEW, ACCOUNT_ASKED, ACCOUNT_READY, ACCOUNT_BROKEN };
 
@@ -26,7 +27,8 @@ struct account {
 	enum account_state	 state;
 	struct err		 err;		/* BROKEN: why */
 	struct store_account	 stored;
-	char			*moved_from;	/* directory that the one on file is at; NULL: this one */
+	/* directory that the one on file is at; NULL: this one */
+	char			*moved_from;
 	struct key		*key;
 	const struct key	*lent;		/* for what is signed by another key */
 	struct buf		 jwk;
@@ -447,7 +449,8 @@ sign_with(const struct key *key, struct span jwk, const struct account *a,
 		jws_rollover(&payload, a->stored.url, buf_span(&a->jwk));
 	if ((!inner && what->nonce == NULL) ||
 	    (a->stored.url == NULL && (inner || what->key == ACME_KEY_KID)))
-		err_set(e, OUT_RETRY, "account at %s: nonce or account URL is missing", a->ca->name);
+		err_set(e, OUT_RETRY, "account at %s: nonce or account URL is missing",
+		    a->ca->name);
 	else if (jws_input(&header, inner ? buf_span(&payload) : blob_span(&what->payload), &input,
 	    e) == 0 && key_sign(key, header.alg, buf_span(&input), &signature, e) == 0)
 		rc = jws_finish(buf_span(&input), buf_span(&signature), jws, e);

@@ -109,7 +109,8 @@ on_put(void *arg, struct message *m)
 	else if (body->webroot == NULL)
 		rc = solve_listen_put(a->listener, body->token, body->key_authorization, &e);
 	else if ((root = find_root(a, body->webroot)) == NULL)
-		rc = err_set(&e, OUT_HOLD, "challenge: document root %s is not open", body->webroot);
+		rc = err_set(&e, OUT_HOLD, "challenge: document root %s is not open",
+		    body->webroot);
 	else
 		rc = solve_webroot_put(root, body->token, body->key_authorization, &e);
 	if (rc == 0)

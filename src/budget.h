@@ -18,7 +18,8 @@ struct budget_issue {
 	char			*ca;		/* NULL: counts at any */
 	char			*names;		/* digest of the exact set; NULL: counts for any */
 	bool			 refused;	/* what came of it was not fit (REFUSE) */
-	bool			 second;	/* for the second key of a pair: with the first it is one issuance */
+	/* for the second key of a pair: with the first it is one issuance */
+	bool			 second;
 };
 
 struct budget_validation {
@@ -39,7 +40,8 @@ extern const struct pack budget_issue_pack, budget_validation_pack, budget_pack;
 struct budget_order {
 	const char		*ca;
 	const struct strs	*names;
-	int64_t			 lifetime;	/* of the certificate so far, seconds; 0: not known */
+	/* of the certificate so far, seconds; 0: not known */
+	int64_t			 lifetime;
 	bool			 second;	/* as in struct budget_issue */
 };
 

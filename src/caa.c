@@ -142,11 +142,13 @@ tell(const struct caa_in *in, const struct caa_record *r, enum fault fault, stru
 	(void)snprintf(record, sizeof record, "the CAA record of %.253s, %.32s \"%.*s\"", r->owner,
 	    r->tag, SHOWN_MAX, r->value);
 	if (fault == FAULT_ACCOUNT && in->account == NULL) {
-		(void)err_set(e, OUT_HOLD, "%s, asks for an account, and there is none yet", record);
-		(void)err_hint(e, "kamcert account register makes one; its URL belongs in the record");
+		(void)err_set(e, OUT_HOLD, "%s, asks for an account, and there is none yet",
+		    record);
+		(void)err_hint(e, "kamcert account register makes one; its URL belongs in the "
+		    "record");
 	} else if (fault == FAULT_ACCOUNT) {
-		(void)err_set(e, OUT_HOLD, "%s, is for another account (RFC 8657 section 3): ours is %s",
-		    record, in->account);
+		(void)err_set(e, OUT_HOLD, "%s, is for another account (RFC 8657 section 3): ours "
+		    "is %s", record, in->account);
 	} else if (fault == FAULT_METHOD) {
 		(void)err_set(e, OUT_HOLD, "%s, does not allow %s (RFC 8657 section 4)", record,
 		    in->method);
@@ -155,11 +157,11 @@ tell(const struct caa_in *in, const struct caa_record *r, enum fault fault, stru
 		    record);
 		return CAA_UNKNOWN;
 	} else {
-		(void)err_set(e, OUT_HOLD, "%s, does not let this CA issue (RFC 8659 section 4.2): it "
-		    "goes by %s", record, issuer != NULL ? issuer : "no name");
+		(void)err_set(e, OUT_HOLD, "%s, does not let this CA issue (RFC 8659 section 4.2): "
+		    "it goes by %s", record, issuer != NULL ? issuer : "no name");
 		if (issuer != NULL)
-			(void)err_hint(e, "a record that does: %s CAA 0 %s \"%s\"", r->owner, r->tag,
-			    issuer);
+			(void)err_hint(e, "a record that does: %s CAA 0 %s \"%s\"", r->owner,
+			    r->tag, issuer);
 	}
 	return CAA_FORBIDS;
 }

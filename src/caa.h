@@ -20,7 +20,8 @@ struct caa_record {
 extern const struct pack caa_record_pack;
 
 struct caa_in {
-	const struct list	*records;	/* struct caa_record: the relevant set, RFC 8659 section 3 */
+	/* struct caa_record: the relevant set, RFC 8659 section 3 */
+	const struct list	*records;
 	bool			 wildcard;
 	const struct strs	*issuers;	/* names that the CA goes by: caaIdentities */
 	const char		*account;	/* URL; NULL: there is none yet */

@@ -429,12 +429,12 @@ chain_is_as_good(const struct chain *c, const struct chain *old, struct err *e)
 
 	if (c->worth.ends < chain_leaf(c)->not_after &&
 	    old->worth.ends >= chain_leaf(old)->not_after)
-		return err_set(e, OUT_REFUSE, "worse than the one in service: an issuer or the root "
-		    "ends at %s, before the leaf at %s, and none did before",
+		return err_set(e, OUT_REFUSE, "worse than the one in service: an issuer or the "
+		    "root ends at %s, before the leaf at %s, and none did before",
 		    text_time(c->worth.ends, ends), text_time(chain_leaf(c)->not_after, leaf));
 	if (c->worth.bits < old->worth.bits)
-		return err_set(e, OUT_REFUSE, "worse than the one in service: a key of an issuer or "
-		    "the root has %d bits of security, and none had less than %d before",
+		return err_set(e, OUT_REFUSE, "worse than the one in service: a key of an issuer "
+		    "or the root has %d bits of security, and none had less than %d before",
 		    c->worth.bits, old->worth.bits);
 	return 0;
 }

@@ -26,7 +26,8 @@ struct chain_in {
 	int64_t		 ca_now;	/* Date of the CA's reply, to compare; 0: unknown */
 	struct trust	*trust;
 	const char	*bundle;	/* PEM roots it must lead to; NULL: the system's */
-	bool			 any_root;	/* a rehearsal's: the last issuer sent is believed */
+	/* a rehearsal's: the last issuer sent is believed */
+	bool			 any_root;
 	struct span	 active;	/* SHA-256 of the leaf in service; empty: none */
 	const struct strs *serials;	/* seen before, as cert_facts.serial; NULL: none */
 	const struct list *crls;	/* struct blob: lists of revoked certificates; NULL: none */

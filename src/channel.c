@@ -14,7 +14,8 @@
 
 #define READ_CHUNK	16384u
 #define FDS_MAX		8u			/* received, not yet claimed by a frame */
-#define TURN_READS	16u			/* of READ_CHUNK, before others come to their turn */
+/* of READ_CHUNK, before others come to their turn */
+#define TURN_READS	16u
 #define UNREAD_MAX	(1024u * 1024)		/* octets that a distrusted peer may leave unread */
 
 struct outgoing {

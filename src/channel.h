@@ -24,7 +24,8 @@ struct handler {
 struct handlers {
 	const struct handler	*v;
 	size_t			 n;
-	void			(*ended)(void *arg, const struct err *why);	/* once; the channel may be freed in it */
+	/* once; the channel may be freed in it */
+	void			(*ended)(void *arg, const struct err *why);
 };
 
 /* Takes over fd (a stream socket) on success. The handlers are lent for the channel's life. */

@@ -39,7 +39,8 @@ cmd_account(const struct cmd_options *options, int argc, char **argv)
 		return cmd_usage("account", "no such action: %s", word);
 	if (setup.action == ACME_DROP_AUTHZ) {
 		if (argc - optind != 3)
-			return cmd_usage("account", "deauthorize: want the name of a CA and the URL of an "
+			return cmd_usage("account",
+			    "deauthorize: want the name of a CA and the URL of an "
 			    "authorization there");
 		setup.url = argv[--argc];
 	}
@@ -88,9 +89,10 @@ cmd_revoke(const struct cmd_options *options, int argc, char **argv)
 		switch (c) {
 		case 'r':
 			if ((setup.reason = reason_of(optarg)) == -1)
-				return cmd_usage("revoke", "--reason: want unspecified, keyCompromise, "
-				    "affiliationChanged, superseded or cessationOfOperation, have %s",
-				    optarg);
+				return cmd_usage("revoke",
+				    "--reason: want unspecified, keyCompromise, "
+				    "affiliationChanged, superseded or cessationOfOperation, have "
+				    "%s", optarg);
 			break;
 		case 'k':
 			setup.by_cert_key = true;

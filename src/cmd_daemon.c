@@ -58,8 +58,10 @@ struct daemon {
 	int64_t			 watched_ms;	/* boot clock: the last look at what is served */
 	size_t			 watched;	/* the certificate that the next one begins with */
 	char			 unserved[ERR_TEXT_MAX];	/* what it found; "": all is well */
-	char			 worst[ERR_TEXT_MAX];	/* of the last run, for the service manager */
-	char			 broken[ERR_TEXT_MAX];	/* the configuration on disk, which is not used */
+	/* of the last run, for the service manager */
+	char			 worst[ERR_TEXT_MAX];
+	/* the configuration on disk, which is not used */
+	char			 broken[ERR_TEXT_MAX];
 	bool			 running;
 	bool			 due;		/* whatever the time is */
 	bool			 reread;
@@ -545,7 +547,8 @@ cmd_daemon(const struct cmd_options *options, int argc, char **argv)
 	struct err e = ERR_NONE;
 
 	if (getopt_long(argc, argv, "", longs, NULL) != -1 || optind < argc)
-		return cmd_usage("daemon", "wants neither options nor names: it is for all certificates");
+		return cmd_usage("daemon", "wants neither options nor names: it is for all "
+		    "certificates");
 	if (options->form == REPORT_PLAIN)
 		report_open(REPORT_LOG, options->level);
 	if (cmd_config(options, &setup) == -1)

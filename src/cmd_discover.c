@@ -41,8 +41,8 @@ propose(const struct places *at, struct buf *out, struct err *e)
 		rc = buf_ok(out) ? 0 : err_nomem(e);
 	}
 	if (rc == 0 && d.sightings.n == 0) {
-		rc = err_set(e, OUT_FINDING, "%s names no certificate that can be read: there is nothing "
-		    "to propose", tls_cfg);
+		rc = err_set(e, OUT_FINDING, "%s names no certificate that can be read: there is "
+		    "nothing to propose", tls_cfg);
 		(void)err_hint(e, "--kamailio-cfg, --tls-cfg and --certbot say where to look");
 	}
 	pack_clear(&kamcfg_pack, &kamailio);

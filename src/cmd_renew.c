@@ -65,8 +65,8 @@ tell_walls(void *arg, enum role role, const struct walled *w)
 {
 	enum outcome *worst = arg;
 	char about[WALLED_TEXT], text[WALLED_TEXT + 32];
-	struct report r = { .kind = REPORT_FINDING, .step = (char *)(uintptr_t)"walls", .text = text,
-	    .outcome = walled_wholly(w) ? OUT_OK : OUT_FINDING, .ms = -1 };
+	struct report r = { .kind = REPORT_FINDING, .step = (char *)(uintptr_t)"walls",
+	    .text = text, .outcome = walled_wholly(w) ? OUT_OK : OUT_FINDING, .ms = -1 };
 
 	snprintf(text, sizeof text, "%s: %s", role_name(role), walled_text(w, about));
 	report(&r);
@@ -198,7 +198,8 @@ cmd_rollback(const struct cmd_options *options, int argc, char **argv)
 	if (getopt_long(argc, argv, "", longs, NULL) != -1)
 		return cmd_usage("rollback", "wrong option");
 	if (argc - optind < 1 || argc - optind > 2)
-		return cmd_usage("rollback", "want the name of a certificate, and perhaps a version");
+		return cmd_usage("rollback",
+		    "want the name of a certificate, and perhaps a version");
 	if (argc - optind == 2 &&
 	    (setup.version = number(argv[optind + 1], INT64_MAX - 1)) == -1)
 		return cmd_usage("rollback", "version: want a number, have %s", argv[optind + 1]);

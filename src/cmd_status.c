@@ -238,7 +238,8 @@ static void
 print_metrics(const struct view *v, const struct status *s)
 {
 	static const char *const about[][3] = {
-		{ "kamcert_not_after_seconds", "gauge", "end of the active certificate, unix time" },
+		{ "kamcert_not_after_seconds", "gauge",
+		    "end of the active certificate, unix time" },
 		{ "kamcert_due_seconds", "gauge", "next attempt, unix time" },
 		{ "kamcert_version", "gauge", "active version" },
 		{ "kamcert_served", "gauge", "1 when the active version was proven to be served" },

@@ -23,8 +23,10 @@ struct ca_conf {
 	char		*staging;	/* https URL or NULL: where renew --dry-run orders */
 	struct strs	 contact;	/* mailto: URLs */
 	bool		 agree_tos;
-	char		*ca_file;	/* PEM bundle that vouches for the CA's HTTPS server; NULL: the system's */
-	char		*trust_bundle;	/* PEM roots that issued chains must lead to; NULL: the system's */
+	/* PEM bundle that vouches for the CA's HTTPS server; NULL: the system's */
+	char		*ca_file;
+	/* PEM roots that issued chains must lead to; NULL: the system's */
+	char		*trust_bundle;
 	struct strs	 hosts;		/* further hosts that the CA's URLs may name */
 	char		*eab_kid;	/* external account binding, NULL: none */
 	char		*eab_key_file;	/* base64url HMAC key */
@@ -60,7 +62,8 @@ extern const char *const config_checks[];	/* all of them, "none", and NULL */
 struct cert_conf {
 	char		*name;		/* also the folder's name: [a-z0-9._-], no leading dot */
 	struct strs	 names;		/* canonical host names, at least one, no doubles */
-	struct strs	 key;		/* "ecdsa-p256", ...: one, or an RSA and an ECDSA one; none with a csr */
+	/* "ecdsa-p256", ...: one, or an RSA and an ECDSA one; none with a csr */
+	struct strs	 key;
 	bool		 reuse_key;	/* a renewal keeps the keys */
 	bool		 next_key;	/* the keys of the next renewal are made ahead */
 	char		*csr;		/* an operator's request in place of keys; NULL: none */
@@ -75,9 +78,11 @@ struct cert_conf {
 	struct list	 hooks;		/* struct hook_conf */
 	int64_t		 hooks_at_once;	/* servers that are told together, behind the first one */
 	int64_t		 hooks_pause;	/* seconds between one group of servers and the next */
-	bool		 hooks_partial;	/* one that fails behind the first does not call back the others */
+	/* one that fails behind the first does not call back the others */
+	bool		 hooks_partial;
 	char		*user;		/* owner of the files, NULL: the one kamcert runs as */
-	char		*group;		/* group of the files, NULL: the hooks' user's, else as user */
+	/* group of the files, NULL: the hooks' user's, else as user */
+	char		*group;
 };
 
 struct config_file {
@@ -93,7 +98,8 @@ struct config {
 	char		*log;		/* "stderr" or "syslog" */
 	char		*sandbox;	/* "strict" or "best-effort" */
 	struct strs	 role_users;	/* in the order of enum role; empty: the default ones */
-	int64_t		 watch;		/* seconds between two looks of the daemon, or CONFIG_NO_WATCH */
+	/* seconds between two looks of the daemon, or CONFIG_NO_WATCH */
+	int64_t		 watch;
 	struct list	 cas;		/* struct ca_conf */
 	struct list	 certs;		/* struct cert_conf */
 };

@@ -82,7 +82,8 @@ struct reader {
 	struct source	*source;	/* innermost file */
 	struct place	 at;		/* the value that is being read */
 	struct place	 given[CONFIG_TOP_MAX];	/* where options outside of sections were given */
-	struct list	 parsers;	/* cfg_t *: libconfuse's lexer ends with the first that is freed */
+	/* cfg_t *: libconfuse's lexer ends with the first that is freed */
+	struct list	 parsers;
 	struct list	 titles;	/* struct mention */
 	struct list	 references;	/* struct mention */
 	struct strs	 own_tos;	/* titles of ca sections with an agree-tos of their own */

@@ -20,7 +20,8 @@
 #include "config_parts.h"
 
 #define NAME_TEXT	96	/* a foreign word in a message */
-#define MARKS_MAX	500000	/* values and sections of one file, a million octets of it at least */
+/* values and sections of one file, a million octets of it at least */
+#define MARKS_MAX	500000
 
 enum token {
 	TOKEN_END, TOKEN_WORD, TOKEN_STRING, TOKEN_SET, TOKEN_APPEND, TOKEN_OPEN, TOKEN_CLOSE,
@@ -30,7 +31,8 @@ enum token {
 struct level {
 	const struct section	*section;
 	size_t			 mark;			/* of its opening */
-	unsigned		 lines[CONFIG_OPTIONS_MAX];	/* where options were given, 0: not */
+	/* where options were given, 0: not */
+	unsigned		 lines[CONFIG_OPTIONS_MAX];
 };
 
 struct scan {

@@ -360,9 +360,9 @@ check_keys(struct reader *r, const struct cert_conf *c, struct place at)
 {
 	if (c->key.n > PART_MAX || (c->key.n == PART_MAX &&
 	    strcmp(part_family(c->key.v[0]), part_family(c->key.v[1])) == 0))
-		config_tell(r, at, "certificate \"%s\": key: want one type, or a pair of one RSA and "
-		    "one ECDSA, as servers hold one of each; have %s%s%s%s", c->name, c->key.v[0],
-		    c->key.n > PART_MAX ? ", " : " and ", c->key.v[1],
+		config_tell(r, at, "certificate \"%s\": key: want one type, or a pair of one RSA "
+		    "and one ECDSA, as servers hold one of each; have %s%s%s%s", c->name,
+		    c->key.v[0], c->key.n > PART_MAX ? ", " : " and ", c->key.v[1],
 		    c->key.n > PART_MAX ? ", ..." : "");
 	if (c->csr != NULL && (c->key.n > 0 || c->reuse_key || c->next_key))
 		config_tell(r, at, "certificate \"%s\": csr: want no %s beside it, as the request "
@@ -406,8 +406,8 @@ fill_names(struct reader *r, struct cert_conf *c, const struct mark *m)
 	if (text_host(c->name, 0, host, &e) == 0)
 		default_list(r, &c->names, host);
 	else
-		config_tell(r, m->at, "certificate \"%s\": want names, since the title is not one: %s",
-		    c->name, e.text);
+		config_tell(r, m->at, "certificate \"%s\": want names, since the title is not one: "
+		    "%s", c->name, e.text);
 }
 
 static void
@@ -446,7 +446,8 @@ check_windows(struct reader *r, const struct cert_conf *c, struct place at)
 		if (h[i].window.n == 0)
 			continue;
 		if (n == NITEMS(sets)) {
-			config_tell(r, at, "certificate \"%s\": window: want it at %d hooks at most",
+			config_tell(r, at,
+			    "certificate \"%s\": window: want it at %d hooks at most",
 			    c->name, DUE_OTHERS_MAX);
 			return;
 		}
@@ -470,7 +471,8 @@ finish_certificate(struct reader *r, const char *title, const struct mark *m)
 	fill_names(r, c, m);
 	check_keys(r, c, m->at);
 	if (c->profile_required && c->profile == NULL && !m->spoiled)
-		config_tell(r, m->at, "certificate \"%s\": profile-required: want a profile as well",
+		config_tell(r, m->at,
+		    "certificate \"%s\": profile-required: want a profile as well",
 		    c->name);
 	fill_certificate(r, c);
 	if (!m->spoiled) {
@@ -588,8 +590,8 @@ finish_config(struct reader *r)
 	resolve_references(r);
 	if (r->cfg->role_users.n != 0 && r->cfg->role_users.n != ROLE_USERS)
 		config_tell(r, (struct place){ r->cfg->path, 0, 0 },
-		    "role-users: want %d users, of keeper, net, answer, control and courier, have %zu",
-		    ROLE_USERS, r->cfg->role_users.n);
+		    "role-users: want %d users, of keeper, net, answer, control and courier, have "
+		    "%zu", ROLE_USERS, r->cfg->role_users.n);
 	if (r->cfg->certs.n == 0 && r->complaints.n == 0)
 		config_tell(r, (struct place){ r->cfg->path, 0, 0 },
 		    "want at least one certificate section");

@@ -200,8 +200,8 @@ value_role_user(struct reader *r, void *field, const char *value, struct err *e)
 	int rc;
 
 	if (users->n == ROLE_USERS)
-		return err_set(e, OUT_USAGE, "want %d users: of keeper, net, answer, control and courier",
-		    ROLE_USERS);
+		return err_set(e, OUT_USAGE, "want %d users: of keeper, net, answer, control and "
+		    "courier", ROLE_USERS);
 	rc = value_user(r, &name, value, e);
 	free(name);
 	return rc == 0 ? store_once(users, value, e) : -1;
@@ -256,7 +256,8 @@ store_place(void *field, const char *value, struct err *e)
 	struct err why;
 	struct url u;
 
-	if (strlen(value) > HOST_MAX || strpbrk(value, "/?") != NULL || strchr(value, '\0')[-1] == ']')
+	if (strlen(value) > HOST_MAX || strpbrk(value, "/?") != NULL ||
+	    strchr(value, '\0')[-1] == ']')
 		return want(e, "a host name or address, and its port", value);
 	(void)snprintf(text, sizeof(text), "https://%s/", value);
 	if (text_url(text, &u, &why) == -1)

@@ -93,8 +93,8 @@ crl_check(struct span der, int64_t *next, struct err *e)
 
 	*next = 0;
 	if (crl == NULL)
-		return err_set(e, OUT_RETRY, "want a list of revoked certificates of at most %d octets "
-		    "(RFC 5280 section 5), have something else", CRL_MAX);
+		return err_set(e, OUT_RETRY, "want a list of revoked certificates of at most %d "
+		    "octets (RFC 5280 section 5), have something else", CRL_MAX);
 	if (X509_CRL_get0_nextUpdate(crl) != NULL &&
 	    ASN1_TIME_to_tm(X509_CRL_get0_nextUpdate(crl), &tm) == 1)
 		*next = text_unix(&tm);

@@ -173,8 +173,10 @@ parse(struct span der, struct csrfile *out, struct err *e)
 	else if (take_key(out, req, e) == -1)
 		;
 	else if (X509_REQ_verify(req, X509_REQ_get0_pubkey(req)) != 1)
-		(void)ossl_err(e, OUT_HOLD, "RFC 2986 section 4.2: it is not signed by its own key");
-	else if (add_subject(&out->names, req, e) == 0 && add_alternatives(&out->names, req, e) == 0)
+		(void)ossl_err(e, OUT_HOLD,
+		    "RFC 2986 section 4.2: it is not signed by its own key");
+	else if (add_subject(&out->names, req, e) == 0 &&
+	    add_alternatives(&out->names, req, e) == 0)
 		rc = blob_set(&out->der, der) == 0 ? 0 : err_nomem(e);
 	X509_REQ_free(req);
 	ERR_clear_error();

@@ -13,7 +13,8 @@
 
 struct csrfile {
 	struct blob	 der;
-	struct strs	 names;		/* canonical, of the subject's common name as well; each once */
+	/* canonical, of the subject's common name as well; each once */
+	struct strs	 names;
 	struct key	*key;		/* the public half */
 };
 

@@ -83,7 +83,8 @@ read_setting(struct lineage *l, struct span line, bool in_map, struct err *e)
 	if (line.n == 0 || line.p[0] == '#' || equals == NULL)
 		return 0;
 	key = trim(span_of(line.p, (size_t)(equals - line.p)));
-	value = trim(span_of(equals + 1, line.n - key.n - (size_t)(equals - line.p - (ptrdiff_t)key.n) - 1));
+	value = trim(span_of(equals + 1,
+	    line.n - key.n - (size_t)(equals - line.p - (ptrdiff_t)key.n) - 1));
 	for (size_t i = 0; i < NITEMS(keys); i++) {
 		if (!(in_map ? i == 2 && l->webroot == NULL : span_is(key, keys[i].key)) ||
 		    *keys[i].to != NULL)

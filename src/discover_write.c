@@ -130,9 +130,11 @@ put_challenge(struct writing *w, const struct lineage *l, const struct strs *nam
 	if (how[0] != '\0')
 		put_comment(w->out, "    ", "certbot proved the names by: ", how);
 	if (has_wildcard(names) || strncmp(how, "dns-", 4) == 0 || strcmp(how, "manual") == 0) {
-		buf_str(w->out, "    # Put in the program that changes your DNS: kamcert-hooks(7).\n"
+		buf_str(w->out, "    # Put in the program that changes your DNS: "
+		    "kamcert-hooks(7).\n"
 		    "    challenge \"dns-01\" {\n        program = { "
-		    "\"/usr/libexec/kamcert/dns-nsupdate\", \"-k\", \"/etc/kamcert/tsig.key\" }\n    }\n");
+		    "\"/usr/libexec/kamcert/dns-nsupdate\", \"-k\", \"/etc/kamcert/tsig.key\" }\n"
+		    "    }\n");
 		return;
 	}
 	if (strcmp(how, "webroot") == 0 && l->webroot != NULL && l->webroot[0] == '/') {
@@ -174,7 +176,8 @@ put_rpc(struct writing *w)
 		}
 	if (k->has_ctl || !k->has_jsonrpcs) {
 		if (!k->has_ctl)
-			buf_str(w->out, "        # Kamailio's module ctl, or jsonrpcs, must be loaded.\n");
+			buf_str(w->out, "        # Kamailio's module ctl, or jsonrpcs, must be "
+			    "loaded.\n");
 		buf_str(w->out, "        rpc    = \"" CTL_DEFAULT "\"\n");
 		return;
 	}
@@ -236,8 +239,8 @@ put_hook(struct writing *w, const struct sighting *s)
 		put_rpc(w);
 		put_verify(w);
 	}
-	buf_str(w->out, "        # Either name the certificate's current folder in these profiles, or let "
-	    "kamcert keep them:\n");
+	buf_str(w->out, "        # Either name the certificate's current folder in these profiles, "
+	    "or let kamcert keep them:\n");
 	for (size_t i = 0; i < s->places.n; i++)
 		put_comment(w->out, "        ", "  ", s->places.v[i]);
 	put_list(w->out, "        #", "profiles", &s->profiles);

@@ -49,7 +49,8 @@ struct search {
 	struct strs		 issuers;
 	char			*account;
 	bool			 wildcard;
-	char			 own[INET6_ADDRSTRLEN];	/* of the resolver that was named; "": none was */
+	/* of the resolver that was named; "": none was */
+	char			 own[INET6_ADDRSTRLEN];
 	char			 port[8];
 	int64_t			 until_ms;
 	int64_t			 pause_ms;
@@ -230,7 +231,8 @@ next_cname(struct search *s)
 	if (s->hops > 0 && !s->moved) {
 		end_search(s, s->name);
 	} else if (s->hops++ > HOPS_MAX) {
-		err_set(&s->err, OUT_HOLD, "dns: more than %d CNAMEs lead to %s", HOPS_MAX, s->name);
+		err_set(&s->err, OUT_HOLD, "dns: more than %d CNAMEs lead to %s", HOPS_MAX,
+		    s->name);
 		end_search(s, NULL);
 	} else {
 		ask(s, &query, s->name, DNS_CNAME);
@@ -398,7 +400,8 @@ next_round(struct search *s)
 	}
 	if (clock_boot_ms() >= s->until_ms) {
 		if (lacking != NULL)
-			err_set(&s->err, OUT_RETRY, "dns: %s (%s) does not show the TXT record of %s",
+			err_set(&s->err, OUT_RETRY,
+			    "dns: %s (%s) does not show the TXT record of %s",
 			    lacking->host, lacking->addr, s->name);
 		else
 			err_set(&s->err, OUT_RETRY, "dns: no name server of %s answers", s->zone);

@@ -28,9 +28,11 @@ typedef void dns_done(void *arg, const char *name, const struct err *why);
 
 struct dns_question {
 	const char	*name;		/* canonical, without a dot at the end */
-	const char	*value;		/* dns_await(): of a TXT record; NULL: one that fits persist */
+	/* dns_await(): of a TXT record; NULL: one that fits persist */
+	const char	*value;
 	int64_t		 seconds;	/* dns_await(): for all servers to show it */
-	const char	*resolver;	/* "address:port", name servers have that port too; NULL: the system's, 53 */
+	/* "address:port", name servers have that port too; NULL: the system's, 53 */
+	const char	*resolver;
 	struct persist_in persist;	/* now is not looked at */
 };
 

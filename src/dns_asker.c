@@ -59,8 +59,8 @@ on_sock(void *arg, unsigned events)
 	struct asker *a = s->asker;
 	int fd = s->fd;
 
-	ares_process_fd(a->channel, (events & (LOOP_READ | LOOP_HANGUP)) != 0 ? fd : ARES_SOCKET_BAD,
-	    (events & LOOP_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
+	ares_process_fd(a->channel, (events & (LOOP_READ | LOOP_HANGUP)) != 0 ? fd :
+	    ARES_SOCKET_BAD, (events & LOOP_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
 	set_timer(a);
 }
 

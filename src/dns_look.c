@@ -118,8 +118,8 @@ take_address(struct look *l, const struct dns_record *r)
 
 	if (l->found.addresses.n == ADDRESSES_MAX)
 		return;
-	if (inet_ntop(r->type == DNS_A ? AF_INET : AF_INET6, r->data.p, text, sizeof text) == NULL ||
-	    strs_add(&l->found.addresses, text) == -1)
+	if (inet_ntop(r->type == DNS_A ? AF_INET : AF_INET6, r->data.p, text,
+	    sizeof text) == NULL || strs_add(&l->found.addresses, text) == -1)
 		note_trouble(&l->found.trouble, l->name, "out of memory");
 }
 

@@ -15,7 +15,8 @@
 #define DAY_MINUTES	1440
 #define WRITTEN		INT64_C(1704067200)	/* 2024: no right clock says less */
 #define CHANGES_MAX	4		/* of a zone's clocks, within a day */
-#define HOPS_MAX	64		/* from one set of windows to the next, until all are open */
+/* from one set of windows to the next, until all are open */
+#define HOPS_MAX	64
 #define DISTANCE_SHARE	8		/* of a lifetime, where that is less than the distance */
 
 static int64_t
@@ -407,7 +408,8 @@ due_held_text(enum due_held held)
 		[DUE_WEEKLY] = "expired for 60 days; until an operator acts once a week",
 		[DUE_PAUSED] = "the CA paused a name until an operator acts",
 		[DUE_NOT_READY] = "the server was not ready",
-		[DUE_TRIED] = "it was rolled back: until the configuration changes or an operator asks",
+		[DUE_TRIED] = "it was rolled back: until the configuration changes or an operator "
+		    "asks",
 		[DUE_CA] = "back-off after failures of this CA",
 	};
 

@@ -68,11 +68,14 @@ struct due_facts {
 	int64_t		 not_after;
 	int64_t		 renew_before;	/* seconds; 0 or DUE_DEFAULT: the rule alone */
 	bool		 scheduled;	/* nobody has asked for this run: the two below count */
-	int64_t		 looks;		/* in a row that found the server not ready for a deployment */
+	/* in a row that found the server not ready for a deployment */
+	int64_t		 looks;
 	int64_t		 last_look;
 	bool		 tried;		/* DUE_AGAIN: under this very configuration */
-	bool		 changed;	/* other names or another key type are configured: new, in a window */
-	bool		 unfit;		/* missing file, mismatch, unreadable, revoked: new, at once */
+	/* other names or another key type are configured: new, in a window */
+	bool		 changed;
+	/* missing file, mismatch, unreadable, revoked: new, at once */
+	bool		 unfit;
 
 	/* renewal information; see due_ari_point() */
 	int64_t		 ari_start;
@@ -86,8 +89,10 @@ struct due_facts {
 	int64_t		 elsewhere;	/* the last failure at another CA; 0: none */
 	int64_t		 last_success;	/* 0: none */
 	enum outcome	 outcome;	/* of the last attempt */
-	int		 jitter;	/* -500 to 500 thousandths, drawn at each failure and stored */
-	int64_t		 asked;		/* not before: Retry-After, the CA's ledger, the budget; 0: nothing */
+	/* -500 to 500 thousandths, drawn at each failure and stored */
+	int		 jitter;
+	/* not before: Retry-After, the CA's ledger, the budget; 0: nothing */
+	int64_t		 asked;
 	bool		 paused;	/* the CA paused a name (FAULTS A44) */
 	int64_t		 reload_tries;	/* DUE_BACK: that were not proven */
 
@@ -130,10 +135,12 @@ enum due_held {
 
 struct due {
 	int64_t		 at;		/* may lie in the past; DUE_NEVER */
-	int64_t		 point;		/* when it is due by itself, nothing held back; now for what is due at once */
+	/* when it is due by itself, nothing held back; now for what is due at once */
+	int64_t		 point;
 	enum due_why	 why;
 	enum due_held	 held;		/* what moved `at` last behind `point` */
-	bool		 urgent;	/* nothing usable is installed, or only the emergency reserve is left */
+	/* nothing usable is installed, or only the emergency reserve is left */
+	bool		 urgent;
 	bool		 alarm;		/* expired for 60 days without success */
 };
 
@@ -161,7 +168,8 @@ int64_t		due_rule(int64_t lifetime);
 int64_t		due_reserve(int64_t lifetime);
 
 /*
- * Seconds to wait after so many failures in a row: FAULTS L01, jitter included. -500 to 500 thousandths.
+ * Seconds to wait after so many failures in a row: FAULTS L01, jitter included.
+ * -500 to 500 thousandths.
  */
 int64_t		due_backoff(int64_t failures, enum outcome, int jitter);
 

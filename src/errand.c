@@ -20,7 +20,8 @@ struct errands {
 	struct job	*cert;		/* revoke: its folder and state */
 	size_t		 part;		/* of it, that is being revoked */
 	struct blob	 der;		/* of this part */
-	struct key	*key;		/* revoke by the certificate's key, or the next one of a rollover */
+	/* revoke by the certificate's key, or the next one of a rollover */
+	struct key	*key;
 	bool		 finding;	/* the rollover's next key is being looked up */
 };
 

@@ -10,8 +10,9 @@
 #define MEMORY	64
 
 /*
- * Not of the average: the first one has two generations in place of one, and connections from before
- * may hold the one that goes, so that the second has three.
+ * Not of the average: the first one has two generations in place of one, and
+ * connections from before may hold the one that goes, so that the second has
+ * three.
  */
 #define FIRST	2
 

@@ -12,14 +12,16 @@
 
 #include "base/base.h"
 
-#define FORECAST_FREE_MIN	((int64_t)8 * 1024 * 1024)	/* octets: less is too little for anybody */
+/* octets: less is too little for anybody */
+#define FORECAST_FREE_MIN	((int64_t)8 * 1024 * 1024)
 #define FORECAST_ENDLESS	INT64_MAX
 
 /* Of one process of a server; another process begins anew. All zero: nothing known. */
 struct forecast {
 	int64_t	 reloads;	/* that were measured, as far as they are remembered */
 	int64_t	 last;		/* octets that the last one cost; less than 0: it gave some back */
-	int64_t	 sum;		/* of all but the first two of a process, which have costs of their own */
+	/* of all but the first two of a process, which have costs of their own */
+	int64_t	 sum;
 };
 
 /* A reload left this much of what was free before; negative: not known, and nothing is noted. */

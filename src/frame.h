@@ -14,7 +14,8 @@ struct message {
 	enum message_type	 type;
 	uint64_t		 id;	/* chosen by who asks, repeated by who answers */
 	void			*body;	/* the struct of the type; freed after the handler */
-	int			 fd;	/* -1, or a descriptor; the handler sets it to -1 to keep it */
+	/* -1, or a descriptor; the handler sets it to -1 to keep it */
+	int			 fd;
 };
 
 /*

@@ -11,7 +11,8 @@
 struct hooking {
 	struct loop	*loop;
 	struct channel	*keeper;
-	bool		 courier;	/* runs the types of this role, and of the configuration only */
+	/* runs the types of this role, and of the configuration only */
+	bool		 courier;
 	struct list	 allowed;	/* courier: struct hook_conf */
 };
 

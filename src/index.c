@@ -19,7 +19,8 @@
 #define SUM_LEN		8
 #define GUESS_MAX	(64 * 1024)	/* octets of the configuration that are looked through */
 #define PATH_LEN	(STORE_NAME_MAX + 32)
-#define NAMED_MAX	64		/* names on a command line; more are looked up the slow way */
+/* names on a command line; more are looked up the slow way */
+#define NAMED_MAX	64
 #define NANO		INT64_C(1000000000)
 
 /* Which file it is, and which state of it: ctime changes with mode and owner, too. */

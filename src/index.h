@@ -27,7 +27,8 @@
 struct index_due {
 	const char	*name;
 	int64_t		 next;	/* when it is due; 0: look at it in every run */
-	const char	*second;	/* part_suffix() of the other key of a pair; NULL: there is none */
+	/* part_suffix() of the other key of a pair; NULL: there is none */
+	const char	*second;
 };
 
 /*

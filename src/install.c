@@ -95,7 +95,8 @@ turn_current(struct store_cert *c, int64_t from, int64_t to, struct err *e)
 	if (swap_link(c, to, &again) == 0)
 		return 0;
 	if (from != 0 && swap_link(c, from, &again) == -1)
-		(void)err_hint(e, "the link \"current\" may lead to either version after a power cut");
+		(void)err_hint(e, "the link \"current\" may lead to either version after a power "
+		    "cut");
 	return -1;
 }
 

@@ -3,7 +3,7 @@
  * again. FAULTS section 8 is the sequence, journal.h the memory of it.
  *
  *	certs/<name>/versions/<n>/	0750	immutable; files 0640, owner and group as configured
- *	certs/<name>/versions/<n>.bad	0600	why version n was given up; here because n is immutable
+ *	certs/<name>/versions/<n>.bad	0600	why version n was given up; n itself is immutable
  *	certs/<name>/current		link to versions/<n>: its rename is the only commit point
  *	certs/<name>/journal		one entry
  *	certs/<name>/record.json	see record.h
@@ -51,8 +51,10 @@ struct key;
 enum install_health {
 	INSTALL_EMPTY,		/* nothing was ever installed */
 	INSTALL_GOOD,		/* current is a version of ours, octet for octet */
-	INSTALL_CHANGED,	/* it works, but somebody else changed or placed it: ALARM, left alone */
-	INSTALL_BROKEN,		/* it leads to nothing, is not whole, or does not fit together: ALARM */
+	/* it works, but somebody else changed or placed it: ALARM, left alone */
+	INSTALL_CHANGED,
+	/* it leads to nothing, is not whole, or does not fit together: ALARM */
+	INSTALL_BROKEN,
 };
 
 enum install_pending {
@@ -64,14 +66,18 @@ enum install_pending {
 
 struct install_state {
 	enum install_health	 health;
-	int64_t			 version;	/* that current leads to; 0: none, or none of ours */
+	/* that current leads to; 0: none, or none of ours */
+	int64_t			 version;
 	int64_t			 previous;	/* the one to roll back to; 0: there is none */
-	struct manifest		 active;	/* facts of what is active; from its files if CHANGED */
+	/* facts of what is active; from its files if CHANGED */
+	struct manifest		 active;
 	enum install_pending	 pending;
 	int64_t			 from, to;
-	struct manifest		 next;		/* facts of the version that what is pending leads to */
+	/* facts of the version that what is pending leads to */
+	struct manifest		 next;
 	struct journal		 journal;
-	char			*problem;	/* one line for an ALARM; NULL: all is as kamcert left it */
+	/* one line for an ALARM; NULL: all is as kamcert left it */
+	char			*problem;
 };
 
 /*
@@ -200,9 +206,9 @@ MUST_CHECK int	install_stage(struct store_cert *, const struct install_new *, in
 MUST_CHECK int	install_switch(struct store_cert *, int64_t to, int64_t now, struct err *e);
 
 /*
- * Takes back a switch of which no server was told: current leads where it led before, and the journal
- * stays, so that the next run goes on with `to`. HOLD when nothing whole was active before; after -1
- * current leads to either.
+ * Takes back a switch of which no server was told: current leads where it led
+ * before, and the journal stays, so that the next run goes on with `to`. HOLD
+ * when nothing whole was active before; after -1 current leads to either.
  */
 MUST_CHECK int	install_unswitch(struct store_cert *, struct err *e);
 

@@ -167,7 +167,8 @@ install_check(struct store_cert *c, int64_t version, struct manifest *m, struct 
 	    manifest_read(buf_span(&text), m, e) == -1)
 		goto out;
 	if (m->version != version)
-		(void)err_set(e, OUT_HOLD, MANIFEST_NAME ": want that of version %jd, have that of %jd",
+		(void)err_set(e, OUT_HOLD, MANIFEST_NAME
+		    ": want that of version %jd, have that of %jd",
 		    (intmax_t)version, (intmax_t)m->version);
 	else
 		rc = check_files(c, version, m, e);
@@ -313,8 +314,8 @@ judge_active(struct store_cert *c, struct install_state *s, struct err *e)
 		return judge_absent(s, e);
 	if (!read_number(span_str(dir), &s->version)) {
 		s->version = 0;
-		(void)err_set(e, OUT_HOLD, "current leads to " LINK_HEAD "%s, which kamcert did not make",
-		    dir);
+		(void)err_set(e, OUT_HOLD, "current leads to " LINK_HEAD
+		    "%s, which kamcert did not make", dir);
 		whole = false;
 	} else if (is_whole(c, s->version, &s->active, &whole, e) == -1) {
 		return -1;

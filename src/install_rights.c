@@ -88,7 +88,8 @@ is_readable(struct store_cert *c, const char *file, const struct install_reader 
 }
 
 int
-install_readable(struct store_cert *c, const struct manifest *m, const struct install_rights *rights,
+install_readable(struct store_cert *c, const struct manifest *m,
+    const struct install_rights *rights,
     struct err *e)
 {
 	const struct install_reader *r = rights->readers.v;

@@ -136,8 +136,8 @@ instance_is_known(const struct instance *in, struct err *e)
 {
 	if (in->reload != ANSWERED || in->told.result != HOOK_UNKNOWN)
 		return 0;
-	(void)err_set(e, OUT_HOLD, "%s: unproven: it was told to load its files, and whether it has "
-	    "is not known: %.600s", in->conf->rpc != NULL ? in->conf->rpc : in->conf->type,
+	(void)err_set(e, OUT_HOLD, "%s: unproven: it was told to load its files, and whether it "
+	    "has is not known: %.600s", in->conf->rpc != NULL ? in->conf->rpc : in->conf->type,
 	    in->told.why.text);
 	return err_hint(e, "verify = { ... } in its hook, so that its listeners can tell");
 }

@@ -21,7 +21,8 @@ struct instance {
 	struct err			 preflight_err;		/* class OK: it is fine */
 	struct hook_facts		 facts;
 	bool				 hindered;		/* by_profiles is known */
-	struct err			 by_profiles;		/* class OK: nothing hinders a reload */
+	/* class OK: nothing hinders a reload */
+	struct err			 by_profiles;
 	int64_t				 profiles;		/* of its tls.cfg; 0: not known */
 	bool				 looked;
 	bool				 restarts;		/* in place of a reload */
@@ -31,13 +32,17 @@ struct instance {
 
 	int64_t				 group;			/* in the order of servers */
 	enum asked			 reload;
-	uint64_t			 sent;			/* keeper's moment of the last reload */
+	/* keeper's moment of the last reload */
+	uint64_t			 sent;
 	bool				 touched, refused;
-	bool				 back;			/* the last reload was one of the way back */
+	/* the last reload was one of the way back */
+	bool				 back;
 	int64_t				 reload_at_ms;
 	struct told			 told;			/* by the last reload, or restart */
-	bool				 restarted;		/* it was one, and another process is there */
-	bool				 mourned;		/* its connections, to the operator */
+	/* it was one, and another process is there */
+	bool				 restarted;
+	/* its connections, to the operator */
+	bool				 mourned;
 	struct restart			 restart;
 	struct forecast			 forecast;
 	struct lull			 lull;

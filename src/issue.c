@@ -336,14 +336,16 @@ issue_order(struct job *j, struct err *e)
 	j->task_open = true;
 	j->told_steps = j->signed_orders = 0;
 	j->keeper->orders++;
-	j->deadline = loop_timer_add(j->keeper->loop, clock_boot_ms() + ORDER_MS, on_deadline, j, e);
+	j->deadline = loop_timer_add(j->keeper->loop, clock_boot_ms() + ORDER_MS, on_deadline, j,
+	    e);
 	return j->deadline == NULL ? JOB_FAILED : JOB_WAIT;
 }
 
 bool
 issue_is_at_net(const struct job *j)
 {
-	return j != NULL && (j->at == STEP_ORDER || j->at == STEP_CHAIN) && j->task_open && !j->taken;
+	return j != NULL && (j->at == STEP_ORDER || j->at == STEP_CHAIN) && j->task_open &&
+	    !j->taken;
 }
 
 static bool
@@ -465,7 +467,8 @@ issue_on_csr(void *arg, struct message *m)
 	if (!issue_is_at_net(j) || j->at != STEP_ORDER)
 		err_set(&e, OUT_RETRY, "finalize: no such task");
 	else if (account_check_url(j->account, "order", body->order, &e) == 0 &&
-	    make_request(j, body->order, &der, &e) == 0 && note_request(j, buf_span(&der), &e) == 0) {
+	    make_request(j, body->order, &der, &e) == 0 &&
+	    note_request(j, buf_span(&der), &e) == 0) {
 		out.der.p = der.p;
 		out.der.n = der.n;
 	}

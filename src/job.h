@@ -30,7 +30,8 @@ struct loop_timer;
 enum job_kind {
 	JOB_ASK,	/* renewal information; becomes JOB_ISSUE if that says so */
 	JOB_ISSUE,	/* a new certificate, and all the way */
-	JOB_DEPLOY,	/* a version that is not proven yet, or an earlier one that is wanted back */
+	/* a version that is not proven yet, or an earlier one that is wanted back */
+	JOB_DEPLOY,
 	JOB_RELOAD,	/* what is active, told to the servers once more */
 	JOB_BACK,	/* a way back that a killed run had begun */
 	JOB_LOOK,	/* check: findings, nothing is touched */
@@ -86,19 +87,22 @@ struct job {
 	const struct cert_conf	*conf;
 	int64_t			 id;		/* in messages: not negative */
 	enum job_kind		 kind;
-	bool			 renews;	/* JOB_BACK: an order follows, once it has led back */
+	/* JOB_BACK: an order follows, once it has led back */
+	bool			 renews;
 	enum job_step		 at;
 	bool			 waiting;	/* somebody will wake it */
 	bool			 parked;	/* until the other jobs are here too */
 	enum job_step		 failed_at;	/* the first step that failed; RECORD: none did */
-	struct err		 err;		/* why it does not succeed; class OK: nothing is wrong */
+	/* why it does not succeed; class OK: nothing is wrong */
+	struct err		 err;
 	int64_t			 began_ms, step_ms;
 	struct store_cert	*folder;
 	struct install_state	 state;		/* as the run found it */
 	struct record		 record;
 	size_t			 hook;		/* the one that is being asked */
 	bool			 asked;		/* and its answer has not come */
-	size_t			 told;		/* leaves about whose renewal was asked in this step */
+	/* leaves about whose renewal was asked in this step */
+	size_t			 told;
 
 	/* issuing: one order after the other, and nothing is installed before all have come */
 	const struct ca_conf	*ca;		/* that is asked */
@@ -116,7 +120,8 @@ struct job {
 	struct blob		 request;	/* the request that was made for it */
 	char			*order_url;	/* once it may have been finalized */
 	struct blob		 pem;		/* the chain that is to be judged */
-	uint8_t			 in_service[SHA256_LEN];	/* the leaf that it may not bring again */
+	/* the leaf that it may not bring again */
+	uint8_t			 in_service[SHA256_LEN];
 	int64_t			 chains_left;
 	int64_t			 ca_time;
 	uint64_t		 chain_asked;	/* net waits for this answer; 0: it does not */
@@ -125,7 +130,8 @@ struct job {
 	unsigned		 signed_orders;	/* newOrder requests, likewise */
 	bool			 taken;		/* and was told that its chain is fit */
 	struct loop_timer	*deadline;	/* of the order */
-	bool			 given_up;	/* it took too long: net's answer is not waited for */
+	/* it took too long: net's answer is not waited for */
+	bool			 given_up;
 	bool			 spent;		/* the budget was charged for it */
 	int64_t			 trouble;	/* enum acme_trouble */
 
@@ -133,19 +139,25 @@ struct job {
 	int64_t			 version;	/* that shall be served */
 	int64_t			 served;	/* that was proven to be, in this run; 0: none */
 	bool			 looked;	/* state is as it is at the end */
-	struct strs		 seen;		/* families of a pair's keys that a listener serves */
+	/* families of a pair's keys that a listener serves */
+	struct strs		 seen;
 	bool			 crowded;	/* a server has too many connections */
-	char			*unserved;	/* JOB_WATCH: what is served in its place; NULL: nothing is */
+	/* JOB_WATCH: what is served in its place; NULL: nothing is */
+	char			*unserved;
 	struct job_server	*servers;	/* one for each hook: rollout.h */
 	int64_t			 group;		/* of servers, that it is at */
-	uint64_t		 since;		/* keeper's moment: a reload sent later is good for it */
-	uint64_t		 asked_at;	/* keeper's moment of its last question about listeners */
+	/* keeper's moment: a reload sent later is good for it */
+	uint64_t		 since;
+	/* keeper's moment of its last question about listeners */
+	uint64_t		 asked_at;
 	struct loop_timer	*pause;		/* before that group */
 	bool			 turned;	/* managed files name the version, in this step */
 	bool			 retell;	/* the server is told a second time */
-	int64_t			 watch_until;	/* clock_boot_ms: the group is watched; 0: not yet */
+	/* clock_boot_ms: the group is watched; 0: not yet */
+	int64_t			 watch_until;
 	bool			 watched;	/* and that time is over */
-	bool			 leave;		/* a failure does not lead back: the next run goes on */
+	/* a failure does not lead back: the next run goes on */
+	bool			 leave;
 };
 
 /* Opens the certificate's folder and reads what is there. */

@@ -17,7 +17,8 @@
 #define F(type, field)	{ type, offsetof(struct kamcfg, field), NULL }
 
 const struct pack kamcfg_pack = PACK(kamcfg,
-	F(PACK_STR, dir), F(PACK_STR, tls_config), F(PACK_STR, certificate), F(PACK_STR, private_key),
+	F(PACK_STR, dir), F(PACK_STR, tls_config), F(PACK_STR, certificate),
+	    F(PACK_STR, private_key),
 	F(PACK_STRS, listeners), F(PACK_STRS, binrpc), F(PACK_STR, jsonrpc), F(PACK_BOOL, has_tls),
 	F(PACK_BOOL, has_ctl), F(PACK_BOOL, has_jsonrpcs));
 
@@ -41,7 +42,8 @@ is_blank(uint8_t c)
 static bool
 is_word(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	    c == '_';
 }
 
 static void
@@ -104,7 +106,8 @@ is_skipped(const struct reading *k)
 }
 
 static int
-add_pair(struct strs *names, struct strs *values, struct span name, struct span value, struct err *e)
+add_pair(struct strs *names, struct strs *values, struct span name, struct span value,
+    struct err *e)
 {
 	char *n, *v;
 	int rc = -1;
@@ -170,8 +173,8 @@ read_directive(struct reading *k, struct span line, struct err *e)
 	struct rd r = rd_of(line);
 
 	(void)take_word(&r, word);
-	if (strcmp(word, "ifdef") == 0 || strcmp(word, "ifndef") == 0 || strcmp(word, "else") == 0 ||
-	    strcmp(word, "endif") == 0 || strcmp(word, "ifexp") == 0)
+	if (strcmp(word, "ifdef") == 0 || strcmp(word, "ifndef") == 0 ||
+	    strcmp(word, "else") == 0 || strcmp(word, "endif") == 0 || strcmp(word, "ifexp") == 0)
 		return read_condition(k, word, &r, e);
 	if (is_skipped(k))
 		return 0;
@@ -276,8 +279,8 @@ read_included(struct reading *k, const char *path, struct span line, unsigned de
 	if (name.n > 0 && name.p[0] == '/')
 		(void)snprintf(file, sizeof file, "%.*s", (int)name.n, (const char *)name.p);
 	else
-		(void)snprintf(file, sizeof file, "%.*s%.*s", slash != NULL ? (int)(slash - path + 1) : 0,
-		    path, (int)name.n, (const char *)name.p);
+		(void)snprintf(file, sizeof file, "%.*s%.*s", slash != NULL ?
+		    (int)(slash - path + 1) : 0, path, (int)name.n, (const char *)name.p);
 	return read_file(k, file, depth + 1, strstr(word, "include") != NULL, e);
 }
 
@@ -492,8 +495,8 @@ complete(struct kamcfg *out, const char *path, struct err *e)
 	const char *slash = strrchr(path, '/');
 	char *full;
 
-	if (slash == NULL || (out->dir = strndup(path, slash == path ? 1 : (size_t)(slash - path))) ==
-	    NULL)
+	if (slash == NULL || (out->dir = strndup(path, slash == path ? 1 :
+	    (size_t)(slash - path))) == NULL)
 		return slash == NULL ? err_set(e, OUT_HOLD, "%s: want an absolute path", path) :
 		    err_nomem(e);
 	if (out->tls_config == NULL || out->tls_config[0] == '/')

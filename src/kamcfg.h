@@ -21,7 +21,8 @@ struct kamcfg {
 	char		*tls_config;	/* modparam("tls", "config"); absolute, NULL: none */
 	char		*certificate;	/* modparam("tls", ...), as they are written */
 	char		*private_key;
-	struct strs	 listeners;	/* "192.0.2.1:5061" of listen=tls:...; names are as they are */
+	/* "192.0.2.1:5061" of listen=tls:...; names are as they are */
+	struct strs	 listeners;
 	struct strs	 binrpc;	/* modparam("ctl", "binrpc") */
 	char		*jsonrpc;	/* modparam("jsonrpcs", "dgram_socket") */
 	bool		 has_tls, has_ctl, has_jsonrpcs;	/* modules that are loaded */

@@ -267,7 +267,8 @@ start_roles(struct keeper *k, struct err *e)
 	struct strs issuing = { 0 };
 	const struct strs none = { 0 };
 	/* a check asks no CA, but tells of the walls of every role */
-	bool control = false, courier = false, net = runs_errands(k) || k->setup.command == CMD_CHECK;
+	bool control = false, courier = false, net = runs_errands(k) ||
+	    k->setup.command == CMD_CHECK;
 	size_t i;
 	int rc = 0;
 

@@ -31,14 +31,18 @@ struct keeper {
 	struct cas		*cas;
 	struct instance		*instances;
 	struct errands		*errands;
-	struct strs		 changes;		/* inner JWS of changes of keys: signing.c */
+	/* inner JWS of changes of keys: signing.c */
+	struct strs		 changes;
 	struct revocation	*revocation;		/* lists that chains name; NULL: none yet */
 	struct job		**jobs;
 	size_t			 njobs;
 	size_t			 orders;		/* that net has */
-	uint64_t		 moments;		/* switches and reloads so far, to tell which came first */
-	struct index_due	*due;			/* one for each certificate of the configuration */
-	int64_t			*wake;			/* likewise: when a daemon is to run for it */
+	/* switches and reloads so far, to tell which came first */
+	uint64_t		 moments;
+	/* one for each certificate of the configuration */
+	struct index_due	*due;
+	/* likewise: when a daemon is to run for it */
+	int64_t			*wake;
 	size_t			 starting;		/* roles whose channel has not come */
 	struct solve_record	*records;		/* that are in the DNS for challenges */
 	struct solving		*solving;		/* questions of net's that are being met */

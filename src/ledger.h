@@ -18,7 +18,8 @@ struct ledger {
 	struct record_time	 when;		/* when it asked; 0: it did not */
 	int64_t			 wait;		/* for how many seconds */
 	char			*reason;	/* one line; NULL: none */
-	struct record_time	 seen;		/* when the clocks were compared; 0: they were not */
+	/* when the clocks were compared; 0: they were not */
+	struct record_time	 seen;
 	int64_t			 skew;		/* the CA's clock less ours, seconds, then */
 };
 

@@ -14,8 +14,10 @@
 #include "base/bytes.h"
 #include "base/text.h"
 
-#define BACKLOG	1024	/* a CA that checks hundreds of names at once has room, also beside a flood */
-#define DEFER_S	10	/* in which a client has to speak first: as long as the listener would give it */
+/* a CA that checks hundreds of names at once has room, also beside a flood */
+#define BACKLOG	1024
+/* in which a client has to speak first: as long as the listener would give it */
+#define DEFER_S	10
 
 /* Splits off the port; IPv6 stands in brackets. */
 static int
@@ -183,7 +185,7 @@ listen_open(const char *address, int *fd, struct err *e)
 		return err_hint(e, "another program has this port: use its document root with "
 		    "webroot, or forward the challenge path to another port");
 	if (e->sys == EACCES)
-		return err_hint(e, "ports below 1024 need root, CAP_NET_BIND_SERVICE, or a socket of "
-		    "the service manager (kamcert-daemon.socket)");
+		return err_hint(e, "ports below 1024 need root, CAP_NET_BIND_SERVICE, or a socket "
+		    "of the service manager (kamcert-daemon.socket)");
 	return -1;
 }

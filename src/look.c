@@ -197,7 +197,8 @@ look_at_time(struct job *j)
 	char at[TIME_TEXT];
 
 	if (j->record.was_damaged) {
-		err_set(&e, OUT_FINDING, "record.json is damaged: what was tried and found is forgotten");
+		err_set(&e, OUT_FINDING, "record.json is damaged: what was tried and found is "
+		    "forgotten");
 		look_tell(j, "record", &e);
 	}
 	if (cas_choose(j, &facts, &e) == -1) {
@@ -396,8 +397,8 @@ look_at_account(struct job *j)
 		return;		/* told with the files: there is nothing yet */
 	rc = account_load(j->keeper, j->ca, false, &j->account, &found);
 	if (rc == 0 && account_was_damaged(j->account)) {
-		err_set(&found, OUT_FINDING, "account.json at %s is damaged: the next run looks the "
-		    "account up by its key", j->ca->name);
+		err_set(&found, OUT_FINDING, "account.json at %s is damaged: the next run looks "
+		    "the account up by its key", j->ca->name);
 		look_tell(j, "account", &found);
 	} else if (rc == 0)
 		look_fine(j, "account", "%s", account_url(j->account) != NULL ?

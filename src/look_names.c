@@ -71,21 +71,22 @@ look_at_files(struct naming *l, const struct tlscfg_profile *p, const char *name
 
 	if (p->line != 0 && tlscfg_is_among(p, &l->hook->profiles)) {
 		if (!is_kept(l, p))
-			find(l, p, "kamcert reload puts them there", "it serves %s from other files than "
+			find(l, p, "kamcert reload puts them there",
+			    "it serves %s from other files than "
 			    "those of the active version: %s", name, cert);
 		return;
 	}
-	(void)snprintf(hint, sizeof hint, "name fullchain.pem and privkey.pem of %s/certs/%s/current "
-	    "there", state, l->job->conf->name);
+	(void)snprintf(hint, sizeof hint, "name fullchain.pem and privkey.pem of "
+	    "%s/certs/%s/current there", state, l->job->conf->name);
 	if (home == HOME_FOREIGN)
 		find(l, p, hint, "it serves %s, with a certificate that is not this one: %s", name,
 		    cert);
 	else if (home == HOME_VERSION)
-		find(l, p, hint, "it serves %s from a version that never changes, so that a renewal "
-		    "is not seen: %s", name, cert);
+		find(l, p, hint, "it serves %s from a version that never changes, so that a "
+		    "renewal is not seen: %s", name, cert);
 	else if (home_of(l, &p->private_key) != HOME_CURRENT)
-		find(l, p, hint, "it serves %s with a key that is not renewed with the certificate: "
-		    "%s", name, key);
+		find(l, p, hint, "it serves %s with a key that is not renewed with the "
+		    "certificate: %s", name, key);
 }
 
 /* What verify looks at, "sips:192.0.2.1:5061": the address is as in tls.cfg, a name is in none. */

@@ -67,8 +67,8 @@ look_profile(struct job *j, const struct hook_facts *facts, const struct tlscfg_
 
 /* --- the release --- */
 
-#define UNSAFE	"with OpenSSL 3, a reload that meets TLS handshakes can crash this server (1 to 5 %% " \
-	"of reloads at 50 handshakes a second)"
+#define UNSAFE	"with OpenSSL 3, a reload that meets TLS handshakes can crash this server " \
+	"(1 to 5 %% of reloads at 50 handshakes a second)"
 
 static void
 look_at_safety(struct job *j, const struct hook_facts *f)
@@ -79,7 +79,8 @@ look_at_safety(struct job *j, const struct hook_facts *f)
 		return;
 	/* without a setting that cures it, it is something to know, not something to repair */
 	if (f->release < RELEASE(5, 7, 5)) {
-		look_fine(j, "server", "%s: " UNSAFE "; renew in a window of quiet hours, or upgrade "
+		look_fine(j, "server", "%s: " UNSAFE
+		    "; renew in a window of quiet hours, or upgrade "
 		    "to 6.0 or newer", f->version);
 		return;
 	}
@@ -119,8 +120,8 @@ look_at_dates(struct look *l, X509 *x, int number)
 	if (number == 1 && (l->first_end == 0 || until < l->first_end))
 		l->first_end = until;
 	if (until < now)
-		find(l, NULL, "certificate %d has expired at %s: Kamailio loads it, phones refuse it",
-		    number, text_time(until, at));
+		find(l, NULL, "certificate %d has expired at %s: Kamailio loads it, phones refuse "
+		    "it", number, text_time(until, at));
 	else if (from > now)
 		find(l, NULL, "certificate %d is not valid before %s", number, text_time(from, at));
 	else if (until - now < SOON)
@@ -174,8 +175,8 @@ look_at_chain(struct look *l, STACK_OF(X509) *certs)
 	for (i = 0; i + 1 < sk_X509_num(certs); i++)
 		if (X509_check_issued(sk_X509_value(certs, i + 1), sk_X509_value(certs, i)) !=
 		    X509_V_OK)
-			find(l, NULL, "certificate %d is issued by %s, which is not the next one in "
-			    "the file", i + 1, cert_issuer(sk_X509_value(certs, i), issuer));
+			find(l, NULL, "certificate %d is issued by %s, which is not the next one "
+			    "in the file", i + 1, cert_issuer(sk_X509_value(certs, i), issuer));
 	if (lacks_issuer(l, certs))
 		find(l, "name the file with the full chain", "no intermediate behind the "
 		    "certificate: it is issued by %s, which is no root of this system",
@@ -214,10 +215,10 @@ look_at_role(struct look *l, const struct profiles_loaded *loaded)
 
 	if (p->kind == TLSCFG_CLIENT) {
 		if (leaf != NULL && (X509_get_extended_key_usage(leaf) & XKU_SSL_CLIENT) == 0)
-			find(l, "leave certificate and private_key out of the client profile, or name a "
-			    "certificate of a private CA there",
-			    "its certificate is not for TLS clients (no clientAuth purpose): peers that "
-			    "check client certificates will refuse it");
+			find(l, "leave certificate and private_key out of the client profile, or "
+			    "name a certificate of a private CA there",
+			    "its certificate is not for TLS clients (no clientAuth purpose): peers "
+			    "that check client certificates will refuse it");
 		return;
 	}
 	if (!p->verify && !p->require && p->verify_client == 0)
@@ -225,10 +226,10 @@ look_at_role(struct look *l, const struct profiles_loaded *loaded)
 	for (int i = 0; i < sk_X509_num(loaded->roots); i++) {
 		if (!is_public_root(l, sk_X509_value(loaded->roots, i)))
 			continue;
-		find(l, "have such peers use certificates of a private CA whose root is in ca_list, "
-		    "or set verify_certificate = no and require_certificate = no",
-		    "it asks peers for client certificates of public CAs, which no longer issue them "
-		    "for TLS clients (clientAuth): renewed ones will be refused");
+		find(l, "have such peers use certificates of a private CA whose root is in "
+		    "ca_list, or set verify_certificate = no and require_certificate = no",
+		    "it asks peers for client certificates of public CAs, which no longer issue "
+		    "them for TLS clients (clientAuth): renewed ones will be refused");
 		return;
 	}
 }
@@ -251,7 +252,8 @@ look_at_profile(struct look *l, const struct install_reader *reader)
 		look_at_chain(l, loaded.certs2);
 		look_at_role(l, &loaded);
 		if (loaded.crl_until != 0 && loaded.crl_until < clock_wall())
-			find(l, "fetch a new one, and reload", "its revocation list has expired at %s: "
+			find(l, "fetch a new one, and reload",
+			    "its revocation list has expired at %s: "
 			    "all client certificates are refused", text_time(loaded.crl_until, at));
 		l->unjudged += !loaded.judged;
 	}
@@ -318,7 +320,8 @@ look_at_all(struct look *l)
 }
 
 void
-look_tls_cfg(struct job *j, const struct hook_conf *hook, const struct hook_facts *facts, bool first)
+look_tls_cfg(struct job *j, const struct hook_conf *hook, const struct hook_facts *facts,
+    bool first)
 {
 	struct look l = { .job = j, .hook = hook, .facts = facts };
 	struct err e = ERR_NONE;

@@ -107,8 +107,8 @@ lull_wait(struct lull *c, struct instance *in, struct job *j, struct err *e)
 		return JOB_FAILED;
 	}
 	if (j->keeper->stopping || now - c->since_ms > PATIENCE_MS) {
-		err_set(e, OUT_RETRY, "%s: no moment with at most %jd new TLS connections per second",
-		    conf->rpc, (intmax_t)conf->quiet_rate);
+		err_set(e, OUT_RETRY, "%s: no moment with at most %jd new TLS connections per "
+		    "second", conf->rpc, (intmax_t)conf->quiet_rate);
 		err_hint(e, "a higher quiet-rate, or unsafe-reload = \"go-on\"");
 		return JOB_FAILED;
 	}

@@ -25,9 +25,10 @@ struct lull {
 };
 
 /*
- * JOB_WAIT until it is calm, where it is not to be restarted; jobs that wait to switch or to reload are woken.
- * HOLD at once where unsafe-reload says so, RETRY when it does not become
- * calm within ten minutes. What is about to expire does not wait.
+ * JOB_WAIT until it is calm, where it is not to be restarted; jobs that wait to
+ * switch or to reload are woken. HOLD at once where unsafe-reload says so,
+ * RETRY when it does not become calm within ten minutes. What is about to
+ * expire does not wait.
  */
 enum job_progress lull_wait(struct lull *, struct instance *, struct job *, struct err *e);
 

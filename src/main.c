@@ -27,8 +27,8 @@ static const struct cmd commands[] = {
 	    "go back to an earlier version, and prove it", cmd_rollback },
 	{ "revoke", "[--reason R] [--by-certificate-key] NAME",
 	    "have the CA revoke what is installed", cmd_revoke },
-	{ "account", "[show|register|update|rollover|deactivate|orders] [CA...], or deauthorize CA URL",
-	    "the account at a CA", cmd_account },
+	{ "account", "[show|register|update|rollover|deactivate|orders] [CA...], or deauthorize CA "
+	    "URL", "the account at a CA", cmd_account },
 };
 
 static void

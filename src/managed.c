@@ -93,12 +93,13 @@ read_copy(struct copy *c, struct err *e)
 {
 	fs_close(&c->fd);
 	buf_reset(&c->text);
-	if ((c->fd = openat(c->at, c->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1 ||
+	if ((c->fd = openat(c->at, c->name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1 ||
 	    fstat(c->fd, &c->st) == -1)
 		return err_sys(e, OUT_HOLD, "%s", c->path);
 	if (c->st.st_nlink > 1) {
-		(void)err_set(e, OUT_HOLD, "%s: the file has %ju names: replacing one would part it "
-		    "from the others", c->path, (uintmax_t)c->st.st_nlink);
+		(void)err_set(e, OUT_HOLD, "%s: the file has %ju names: replacing one would part "
+		    "it from the others", c->path, (uintmax_t)c->st.st_nlink);
 		return err_hint(e, "use a symbolic link instead");
 	}
 	if (fs_read(c->at, c->name, TLSCFG_MAX, &c->text, e) == -1)
@@ -171,10 +172,12 @@ check_files(const struct managed_in *in, const struct tlscfg *cfg, const struct 
 		    &p[i].certificate2, &p[i].private_key2 };
 
 		for (size_t k = 0; k < NITEMS(f); k++)
-			if (f[k]->line != 0 && f[k]->path != NULL && tlscfg_is_among(&p[i], in->profiles) &&
+			if (f[k]->line != 0 && f[k]->path != NULL &&
+			    tlscfg_is_among(&p[i], in->profiles) &&
 			    strncmp(f[k]->path, in->dir, strlen(in->dir)) == 0 &&
 			    access(f[k]->path, F_OK) == -1 && errno == ENOENT)
-				return err_set(e, OUT_HOLD, "%s:%jd: %s: the version has no file %s", c->path,
+				return err_set(e, OUT_HOLD,
+				    "%s:%jd: %s: the version has no file %s", c->path,
 				    (intmax_t)f[k]->line, tlscfg_label(&p[i], label), f[k]->path);
 	}
 	return 0;

@@ -24,7 +24,8 @@ struct managed_in {
 	const char	*state_dir;
 	const char	*cert;		/* name of the certificate */
 	const char	*dir;		/* folder of the version */
-	bool		 adopted;	/* the values were kamcert's before: others are the operator's */
+	/* the values were kamcert's before: others are the operator's */
+	bool		 adopted;
 };
 
 /*

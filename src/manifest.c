@@ -21,7 +21,8 @@ static const struct pack file_pack = PACK(manifest_file,
 
 static const struct pack leaf_pack = PACK(manifest_leaf,
 	L(PACK_I64, not_before), L(PACK_I64, not_after), L(PACK_STR, serial), L(PACK_STR, issuer),
-	L(PACK_STR, key_type), L(PACK_STR, leaf_sha256), L(PACK_STR, ari_id), L(PACK_STR, order_url));
+	L(PACK_STR, key_type), L(PACK_STR, leaf_sha256), L(PACK_STR, ari_id),
+	    L(PACK_STR, order_url));
 
 #define F(type, field)	{ type, offsetof(struct manifest, field), NULL }
 
@@ -249,7 +250,8 @@ read_files(const struct json *root, struct list *files, struct err *e)
 		if (json_is_object(item, WHAT ": files", e) == -1 ||
 		    seal_get_str(item, WHAT ": files", "name", JSON_REQUIRED, &f->name, e) == -1 ||
 		    json_get_int(item, WHAT ": files", "size", JSON_REQUIRED, &f->size, e) == -1 ||
-		    seal_get_str(item, WHAT ": files", "sha256", JSON_REQUIRED, &f->sha256, e) == -1)
+		    seal_get_str(item, WHAT ": files", "sha256", JSON_REQUIRED, &f->sha256,
+		    e) == -1)
 			return -1;
 	}
 	return 0;

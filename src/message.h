@@ -29,7 +29,8 @@ enum message_type {
 	MSG_STOP,		/* come to a clean end soon */
 
 	/* keeper -> starter */
-	MSG_START,		/* struct msg_start; answered by MSG_STARTED with the role's channel */
+	/* struct msg_start; answered by MSG_STARTED with the role's channel */
+	MSG_START,
 	MSG_STARTED,		/* struct msg_started */
 	MSG_RUN,		/* struct msg_run: an operator's program of the configuration */
 	MSG_RECORD,		/* struct msg_record: the same for a challenge in the DNS */
@@ -164,7 +165,8 @@ struct msg_record {
 
 struct msg_end {
 	int64_t	 outcome;
-	int64_t	 next;		/* unix seconds of the next thing to do; 0: not known; INT64_MAX: nothing */
+	/* unix seconds of the next thing to do; 0: not known; INT64_MAX: nothing */
+	int64_t	 next;
 };
 
 struct msg_webroot {
@@ -223,13 +225,15 @@ struct msg_fetched {
 	/* where the URL has an address */
 	bool		 global;	/* it is one of the internet, not of a private network */
 	bool		 own;		/* this host has it itself */
-	bool		 open;		/* this host has a global address of the family: no NAT is between */
+	/* this host has a global address of the family: no NAT is between */
+	bool		 open;
 };
 
 /* What the net role is told: a CA, and a piece of work there. Nothing secret. */
 struct msg_task {
 	int64_t		 job;		/* repeated in everything that net asks for this task */
-	char		*name;		/* of the CA: tasks of one name share session and connection */
+	/* of the CA: tasks of one name share session and connection */
+	char		*name;
 	struct acme_ca	 ca;
 	char		*ca_file;
 	int64_t		 hold_until;	/* the CA asked for it in an earlier run; 0: it did not */
@@ -293,7 +297,8 @@ struct msg_reloaded {
 struct msg_watch {
 	struct hook_conf	 hook;
 	char			*log_mark;	/* of the facts before; NULL: no log is looked at */
-	bool			 mark;		/* the facts are those before: where its log ends is noted */
+	/* the facts are those before: where its log ends is noted */
+	bool			 mark;
 };
 
 struct msg_watched {

@@ -97,7 +97,10 @@ is_revoked(const struct install_state *state, const struct record *r)
 	    strcmp(r->revoked, state->active.serial) == 0;
 }
 
-/* A date of before what was issued is none of a CA's: a proxy's, or a lie, which would hold us for ever. */
+/*
+ * A date of before what was issued is none of a CA's: a proxy's, or a lie,
+ * which would hold us for ever.
+ */
 static int64_t
 believed(int64_t skew, const struct outlook *in, int64_t now)
 {
@@ -126,7 +129,10 @@ add_certificate(const struct outlook *in, int64_t skew, struct due_facts *f)
 	add_window(active, r, skew, f);
 }
 
-/* No CA is obeyed for longer: the clock may have been another one when that was written (FAULTS T01). */
+/*
+ * No CA is obeyed for longer: the clock may have been another one when that was
+ * written (FAULTS T01).
+ */
 static int64_t
 asked_at(int64_t asked, const struct record_time *failure, const struct record_time *now)
 {

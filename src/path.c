@@ -208,7 +208,8 @@ parse_lists(const struct list *lists, STACK_OF(X509_CRL) *crls, struct err *e)
 	if (crls == NULL)
 		return err_nomem(e);
 	for (size_t i = 0; lists != NULL && i < lists->n; i++)
-		if ((crl = crl_parse(blob_span(&b[i]))) != NULL && sk_X509_CRL_push(crls, crl) == 0) {
+		if ((crl = crl_parse(blob_span(&b[i]))) != NULL &&
+		    sk_X509_CRL_push(crls, crl) == 0) {
 			X509_CRL_free(crl);
 			return err_nomem(e);
 		}

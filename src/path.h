@@ -49,7 +49,8 @@ struct path_in {
 	struct trust		*trust;
 	const char		*bundle;	/* NULL: the system's */
 	bool			 any_root;	/* where it leads to is not looked at */
-	const struct list	*crls;		/* struct blob: lists of revoked certificates; NULL: none */
+	/* struct blob: lists of revoked certificates; NULL: none */
+	const struct list	*crls;
 };
 
 /* What a path is worth beyond its leaf. */

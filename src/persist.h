@@ -3,7 +3,8 @@
  * (draft-ietf-acme-dns-persist), which stays in the DNS and says who may
  * prove a name without touching it again:
  *
- *	_validation-persist.NAME TXT "ISSUER; accounturi=URL[; policy=wildcard][; persistUntil=SECONDS]"
+ *	_validation-persist.NAME TXT
+ *	    "ISSUER; accounturi=URL[; policy=wildcard][; persistUntil=SECONDS]"
  *
  * The value is of the form of a CAA issue value (RFC 8659 section 4.2).
  */

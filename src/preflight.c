@@ -295,7 +295,8 @@ judge_account(struct preflight *p, const struct acme_result *r)
 	}
 	if (r->eab_required && p->ca->eab_kid == NULL) {
 		(void)err_set(&e, OUT_HOLD, "the CA wants an external account binding");
-		(void)err_hint(&e, "set eab-kid and eab-key-file as its customer portal gives them");
+		(void)err_hint(&e,
+		    "set eab-kid and eab-key-file as its customer portal gives them");
 		preflight_tell(p, "account", true, &e);
 	}
 }
@@ -405,7 +406,8 @@ preflight_names(struct job *j, struct err *e)
 	if (p == NULL || p->ca != j->ca || !p->ended)
 		return renew(j, e) == NULL ? JOB_FAILED : JOB_WAIT;
 	*e = p->err;
-	p->ended = e->class == OUT_OK;	/* what failed is looked at again, if it is ever tried again */
+	/* what failed is looked at again, if it is ever tried again */
+	p->ended = e->class == OUT_OK;
 	return p->ended ? JOB_DONE : JOB_FAILED;
 }
 

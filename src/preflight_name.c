@@ -106,13 +106,15 @@ judge_answer(struct inquiry *q, const struct msg_fetched *f)
 		return;
 	}
 	if (f->status >= 300 && f->status < 400) {
-		preflight_fine(q->p, "names", "%s: %s, port %u, sends the CA elsewhere, status %lld",
+		preflight_fine(q->p, "names",
+		    "%s: %s, port %u, sends the CA elsewhere, status %lld",
 		    q->name, q->address, q->port, (long long)f->status);
 		return;
 	}
 	if (f->status != 0)
-		(void)err_set(&e, OUT_HOLD, "%s: %s, port %u, does not answer the challenge of this "
-		    "host, but with status %lld", q->name, q->address, q->port, (long long)f->status);
+		(void)err_set(&e, OUT_HOLD, "%s: %s, port %u, does not answer the challenge of "
+		    "this host, but with status %lld", q->name, q->address, q->port,
+		    (long long)f->status);
 	else
 		(void)err_set(&e, OUT_HOLD, "%s: %s, port %u: %.300s", q->name, q->address, q->port,
 		    f->sys == ECONNREFUSED ? "the connection is refused: nobody listens" :
@@ -213,7 +215,8 @@ judge_caa(struct inquiry *q, const struct msg_looked *found)
 	}
 	switch (caa_judge(&in, &e)) {
 	case CAA_ALLOWS:
-		preflight_fine(q->p, "caa", found->caa.n == 0 ? "%s: there is none: any CA may issue" :
+		preflight_fine(q->p, "caa", found->caa.n == 0 ?
+		    "%s: there is none: any CA may issue" :
 		    "%s: allows this CA", q->name);
 		break;
 	case CAA_UNKNOWN:

@@ -214,8 +214,8 @@ profiles_hold(const struct hook_facts *f, const struct install_reader *reader,
 	if (!holds) {
 		e->class = OUT_FINDING;
 		if (e->hint[0] == '\0')
-			(void)err_hint(e, "one profile that does not load makes Kamailio refuse the "
-			    "reload of all");
+			(void)err_hint(e, "one profile that does not load makes Kamailio refuse "
+			    "the reload of all");
 	}
 	return -1;
 }

@@ -28,7 +28,8 @@ struct profiles_loaded {
 	struct stack_st_X509	*certs;		/* as in its file, leaf first; empty: none */
 	struct stack_st_X509	*certs2;	/* of certificate2, likewise */
 	struct stack_st_X509	*roots;		/* of its ca_list */
-	int64_t			 crl_until;	/* the earliest nextUpdate; 0: no crl, or it does not say */
+	/* the earliest nextUpdate; 0: no crl, or it does not say */
+	int64_t			 crl_until;
 	bool			 judged;	/* all files could be looked at */
 };
 

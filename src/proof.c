@@ -151,8 +151,8 @@ judge_restart(struct job *j, const struct hook_facts *before, const struct hook_
 {
 	if (!is_restarted(before, now))
 		return 0;
-	(void)err_set(e, OUT_HOLD, "the server was restarted: process %jd was up for %jd s, now %jd "
-	    "for %jd s", (intmax_t)before->pid, (intmax_t)before->uptime, (intmax_t)now->pid,
+	(void)err_set(e, OUT_HOLD, "the server was restarted: process %jd was up for %jd s, now "
+	    "%jd for %jd s", (intmax_t)before->pid, (intmax_t)before->uptime, (intmax_t)now->pid,
 	    (intmax_t)now->uptime);
 	return judge(j, CHECK_RESTART, e);
 }
@@ -210,8 +210,8 @@ judge_log(struct job *j, const struct errlog *log, struct err *e)
 	if (log->problem != NULL)
 		(void)err_set(e, OUT_HOLD, "%.600s", log->problem);
 	else if (log->trouble + log->load + clients > 0)
-		(void)err_set(e, OUT_HOLD, "its error log has %jd new lines of trouble, %jd of files "
-		    "that were not loaded, %jd of clients: %.500s", (intmax_t)log->trouble,
+		(void)err_set(e, OUT_HOLD, "its error log has %jd new lines of trouble, %jd of "
+		    "files that were not loaded, %jd of clients: %.500s", (intmax_t)log->trouble,
 		    (intmax_t)log->load, (intmax_t)clients, log->first != NULL ? log->first : "");
 	else
 		return 0;

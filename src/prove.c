@@ -218,7 +218,8 @@ int
 deploy_ask_verify(struct job *j, const struct hook_conf *h, int64_t version,
     channel_answer *answer, struct err *e)
 {
-	struct verify_in in = { .listeners = h->verify, .names = j->conf->names, .settle = h->settle,
+	struct verify_in in = { .listeners = h->verify, .names = j->conf->names,
+	    .settle = h->settle,
 		.look = j->kind == JOB_LOOK || j->kind == JOB_WATCH };
 	struct channel *control;
 	struct instance *at;

@@ -37,8 +37,8 @@ quiet_wait(struct job *j, struct err *e)
 		j->crowded = true;
 		err_set(e, OUT_RETRY, "%s at %s: want fewer than %lld open TLS connections",
 		    h[i].type, h[i].rpc, (long long)h[i].max_connections);
-		return err_hint(e, "it waits until there are, or little is left of the certificate; "
-		    "renew --force does not");
+		return err_hint(e, "it waits until there are, or little is left of the "
+		    "certificate; renew --force does not");
 	}
 	return 0;
 }

@@ -19,7 +19,8 @@
 
 #define RECORD_HISTORY	20	/* results kept */
 #define RECORD_CAS	16	/* with failures of their own */
-#define RECORD_WINDOWS	8	/* leaves whose renewal time is kept: also of versions to go back to */
+/* leaves whose renewal time is kept: also of versions to go back to */
+#define RECORD_WINDOWS	8
 #define RECORD_SERIALS	50	/* serial numbers kept (FAULTS A29) */
 #define RECORD_FACTS_MAX (64 * 1024)
 
@@ -72,23 +73,28 @@ struct record {
 	struct record_time	 last_success;
 	int64_t			 outcome;	/* of the last one that these count, or OUT_OK */
 	int64_t			 jitter;	/* thousandths, drawn at the last failure */
-	int64_t			 asked;		/* Retry-After of the last failure, unix seconds; 0: none */
+	/* Retry-After of the last failure, unix seconds; 0: none */
+	int64_t			 asked;
 	struct list		 cas;		/* struct record_ca */
 	int64_t			 ca_failures;	/* of all of them, since the last success */
 	int64_t			 next;		/* when the last run thought that it is due */
 	int64_t			 reload_tries;	/* of a way back that was not proven (FAULTS K11) */
-	int64_t			 looks;		/* in a row that found a server not ready for a deployment */
+	/* in a row that found a server not ready for a deployment */
+	int64_t			 looks;
 	struct record_time	 last_look;
-	char			*unserved;	/* what was seen on a listener in place of the active version; NULL: nothing */
+	/* what was seen on a listener in place of the active version; NULL: nothing */
+	char			*unserved;
 	int64_t			 unserved_since;
-	char			*tried;		/* config_cert_digest() under which a version was rolled back */
+	/* config_cert_digest() under which a version was rolled back */
+	char			*tried;
 	struct strs		 serials;	/* oldest first */
 	struct budget		 budget;	/* this certificate's part */
 
 	struct list		 servers;	/* struct record_server */
 
 	struct list		 windows;	/* struct record_window */
-	char			*revoked;	/* serial number that an operator had revoked last; NULL: none */
+	/* serial number that an operator had revoked last; NULL: none */
+	char			*revoked;
 
 	struct blob		 facts;		/* JSON object of the last proof; empty: none */
 	bool			 was_damaged;	/* not stored: what was on disk could not be used */
@@ -122,7 +128,8 @@ struct record_try {
 	const char	 *step;
 	int64_t		  version;
 	const struct err *res;		/* OUT_OK is success; has the time that a peer asked for */
-	const char	 *ca;		/* whose success it is, or whose own failure; NULL: no CA's */
+	/* whose success it is, or whose own failure; NULL: no CA's */
+	const char	 *ca;
 	bool		  paused;	/* the CA paused a name */
 	uint32_t	  random;	/* draws the jitter of the back-off */
 };

@@ -40,7 +40,8 @@ find_target(const struct cert_conf *cert, struct target *t)
 	const char *address = c->listen.n > 0 ? c->listen.v[0] : "[::]:80";
 	const char *colon = strrchr(address, ':');
 	int n = colon == NULL ? 0 : (int)(colon - address);
-	bool any = strncmp(address, "[::]", 4) == 0 || strncmp(address, "0.0.0.0", 7) == 0 || n == 0;
+	bool any = strncmp(address, "[::]", 4) == 0 || strncmp(address, "0.0.0.0", 7) == 0 ||
+	    n == 0;
 
 	if (any)
 		snprintf(t->resolve, sizeof t->resolve, "*=127.0.0.1");

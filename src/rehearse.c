@@ -72,7 +72,8 @@ load_chain(struct stage *stage, struct span pem, struct err *e)
 	X509 *x;
 
 	stage->issuers = sk_X509_new_null();
-	stage->leaf = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, ossl_no_passphrase, NULL);
+	stage->leaf = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, ossl_no_passphrase,
+	    NULL);
 	ok = stage->leaf != NULL && stage->issuers != NULL;
 	while (ok && (x = read_issuer(bio)) != NULL) {
 		ok = sk_X509_push(stage->issuers, x) > 0;

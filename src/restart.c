@@ -194,8 +194,8 @@ restart_fits(const struct hook_conf *conf, const struct hook_facts *server,
 {
 	if (unit->pid == -1 || server->pid == -1 || unit->pid == server->pid)
 		return 0;
-	(void)err_set(e, OUT_HOLD, "%s: its main process is %jd, and that of the server at %s is %jd",
-	    conf->unit, (intmax_t)unit->pid, conf->rpc, (intmax_t)server->pid);
+	(void)err_set(e, OUT_HOLD, "%s: its main process is %jd, and that of the server at %s is "
+	    "%jd", conf->unit, (intmax_t)unit->pid, conf->rpc, (intmax_t)server->pid);
 	return err_hint(e, "name the unit that runs this server; one that runs in a container is "
 	    "restarted by a hook systemd");
 }

@@ -193,7 +193,8 @@ on_fetched(void *arg, struct message *m)
 static void
 ask(struct known *n)
 {
-	struct msg_fetch fetch = { .url = n->url, .seconds = FETCH_SECONDS, .ca = n->job->ca->name };
+	struct msg_fetch fetch = { .url = n->url, .seconds = FETCH_SECONDS,
+	    .ca = n->job->ca->name };
 	struct err e = ERR_NONE;
 	struct channel *net;
 

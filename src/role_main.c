@@ -68,9 +68,10 @@ role_main(const struct role_main *m, int argc, char **argv)
 		return OUT_USAGE;
 	}
 	log_open(target, role_name(m->role), level);
-	if (sandbox_begin(&e) == -1 || put_up_walls(m->role, &e) == -1 || (loop = loop_new(&e)) == NULL ||
-	    channel_new(loop, ROLE_FD, m->handlers, m->arg, &channel, &e) == -1 ||
-	    (m->start != NULL && m->start(m->arg, loop, channel, &e) == -1) ||
+	if (sandbox_begin(&e) == -1 || put_up_walls(m->role, &e) == -1 ||
+	    (loop = loop_new(&e)) == NULL || channel_new(loop, ROLE_FD, m->handlers, m->arg,
+	    &channel, &e) == -1 || (m->start != NULL &&
+	    m->start(m->arg, loop, channel, &e) == -1) ||
 	    loop_run(loop, &e) == -1)
 		goto out;
 	rc = 0;

@@ -25,13 +25,15 @@ struct job_server {
 	bool			 proven;	/* and they need not be looked at again */
 	bool			 watched;	/* now and log are known */
 	bool			 mute;		/* it was asked how it is, and did not answer */
-	int64_t			 pid;		/* another process than before, which was looked at too */
+	/* another process than before, which was looked at too */
+	int64_t			 pid;
 	int64_t			 version;	/* that was proven there; 0: none */
 	char			*why;		/* it is left or stuck */
 	struct verify_out	 seen;
 	struct hook_facts	 now;		/* how it was last */
 	struct errlog		 log;
-	int64_t			 kept;		/* old connections right after the proof; -1: not known, */
+	/* old connections right after the proof; -1: not known, */
+	int64_t			 kept;
 	int64_t			 kept_later;	/* and when it was watched */
 	struct strs		 warnings;
 };

@@ -35,8 +35,10 @@ static const int basic[] = {
 	C(munmap), C(mremap), C(madvise), C(brk), C(membarrier), C(mincore), C(mlock), C(munlock),
 	C(rt_sigaction), C(rt_sigprocmask), C(rt_sigreturn), C(sigaltstack), C(restart_syscall),
 	C(futex), C(set_robust_list), C(rseq), C(sched_yield), C(sched_getaffinity), C(getcpu),
-	C(clock_gettime), C(clock_getres), C(clock_nanosleep), C(nanosleep), C(gettimeofday), C(time),
-	C(getrandom), C(getpid), C(gettid), C(getppid), C(getuid), C(geteuid), C(getgid), C(getegid),
+	C(clock_gettime), C(clock_getres), C(clock_nanosleep), C(nanosleep), C(gettimeofday),
+	    C(time),
+	C(getrandom), C(getpid), C(gettid), C(getppid), C(getuid), C(geteuid), C(getgid),
+	    C(getegid),
 	C(getresuid), C(getresgid), C(getgroups), C(getpgrp), C(getrlimit), C(getrusage), C(uname),
 	C(sysinfo), C(times), C(umask), C(exit), C(exit_group),
 	C(epoll_create1), C(epoll_ctl), C(epoll_wait), C(epoll_pwait), C(epoll_pwait2), C(poll),
@@ -57,7 +59,8 @@ static const int files[] = {
 };
 
 static const int sockets[] = {
-	C(connect), C(bind), C(accept), C(accept4), C(setsockopt), C(sendmmsg), C(recvmmsg), C(ioctl),
+	C(connect), C(bind), C(accept), C(accept4), C(setsockopt), C(sendmmsg), C(recvmmsg),
+	    C(ioctl),
 };
 
 /* What neither a client of HTTPS nor one of a SIP server has to do. */
@@ -173,8 +176,8 @@ add_allowed(scmp_filter_ctx ctx, enum role role)
 static bool
 sanitizer_needs(int call)
 {
-	return UNDER_SANITIZER && (call == C(ptrace) || call == C(personality) || call == C(fchown) ||
-	    call == C(fchownat));
+	return UNDER_SANITIZER && (call == C(ptrace) || call == C(personality) ||
+	    call == C(fchown) || call == C(fchownat));
 }
 
 static int
@@ -236,8 +239,8 @@ calls_restrict(enum role role, const struct walls *w, bool *on, struct err *e)
 		rc = seccomp_load(ctx);
 	seccomp_release(ctx);
 	if (rc != 0)
-		return err_set(e, OUT_HOLD, "system calls: the kernel does not let them be filtered: %s",
-		    strerror(-rc));
+		return err_set(e, OUT_HOLD, "system calls: the kernel does not let them be "
+		    "filtered: %s", strerror(-rc));
 	*on = true;
 	return 0;
 }

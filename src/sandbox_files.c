@@ -185,12 +185,13 @@ files_prepare(const struct walls *w, int64_t *version, int *fd, struct err *e)
 	*version = 0;
 	if (have < VERSION_MIN) {
 		if (have == -1)
-			err_sys(e, OUT_HOLD, "Landlock: the kernel does not let files be walled off");
+			err_sys(e, OUT_HOLD,
+			    "Landlock: the kernel does not let files be walled off");
 		else
 			err_set(e, OUT_HOLD, "Landlock: want version %d, have %ld", VERSION_MIN,
 			    have);
-		return err_hint(e, "boot a kernel that has it (lsm=landlock,...), or, to do without: "
-		    "sandbox = \"best-effort\"");
+		return err_hint(e, "boot a kernel that has it (lsm=landlock,...), or, to do "
+		    "without: sandbox = \"best-effort\"");
 	}
 	set = everything((int)have, w->signals);
 	r.handled = set.files;

@@ -25,7 +25,8 @@ static const struct {
 	rlim_t	 nofile;	/* 0: as it is */
 	bool	 threads;	/* libcurl's resolver has some */
 } limits[ROLE_COUNT] = {
-	[ROLE_KEEPER] = { 1024 * MIB, 0, false },	/* revocation lists; a folder per certificate */
+	/* revocation lists; a folder per certificate */
+	[ROLE_KEEPER] = { 1024 * MIB, 0, false },
 	[ROLE_NET] = { 512 * MIB, 1024, true },
 	[ROLE_ANSWER] = { 128 * MIB, 512, false },
 	[ROLE_CONTROL] = { 256 * MIB, 512, false },

@@ -255,7 +255,8 @@ is_key_for(const struct asked *a)
 int
 signing_allows(const struct signing *s, const struct acme_sign *what, struct err *e)
 {
-	struct asked a = { .keeper = s->keeper, .job = s->job, .account = s->account, .what = what };
+	struct asked a = { .keeper = s->keeper, .job = s->job, .account = s->account,
+	    .what = what };
 
 	if (what->url == NULL || !is_key_for(&a))
 		return err_set(e, OUT_RETRY, "sign: not for this run");

@@ -27,7 +27,8 @@ struct solving {
 	uint64_t		 id;
 	int64_t			 job;
 	struct list		 challenges;	/* struct acme_challenge */
-	size_t			 at;		/* of those in the DNS, the one that is being put up */
+	/* of those in the DNS, the one that is being put up */
+	size_t			 at;
 	struct solve_record	*record;	/* that the program is at */
 	size_t			 open;		/* answers that are missing */
 	struct err		 err;
@@ -105,7 +106,8 @@ judge_all(const struct keeper *k, const struct job *j, const struct list *challe
 
 	for (s = k->solving; s != NULL; s = s->next)
 		if (s->job == j->id)
-			return err_set(e, OUT_RETRY, "solve: others are being put up for this task");
+			return err_set(e, OUT_RETRY,
+			    "solve: others are being put up for this task");
 	if (challenges->n > j->conf->names.n * PER_NAME)
 		return err_set(e, OUT_HOLD, "solve: %zu challenges for %zu names", challenges->n,
 		    j->conf->names.n);
@@ -220,7 +222,8 @@ on_persist(void *arg, struct message *m)
 		buf_init(&record, ERR_TEXT_MAX);
 		persist_record(&in, w->c->name, &record);
 		(void)err_set(&s->err, OUT_HOLD, "%.300s; publish: %s", e.text, buf_cstr(&record));
-		(void)err_hint(&s->err, "the record stays in the DNS, for this renewal and all others");
+		(void)err_hint(&s->err, "the record stays in the DNS, for this renewal and all "
+		    "others");
 		buf_clear(&record);
 	}
 	free(w);
@@ -302,7 +305,8 @@ add_record(struct solving *s, const char *name, struct err *e)
 	const struct acme_challenge *c = (const struct acme_challenge *)s->challenges.v + s->at;
 	struct job *j = keeper_job(s->keeper, s->job);
 	struct solve_record_in in = { .name = name, .domain = c->name,
-		.challenge = solver_of(j, c->type) - (const struct challenge_conf *)j->conf->challenges.v };
+		.challenge = solver_of(j,
+		    c->type) - (const struct challenge_conf *)j->conf->challenges.v };
 	struct solve_record *r = NULL;
 	struct buf value;
 

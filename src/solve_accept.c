@@ -50,7 +50,8 @@ pause_for(struct solve_accept *sa, int64_t ms)
 
 	if (sa->pause != NULL)
 		return;
-	sa->pause = loop_timer_add(sa->in.loop, time_add(clock_boot_ms(), ms), on_pause_over, sa, &e);
+	sa->pause = loop_timer_add(sa->in.loop, time_add(clock_boot_ms(), ms), on_pause_over, sa,
+	    &e);
 	if (sa->pause != NULL)
 		set_listening(sa, 0);
 }

@@ -98,9 +98,9 @@ fill_cert(X509 *x, EVP_PKEY *key, const struct solve_alpn_in *in)
 	    X509_gmtime_adj(X509_getm_notAfter(x), LIFETIME) != NULL &&
 	    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
 	    (const unsigned char *)"acme-tls/1", -1, -1, 0) == 1 &&
-	    X509_set_issuer_name(x, X509_get_subject_name(x)) == 1 && X509_set_pubkey(x, key) == 1 &&
-	    add_extension(x, NID_subject_alt_name, names) && add_identifier(x, in->key_auth) &&
-	    X509_sign(x, key, EVP_sha256()) > 0;
+	    X509_set_issuer_name(x, X509_get_subject_name(x)) == 1 &&
+	    X509_set_pubkey(x, key) == 1 && add_extension(x, NID_subject_alt_name, names) &&
+	    add_identifier(x, in->key_auth) && X509_sign(x, key, EVP_sha256()) > 0;
 }
 
 /* What the client names: RFC 8738 section 6 for addresses. */
@@ -161,7 +161,8 @@ solve_alpn_put(struct solve_alpn *sa, const struct solve_alpn_in *in, struct err
 	if (solve_token_check(in->token, in->key_auth, e) == -1)
 		return -1;
 	if (strlen(in->name) > HOST_MAX || strpbrk(in->name, ",*/ ") != NULL)
-		return err_set(e, OUT_HOLD, "challenge: RFC 8737 section 3: want a name or address");
+		return err_set(e, OUT_HOLD,
+		    "challenge: RFC 8737 section 3: want a name or address");
 	if (sa->npending >= SOLVE_PENDING_MAX)
 		return err_set(e, OUT_RETRY, "listener: more than %d challenges at once",
 		    SOLVE_PENDING_MAX);
@@ -199,8 +200,8 @@ on_hello(SSL *ssl, int *alert, void *arg UNUSED)
 	struct rd r;
 	size_t n;
 
-	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &list,
-	    &n) != 1)
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
+	    &list, &n) != 1)
 		return refuse(alert, SSL_AD_NO_APPLICATION_PROTOCOL);
 	r = rd_of(span_of(list, n));
 	offered = rd_vec16(&r);

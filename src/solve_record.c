@@ -282,8 +282,8 @@ adopt(struct job *j, struct span file, struct err *e)
 	int rc = read_file(file, &names, &domains, &values, e);
 
 	if (rc == 0 && in.challenge == -1)
-		rc = err_set(e, OUT_HOLD, "the certificate has no program any more that takes out %s",
-		    names.n > 0 ? names.v[0] : "its records");
+		rc = err_set(e, OUT_HOLD, "the certificate has no program any more that takes out "
+		    "%s", names.n > 0 ? names.v[0] : "its records");
 	for (size_t i = 0; rc == 0 && i < names.n; i++) {
 		in.name = names.v[i];
 		in.domain = domains.v[i];

@@ -280,8 +280,8 @@ note_walls(struct starter *s, enum role role, const struct walled *w, struct err
 	char text[WALLED_TEXT];
 
 	if (w->class != OUT_OK) {
-		err_set(e, outcome_known(w->class) ? (enum outcome)w->class : OUT_HOLD, "role %s: %s",
-		    role_name(role), w->text != NULL ? w->text : "no reason given");
+		err_set(e, outcome_known(w->class) ? (enum outcome)w->class : OUT_HOLD,
+		    "role %s: %s", role_name(role), w->text != NULL ? w->text : "no reason given");
 		return w->hint != NULL && w->hint[0] != '\0' ? err_hint(e, "%s", w->hint) : -1;
 	}
 	log_debug(KV_S("event", "walls"), KV_S("of", role_name(role)), KV_S("are",

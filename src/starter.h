@@ -27,7 +27,8 @@ struct starter_in {
 	/* what each role that was started has given up; may be NULL */
 	void			(*walls)(void *arg, enum role, const struct walled *);
 	void			*arg;
-	struct msg_end		*end;		/* what the keeper said; zeroed if it did not. NULL: not wanted */
+	/* what the keeper said; zeroed if it did not. NULL: not wanted */
+	struct msg_end		*end;
 };
 
 /* Carries out one run and returns its outcome, when every role has ended. */

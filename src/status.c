@@ -56,7 +56,8 @@ fill_leaves(struct status_leaf *rows, struct tlsa *texts, const struct job *j)
 		const struct manifest_leaf *l = manifest_leaf(m, i);
 
 		rows[i] = (struct status_leaf){ .key_type = l->key_type, .serial = l->serial,
-			.issuer = l->issuer, .not_before = l->not_before, .not_after = l->not_after };
+			.issuer = l->issuer, .not_before = l->not_before,
+			    .not_after = l->not_after };
 		if (!j->conf->next_key)
 			continue;
 		keys_tlsa(j, i, texts[i].active, texts[i].next);

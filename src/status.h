@@ -37,7 +37,8 @@ struct status {
 	char		*held;		/* what holds it back; "" nothing */
 	int64_t		 pending;	/* version that is not proven yet, 0: none */
 	bool		 served;	/* the last proof was for the active version */
-	char		*unserved;	/* what a daemon saw in its place since then; NULL: nothing */
+	/* what a daemon saw in its place since then; NULL: nothing */
+	char		*unserved;
 	int64_t		 unserved_since;
 	int64_t		 last_when;	/* of the last result; 0: none */
 	int64_t		 last_outcome;

@@ -5,7 +5,7 @@
  *	    format				0600	version of this layout
  *	    lock				0600	kernel lock of whoever works in here
  *	    index				0600	see index.h
- *	    daemon				0600	kernel lock of the daemon, also while it sleeps
+ *	    daemon				0600	lock of the daemon, also while it sleeps
  *	    crls/				0700	see revocation.h
  *	    accounts/				0700
  *		<ca>/				0700	account.key account.json ledger.json
@@ -63,7 +63,8 @@ MUST_CHECK int	store_cert_open(struct store *, const char *name, struct store_ce
 		    struct err *e);
 void		store_cert_free(struct store_cert *);	/* NULL allowed */
 
-const char	*store_cert_path(const struct store_cert *);	/* absolute, without slash at its end */
+/* absolute, without slash at its end */
+const char	*store_cert_path(const struct store_cert *);
 int		 store_cert_fd(const struct store_cert *);	/* borrowed */
 /*
  * What else names the active version: called at each switch, before `current`
@@ -89,7 +90,10 @@ MUST_CHECK int	store_each_cert(struct store *, int (*cb)(void *arg, int fd, stru
 /* at is store_fd(), store_cert_fd(), ... */
 MUST_CHECK int	store_write(int at, const char *name, const struct buf *sealed, struct err *e);
 
-/* For a file that cannot be used: it is kept as NAME.bad, in the place of an older one. Does not sync. */
+/*
+ * For a file that cannot be used: it is kept as NAME.bad, in the place of an
+ * older one. Does not sync.
+ */
 MUST_CHECK int	store_set_aside(int at, const char *name, struct err *e);
 
 /* --- accounts --- */

@@ -117,7 +117,10 @@ save_key(int dir, struct span pem, struct err *e)
 	return rc;
 }
 
-/* Only when there is what takes its place: a run that ends before that leaves the next one to tell of it. */
+/*
+ * Only when there is what takes its place: a run that ends before that leaves
+ * the next one to tell of it.
+ */
 static int
 set_damaged_aside(int dir, struct err *e)
 {

@@ -22,7 +22,8 @@ static const struct pack file_pack = PACK(tlscfg_file,
 
 static const struct pack profile_pack = PACK(tlscfg_profile,
 	F(PACK_I64, kind), F(PACK_I64, line), F(PACK_I64, body), F(PACK_STR, where),
-	F(PACK_STR, server_name), F(PACK_I64, name_mode), FILE_AT(certificate), FILE_AT(private_key),
+	F(PACK_STR, server_name), F(PACK_I64, name_mode), FILE_AT(certificate),
+	    FILE_AT(private_key),
 	FILE_AT(certificate2), FILE_AT(private_key2), FILE_AT(ca_list), FILE_AT(crl),
 	F(PACK_BOOL, has_password), F(PACK_BOOL, verify), F(PACK_BOOL, require),
 	F(PACK_I64, verify_client));
@@ -226,8 +227,8 @@ is_single(const struct parser *p, bool last, struct err *e)
 	if (is_where(it, "any")) {
 		(void)err_set(e, OUT_HOLD, "%s:%jd: a profile for any address without server_name",
 		    p->in->name, (intmax_t)it->line);
-		return err_hint(e, "Kamailio remembers this mistake: once it has seen it, no reload "
-		    "works before a restart");
+		return err_hint(e, "Kamailio remembers this mistake: once it has seen it, no "
+		    "reload works before a restart");
 	}
 	if (last || is_where(it, "default"))
 		return 0;
@@ -403,7 +404,8 @@ pick(struct parser *p, const struct word *words, size_t n, int64_t *out, struct 
 	if (w == NULL)
 		return tlscfg_bad(&p->lex, &p->t, e, "unknown value '%s'", p->t.text);
 	if (!is_known(p, w->since))
-		return tlscfg_bad(&p->lex, &p->t, e, "value '%s': this release of Kamailio does not "
+		return tlscfg_bad(&p->lex, &p->t, e,
+		    "value '%s': this release of Kamailio does not "
 		    "know it, %d.%d is the first that does", p->t.text,
 		    (int)(w->since / RELEASE(1, 0, 0)), (int)(w->since / RELEASE(0, 1, 0) % 1000));
 	*out = w->value;

@@ -26,7 +26,8 @@ enum tlscfg_kind { TLSCFG_SERVER, TLSCFG_CLIENT };
 enum tlscfg_names { TLSCFG_EXACT, TLSCFG_AND_BELOW, TLSCFG_BELOW };	/* server_name_mode */
 
 struct tlscfg_file {
-	char	*path;		/* NULL: none. Not absolute: relative to a folder that is not known */
+	/* NULL: none. Not absolute: relative to a folder that is not known */
+	char	*path;
 	int64_t	 line;		/* where it is named; 0: nowhere, the module's setting */
 	int64_t	 at, len;	/* of the value in the text, in octets, with its quotes */
 };
@@ -35,7 +36,8 @@ struct tlscfg_profile {
 	int64_t	 kind;			/* enum tlscfg_kind */
 	int64_t	 line;			/* 0: not written, but there: a default */
 	int64_t	 body;			/* octet in the text behind the section's line */
-	char	*where;			/* "default", "any", "192.0.2.1:5061", "[2001:db8::1]:5061" */
+	/* "default", "any", "192.0.2.1:5061", "[2001:db8::1]:5061" */
+	char	*where;
 	char	*server_name;		/* NULL: none */
 	int64_t	 name_mode;		/* enum tlscfg_names */
 	struct tlscfg_file certificate, private_key;

@@ -94,7 +94,8 @@ static bool
 value_of(const struct tlscfg_values *values, const struct tlscfg_file *f, const char *fallback,
     char out[TLSCFG_PATH_MAX])
 {
-	const char *slash = f->line != 0 && f->path != NULL && values->is_ours(values->arg, f->path) ?
+	const char *slash = f->line != 0 && f->path != NULL &&
+	    values->is_ours(values->arg, f->path) ?
 	    strrchr(f->path, '/') : NULL;
 
 	if (slash == NULL && fallback == NULL)
@@ -124,7 +125,8 @@ add_value(struct editing *ed, const struct tlscfg_profile *p, size_t i, const ch
     struct err *e)
 {
 	const struct tlscfg_file *f = file_at(p, i);
-	struct edit new = { .at = (size_t)p->body, .option = kept[i].option, .value = strdup(path) };
+	struct edit new = { .at = (size_t)p->body, .option = kept[i].option,
+	    .value = strdup(path) };
 
 	if (f->line != 0 && f->len > 0) {
 		new.at = (size_t)f->at;
@@ -156,8 +158,8 @@ add_profile(struct editing *ed, const struct tlscfg_profile *p, const struct tls
 static bool
 is_plain(const char *value)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
-	    "/.-+:@%,=";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "_/.-+:@%,=";
 
 	return strspn(value, plain) == strlen(value);
 }

@@ -8,7 +8,8 @@
 #include "tlscfg.h"
 
 struct tlscfg_values {
-	const struct strs *profiles;	/* "server:default", as tlscfg_label() without its brackets or with them */
+	/* "server:default", as tlscfg_label() without its brackets or with them */
+	const struct strs *profiles;
 	const char	*dir;		/* absolute */
 
 	/*

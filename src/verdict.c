@@ -45,7 +45,8 @@ static const struct {
 	[VERIFY_UNREACHABLE] = { "unreachable", "cannot be reached" },
 	[VERIFY_MIXED] = { "mixed", "serves the new certificate in some connections only" },
 	[VERIFY_OLD] = { "old", "still serves another certificate" },
-	[VERIFY_OTHER] = { "other", "serves a certificate that is neither the new nor the old one" },
+	[VERIFY_OTHER] = { "other",
+	    "serves a certificate that is neither the new nor the old one" },
 };
 
 const char *

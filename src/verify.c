@@ -37,7 +37,8 @@ struct tally {
 static struct span
 digest_at(const struct blob *b, size_t i)
 {
-	return (i + 1) * SHA256_LEN <= b->n ? span_of(b->p + i * SHA256_LEN, SHA256_LEN) : SPAN_NONE;
+	return (i + 1) * SHA256_LEN <= b->n ? span_of(b->p + i * SHA256_LEN, SHA256_LEN) :
+	    SPAN_NONE;
 }
 
 static bool
@@ -207,7 +208,8 @@ look_at(const struct verify_in *in, const struct verify_leaf *leaf, SSL_CTX *ctx
 			alive = ask_last(&v, t, &sum);
 		if (v.why[0] != '\0')
 			memcpy(why, v.why, sizeof(why));
-		if (v.n == 0 || sum.refused > 0)	/* another attempt would end like this one */
+		/* another attempt would end like this one */
+		if (v.n == 0 || sum.refused > 0)
 			left = 0;
 		/* Whoever does not answer for one name will not do so for the others. */
 		t->down = !v.reached || v.timed_out;

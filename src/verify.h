@@ -30,19 +30,23 @@
 /* What a version has for one of its keys. */
 struct verify_leaf {
 	char		*family;	/* "ecdsa", "rsa": offered alone; NULL: the only one */
-	struct blob	 want;		/* SHA-256 of the leaf, then of all behind it as installed */
-	struct blob	 old;		/* SHA-256 of the leaf before; empty: whatever is not wanted */
+	/* SHA-256 of the leaf, then of all behind it as installed */
+	struct blob	 want;
+	/* SHA-256 of the leaf before; empty: whatever is not wanted */
+	struct blob	 old;
 };
 
 extern const struct pack verify_leaf_pack;
 
 struct verify_in {
 	struct strs	 listeners;	/* as wire_listener_parse() */
-	struct strs	 names;		/* canonical, at least one; a label takes a wildcard's place */
+	/* canonical, at least one; a label takes a wildcard's place */
+	struct strs	 names;
 	struct list	 leaves;	/* struct verify_leaf, at least one */
 	int64_t		 workers;	/* TCP workers of the server; below 1: not known, one */
 	int64_t		 settle;	/* seconds in which all must agree */
-	bool		 look;		/* one handshake per listener and name, nothing said, no repetition */
+	/* one handshake per listener and name, nothing said, no repetition */
+	bool		 look;
 };
 
 extern const struct pack verify_in_pack;
@@ -50,7 +54,8 @@ extern const struct pack verify_in_pack;
 /* A larger one is worse. */
 enum verify_verdict {
 	VERIFY_NEW,		/* only the wanted chain, in all handshakes, and somebody answers */
-	VERIFY_ABSENT,		/* of a pair: this listener has none for such a client, only the other one */
+	/* of a pair: this listener has none for such a client, only the other one */
+	VERIFY_ABSENT,
 	VERIFY_SILENT,		/* the wanted chain, but nobody answers behind it */
 	VERIFY_CHAIN,		/* the wanted leaf, but not all of the chain behind it */
 	VERIFY_UNREACHABLE,	/* no connection, or handshakes that fail */
@@ -67,7 +72,8 @@ struct verify_seen {
 	int64_t		 verdict;
 	int64_t		 handshakes;	/* tried */
 	int64_t		 wanted;	/* of these, with the wanted leaf */
-	struct blob	 sha256;	/* of a leaf that was seen, an unwanted one first; empty: none */
+	/* of a leaf that was seen, an unwanted one first; empty: none */
+	struct blob	 sha256;
 	struct cert_facts leaf;		/* that leaf; zeroed if it could not be read or is huge */
 	char		*note;		/* what else there is to say; NULL: nothing */
 };
@@ -78,7 +84,8 @@ struct verify_out {
 	int64_t		 verdict;	/* the worst; VERIFY_ABSENT is none */
 	int64_t		 rounds;
 	int64_t		 ms;		/* it took */
-	struct list	 seen;		/* struct verify_seen: by listener, name, leaf, in their order */
+	/* struct verify_seen: by listener, name, leaf, in their order */
+	struct list	 seen;
 };
 
 extern const struct pack verify_out_pack;

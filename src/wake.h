@@ -14,15 +14,18 @@
 
 #define WAKE_LOOK	DAY		/* seconds; files may have been changed without a word */
 #define WAKE_BUSY	30		/* seconds, when another kamcert was at work */
-#define WAKE_SPREAD	59		/* seconds that a start is put off by at most (FAULTS L02) */
+/* seconds that a start is put off by at most (FAULTS L02) */
+#define WAKE_SPREAD	59
 
 struct wake_facts {
 	int64_t		 wall;		/* now, unix seconds */
 	int64_t		 boot_ms;	/* now */
-	int64_t		 last_ms;	/* boot clock at the end of the last run; 0: there was none */
+	/* boot clock at the end of the last run; 0: there was none */
+	int64_t		 last_ms;
 	enum outcome	 outcome;	/* of that run */
 	int64_t		 next;		/* unix seconds, as struct msg_end */
-	int64_t		 idle;		/* runs in a row behind which something was due at once, or that could not tell */
+	/* runs in a row behind which something was due at once, or that could not tell */
+	int64_t		 idle;
 	uint32_t	 random;	/* drawn behind each run */
 };
 

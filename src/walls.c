@@ -234,8 +234,8 @@ read_widely(const struct msg_setup *setup, struct walls *w, struct err *e)
 static int
 read_system(struct walls *w, struct err *e)
 {
-	static const char *const paths[] = { "/etc", "/usr", "/lib", "/lib64", "/run/systemd/resolve",
-	    "/run/NetworkManager", "/run/resolvconf", "/run/connman" };
+	static const char *const paths[] = { "/etc", "/usr", "/lib", "/lib64",
+	    "/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf", "/run/connman" };
 
 	return add_paths(&w->reads, paths, NITEMS(paths), e);
 }
@@ -381,7 +381,8 @@ for_courier(const struct msg_setup *setup, struct walls *w, struct err *e)
 	struct hook_conf restart;
 	size_t i, j;
 
-	if (reach_servers(setup, w, e) == -1 || hide_accounts(w, e) == -1 || read_system(w, e) == -1)
+	if (reach_servers(setup, w, e) == -1 || hide_accounts(w, e) == -1 ||
+	    read_system(w, e) == -1)
 		return -1;
 	for (i = 0; i < setup->config.certs.n; i++) {
 		h = cert[i].hooks.v;
@@ -396,7 +397,8 @@ for_courier(const struct msg_setup *setup, struct walls *w, struct err *e)
 int
 walls_for(const struct msg_setup *setup, enum role r, struct walls *w, struct err *e)
 {
-	static int (*const of[ROLE_COUNT])(const struct msg_setup *, struct walls *, struct err *) = {
+	static int (*const of[ROLE_COUNT])(const struct msg_setup *, struct walls *,
+	    struct err *) = {
 		[ROLE_KEEPER] = for_keeper,
 		[ROLE_NET] = for_net,
 		[ROLE_ANSWER] = for_answer,

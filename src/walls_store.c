@@ -29,7 +29,8 @@ struct heir {
 static bool
 is_to_go(const struct stat *st, const struct heir *h)
 {
-	return st->st_uid != h->uid && (st->st_uid == 0 || st->st_uid == walls_reserve(ROLE_KEEPER));
+	return st->st_uid != h->uid && (st->st_uid == 0 ||
+	    st->st_uid == walls_reserve(ROLE_KEEPER));
 }
 
 static int	give_folder(int fd, const struct heir *, unsigned depth, struct err *e);

@@ -39,8 +39,8 @@ note_seen(struct job *j, const struct verify_out *out, struct err *e)
 	if (i == out->seen.n || j->unserved != NULL)
 		return 0;
 	if (seen[i].leaf.serial != NULL && seen[i].verdict != VERIFY_UNREACHABLE)
-		n = asprintf(&j->unserved, "%s for %s: %s, serial %s, valid until %s; version %lld is "
-		    "installed", seen[i].listener, seen[i].name,
+		n = asprintf(&j->unserved, "%s for %s: %s, serial %s, valid until %s; version %lld "
+		    "is installed", seen[i].listener, seen[i].name,
 		    seen[i].verdict == VERIFY_CHAIN ? "the chain is not complete" :
 		    "another certificate is served", seen[i].leaf.serial,
 		    text_time(seen[i].leaf.not_after, until), (long long)j->state.version);

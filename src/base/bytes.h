@@ -54,7 +54,8 @@ struct span	rd_rest(struct rd *);		/* all that is left */
 /* One text line without its LF or CRLF; false at the end of the input. */
 bool		rd_line(struct rd *, struct span *line);
 
-void		rd_fail(struct rd *);		/* the caller found something wrong; nothing is left then */
+/* the caller found something wrong; nothing is left then */
+void		rd_fail(struct rd *);
 bool		rd_ok(const struct rd *);	/* nothing failed so far */
 bool		rd_end(const struct rd *);	/* nothing failed and nothing is left */
 
@@ -109,7 +110,8 @@ const char	*buf_cstr(struct buf *);
 /* --- texts --- */
 
 void		buf_hex(struct buf *, struct span);		/* lower case */
-void		buf_base64url(struct buf *, struct span);	/* RFC 7515 appendix C, no padding */
+/* RFC 7515 appendix C, no padding */
+void		buf_base64url(struct buf *, struct span);
 
 /* Strict: alphabet, no padding, no stray bits. 0 or -1. */
 MUST_CHECK int	base64url_decode(struct span, struct buf *out);
@@ -118,7 +120,8 @@ MUST_CHECK int	hex_decode(struct span, struct buf *out);
 /* --- octets without a home --- */
 
 void		wipe(void *, size_t);			/* OPENSSL_cleanse, NULL allowed */
-MUST_CHECK int	random_bytes(void *, size_t);		/* of the kernel; 0, or -1 when it has none */
+/* of the kernel; 0, or -1 when it has none */
+MUST_CHECK int	random_bytes(void *, size_t);
 #define SHA256_LEN 32
 #define SHA1_LEN 20	/* for fingerprints that others print; it proves nothing */
 MUST_CHECK int	sha1(struct span, uint8_t out[SHA1_LEN]);

@@ -77,7 +77,8 @@ MUST_CHECK int fs_swap_link(int at, const char *name, const char *target, struct
 MUST_CHECK int fs_read_link(int at, const char *name, struct buf *out, struct err *e);
 
 /* Renames and refuses to overwrite; both names one component. Does not sync. */
-MUST_CHECK int fs_rename_new(int from_at, const char *from, int to_at, const char *to, struct err *e);
+MUST_CHECK int fs_rename_new(int from_at, const char *from, int to_at, const char *to,
+    struct err *e);
 
 MUST_CHECK int fs_sync(int fd, const char *what, struct err *e);
 
@@ -110,8 +111,9 @@ bool	fs_is_locked(int at, const char *name);
 MUST_CHECK int fs_user_can_read(const char *path, uid_t, gid_t, struct err *e);
 
 /*
- * HOLD unless this file has no mode bits but these, and belongs to root, to us or to the user named:
- * a key that somebody may have copied back since it was made.
+ * HOLD unless this file has no mode bits but these, and belongs to root, to us
+ * or to the user named: a key that somebody may have copied back since it was
+ * made.
  */
 MUST_CHECK int fs_check_private(int at, const char *name, struct fs_mode, struct err *e);
 

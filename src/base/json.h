@@ -48,7 +48,8 @@ MUST_CHECK int json_is_object(const struct json *, const char *where, struct err
 
 size_t	json_count(const struct json *array);			/* 0 for NULL */
 const struct json *json_at(const struct json *array, size_t i);
-const char *json_str(const struct json *);			/* NULL if it is no string or has a NUL inside */
+/* NULL if it is no string or has a NUL inside */
+const char *json_str(const struct json *);
 
 /* For values whose shape is the peer's choice. NULL is JSON_KIND_NULL. */
 enum json_kind {
@@ -60,8 +61,10 @@ enum json_kind {
 	JSON_KIND_OBJECT,
 };
 enum json_kind json_kind(const struct json *);
-int64_t	json_number(const struct json *);	/* fractions cut off; 0 and 1 for a boolean, else 0 */
-const struct json *json_member(const struct json *object, const char *key);	/* NULL if there is none */
+/* fractions cut off; 0 and 1 for a boolean, else 0 */
+int64_t	json_number(const struct json *);
+/* NULL if there is none */
+const struct json *json_member(const struct json *object, const char *key);
 
 /* Members of an object in their order: begin with NULL, ends with NULL. */
 const char *json_next_key(const struct json *, const char *key);
@@ -74,11 +77,13 @@ struct json_out {
 };
 
 void	json_begin(struct json_out *, struct buf *);
-void	json_put_object(struct json_out *, const char *key);	/* key NULL inside arrays and at the top */
+/* key NULL inside arrays and at the top */
+void	json_put_object(struct json_out *, const char *key);
 void	json_object_end(struct json_out *);
 void	json_put_array(struct json_out *, const char *key);
 void	json_array_end(struct json_out *);
-void	json_put_str(struct json_out *, const char *key, const char *);	/* NULL writes null; bad UTF-8 becomes U+FFFD */
+/* NULL writes null; bad UTF-8 becomes U+FFFD */
+void	json_put_str(struct json_out *, const char *key, const char *);
 void	json_put_span(struct json_out *, const char *key, struct span);
 void	json_put_int(struct json_out *, const char *key, int64_t);
 void	json_put_bool(struct json_out *, const char *key, bool);

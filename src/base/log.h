@@ -21,10 +21,14 @@ struct log_kv {
 #define KV_S(k, v)	{ (k), (v) != NULL ? (v) : "", 0 }
 #define KV_I(k, v)	{ (k), NULL, (int64_t)(v) }
 
-#define log_error(...)	log_event(LOG_AT_ERROR, (const struct log_kv[]){ __VA_ARGS__, { NULL, NULL, 0 } })
-#define log_warn(...)	log_event(LOG_AT_WARNING, (const struct log_kv[]){ __VA_ARGS__, { NULL, NULL, 0 } })
-#define log_info(...)	log_event(LOG_AT_INFO, (const struct log_kv[]){ __VA_ARGS__, { NULL, NULL, 0 } })
-#define log_debug(...)	log_event(LOG_AT_DEBUG, (const struct log_kv[]){ __VA_ARGS__, { NULL, NULL, 0 } })
+#define log_error(...) \
+	log_event(LOG_AT_ERROR, (const struct log_kv[]){ __VA_ARGS__, { NULL, NULL, 0 } })
+#define log_warn(...) \
+	log_event(LOG_AT_WARNING, (const struct log_kv[]){ __VA_ARGS__, { NULL, NULL, 0 } })
+#define log_info(...) \
+	log_event(LOG_AT_INFO, (const struct log_kv[]){ __VA_ARGS__, { NULL, NULL, 0 } })
+#define log_debug(...) \
+	log_event(LOG_AT_DEBUG, (const struct log_kv[]){ __VA_ARGS__, { NULL, NULL, 0 } })
 
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 

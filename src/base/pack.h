@@ -32,7 +32,8 @@ struct list {
 
 enum pack_type {
 	PACK_I64,	/* int64_t */
-	PACK_COUNT,	/* int64_t, -1 (not known) to PACK_MAX_COUNT; sums of such do not overflow */
+	/* int64_t, -1 (not known) to PACK_MAX_COUNT; sums of such do not overflow */
+	PACK_COUNT,
 	PACK_BOOL,	/* bool */
 	PACK_STR,	/* char *, NULL allowed */
 	PACK_BLOB,	/* struct blob; wiped when freed */

@@ -266,7 +266,8 @@ find_resource(struct call *c)
 	problem_set(&c->problem, 405, "malformed",
 	    "RFC 8555 section 6.3: the method is not allowed here");
 	/* RFC 9110 section 15.5.6. */
-	reply_header(c->reply, "Allow", "%s", !get ? "POST" : post ? "GET, HEAD, POST" : "GET, HEAD");
+	reply_header(c->reply, "Allow", "%s", !get ? "POST" : post ? "GET, HEAD, POST" :
+	    "GET, HEAD");
 	return NULL;
 }
 

@@ -27,7 +27,8 @@ struct responder {
 	struct server	*server;
 	struct server	*control;
 	uint64_t	 requests;
-	int64_t		 window_from;	/* renewal information set by the operator; 0: by the lifetime */
+	/* renewal information set by the operator; 0: by the lifetime */
+	int64_t		 window_from;
 	int64_t		 window_to;
 	struct cert	*last;		/* the certificate issued last */
 	char		 last_nonce[NONCE_TEXT];
@@ -38,7 +39,8 @@ struct call {
 	struct responder		*r;
 	const struct http_request	*req;
 	const struct peer		*peer;
-	const char			*id;		/* the last component of the path, where the table has one */
+	/* the last component of the path, where the table has one */
+	const char			*id;
 	char				 base[HOST_MAX + 20];	/* https://HOST */
 	struct jws			 jws;
 	struct account			*account;
@@ -57,14 +59,15 @@ server_handler	api_handle;		/* arg is the struct responder */
 server_handler	control_handle;
 
 /* What the handlers share. */
-const struct json *call_object(struct call *, const char *where);	/* the payload; NULL with a problem */
+/* the payload; NULL with a problem */
+const struct json *call_object(struct call *, const char *where);
 bool		call_is_get(const struct call *);	/* POST-as-GET, RFC 8555 section 6.3 */
 MUST_CHECK int	call_want_get(struct call *);		/* -1 with a problem where it is not */
 int		call_json(struct call *, int status, struct buf *);	/* takes the buffer over */
 void		call_location(struct call *, const char *kind, uint32_t id);
 void		call_retry_after(struct call *, unsigned delay_ms);	/* for what is worked at */
-void		json_put_url(const struct call *, struct json_out *, const char *key, const char *kind,
-		    uint32_t id, const char *tail);
+void		json_put_url(const struct call *, struct json_out *, const char *key,
+		    const char *kind, uint32_t id, const char *tail);
 
 /* By its identifier of RFC 9773 section 4.1; NULL if it is not of this CA. */
 struct cert	*cert_by_ari(struct responder *, const char *id);

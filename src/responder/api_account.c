@@ -115,7 +115,8 @@ check_inner(struct call *c, struct jws *inner)
 
 	if (inner->kid == NULL || inner->nonce != NULL || strcmp(inner->url, c->jws.url) != 0)
 		return problem_set(&c->problem, 400, "malformed",
-		    "RFC 8555 section 7.3.4: externalAccountBinding: want kid, the same url, no nonce");
+		    "RFC 8555 section 7.3.4: externalAccountBinding: want kid, the same url, no "
+		    "nonce");
 	if (inner->body == NULL || jwk_read(json_root(inner->body), &jwk, thumb, &c->problem) == -1)
 		return problem_set(&c->problem, 400, "malformed",
 		    "RFC 8555 section 7.3.4: externalAccountBinding: the payload is no key");
@@ -295,7 +296,8 @@ check_change(struct call *c, const struct jws *inner)
 	if (inner->jwk == NULL || inner->nonce != NULL || strcmp(inner->url, c->jws.url) != 0 ||
 	    inner->body == NULL)
 		return problem_set(&c->problem, 400, "malformed",
-		    "RFC 8555 section 7.3.5: inner JWS: want jwk, the same url, no nonce, an object");
+		    "RFC 8555 section 7.3.5: inner JWS: want jwk, the same url, no nonce, an "
+		    "object");
 	o = json_root(inner->body);
 	if (json_get_str(o, "keyChange", "account", JSON_REQUIRED, &account, &e) == -1 ||
 	    json_get_object(o, "keyChange", "oldKey", JSON_REQUIRED, &old, &e) == -1)
@@ -370,7 +372,7 @@ api_orders(struct call *c)
 	json_array_end(&j);
 	json_object_end(&j);
 	if ((size_t)at < orders->n)
-		reply_header(c->reply, "Link", "<%s/orders/%s?cursor=%jd>;rel=\"next\"", c->base, c->id,
-		    (intmax_t)at);
+		reply_header(c->reply, "Link", "<%s/orders/%s?cursor=%jd>;rel=\"next\"", c->base,
+		    c->id, (intmax_t)at);
 	return call_json(c, 200, &b);
 }

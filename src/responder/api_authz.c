@@ -28,7 +28,8 @@ challenge_status(const struct authz *a, enum challenge_type t)
 static void
 put_bad_token(struct json_out *j, int kind)
 {
-	static const char *const rows[] = { "", "short", "../../../../etc/passwd", "a/b/c/d/e/f/g/h/i/j/k/l",
+	static const char *const rows[] = { "", "short", "../../../../etc/passwd",
+	    "a/b/c/d/e/f/g/h/i/j/k/l",
 		"aaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbb", "$(touch /tmp/x);`id`|cat<a>b&&cccccccccccc",
 		"%2e%2e%2faaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL, NULL };
 	char *text;
@@ -120,8 +121,8 @@ authz_reply(struct call *c, int status, struct authz *a)
 	json_put_str(&j, "value", a->ident.value);
 	json_object_end(&j);
 	json_put_str(&j, "status", shown_status(a, f));
-	json_put_str(&j, "expires", text_time(f != NULL && f->kind == OBJECT_EXPIRED ? c->now - DAY :
-	    a->expires, text));
+	json_put_str(&j, "expires", text_time(f != NULL && f->kind == OBJECT_EXPIRED ?
+	    c->now - DAY : a->expires, text));
 	if (a->ident.wildcard || (f != NULL && f->kind == OBJECT_WILDCARD))
 		json_put_bool(&j, "wildcard", true);
 	put_challenges(c, &j, a, f);
@@ -308,8 +309,8 @@ begin(struct call *c, struct authz *a, enum challenge_type type)
 	t->ask = (struct va_ask){ type, &a->ident, t->token, t->thumb, t->account };
 	a->tried = (int8_t)type;
 	a->tried_status = ST_PROCESSING;
-	if (loop_timer_add(c->r->loop, clock_boot_ms() + c->r->o.validation_delay_ms, on_delay_over, t,
-	    &e) == NULL) {
+	if (loop_timer_add(c->r->loop, clock_boot_ms() + c->r->o.validation_delay_ms, on_delay_over,
+	    t, &e) == NULL) {
 		free(t);
 		a->tried = -1;
 		return problem_set(&c->problem, 500, "serverInternal", "%s", e.text);

@@ -115,7 +115,8 @@ find_cert(struct call *c, struct span der)
 		cert = NULL;
 	} else if (!may_revoke(c, cert, x)) {
 		problem_set(&c->problem, 403, "unauthorized",
-		    "RFC 8555 section 7.6: neither the owner, nor authorized for all names, nor the key");
+		    "RFC 8555 section 7.6: neither the owner, nor authorized for all names, nor "
+		    "the key");
 		cert = NULL;
 	} else if (cert->revoked_at != 0) {
 		problem_set(&c->problem, 400, "alreadyRevoked", "the certificate is revoked");

@@ -215,7 +215,8 @@ read_profile(struct call *c, struct wish *w)
 			w->profile = o->profiles[i].name;
 			return 0;
 		}
-	return problem_set(&c->problem, 400, "invalidProfile", "there is no profile %s", w->profile);
+	return problem_set(&c->problem, 400, "invalidProfile", "there is no profile %s",
+	    w->profile);
 }
 
 static int

@@ -116,7 +116,8 @@ add_extensions(X509 *cert, const struct ca_spec *s)
 	    add_ext(cert, s->issuer, NID_subject_key_identifier, "hash") == -1 ||
 	    add_ext(cert, s->issuer, NID_authority_key_identifier, "keyid:always") == -1 ||
 	    add_ext(cert, s->issuer, NID_subject_alt_name, s->names) == -1 ||
-	    add_ext(cert, s->issuer, NID_crl_distribution_points, s->crl != NULL ? crl : NULL) == -1)
+	    add_ext(cert, s->issuer, NID_crl_distribution_points, s->crl != NULL ? crl :
+	    NULL) == -1)
 		return -1;
 	return s->critical ? add_unknown(cert) : 0;
 }
@@ -138,7 +139,8 @@ set_key(X509 *cert, const struct ca_spec *s)
 		return -1;
 	if (EVP_PKEY_get_octet_string_param(s->key, OSSL_PKEY_PARAM_PUB_KEY, point, n, &got) == 1 &&
 	    got == n && point[0] == POINT_CONVERSION_UNCOMPRESSED &&
-	    X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(cert), OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
+	    X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(cert),
+	    OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
 	    V_ASN1_OBJECT, OBJ_nid2obj(bits == 256 ? NID_X9_62_prime256v1 : NID_secp384r1), point,
 	    (int)n) == 1)
 		return 0;
@@ -176,7 +178,8 @@ make_ca_cert(const char *cn, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, 
 	int64_t now = clock_wall();
 	struct ca_spec s = {
 		.subject = cn, .key = key, .issuer = issuer, .issuer_key = issuer_key,
-		.from = now - 30 * DAY, .to = now + (issuer == NULL ? 30 * 365 : 20 * 365) * DAY, .is_ca = true,
+		.from = now - 30 * DAY, .to = now + (issuer == NULL ? 30 * 365 : 20 * 365) * DAY,
+		    .is_ca = true,
 	};
 
 	if (key == NULL)

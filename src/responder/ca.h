@@ -42,7 +42,8 @@ struct ca {
 	X509			*tls_root;
 	EVP_PKEY		*server_key;
 	struct tls_identity	*servers[CA_SERVER_KINDS];
-	char			 base[96];	/* https://ADDR:PORT for CRL URLs; "" leaves them out */
+	/* https://ADDR:PORT for CRL URLs; "" leaves them out */
+	char			 base[96];
 	struct span		 crl[2];	/* DER, made when asked for */
 	unsigned		 crl_number;
 };
@@ -68,7 +69,8 @@ bool		 ca_chain(const struct ca *, const struct cert *, unsigned number,
 		    const struct fault *, struct buf *pem);
 unsigned	 ca_chains(const struct ca *, const struct cert *);
 struct span	 ca_issuer_id(const struct ca *, const struct cert *);	/* AKI of the leaf */
-MUST_CHECK int	 ca_crl(struct ca *, const struct state *, unsigned tree, struct span *der, struct err *e);
+MUST_CHECK int	 ca_crl(struct ca *, const struct state *, unsigned tree, struct span *der,
+		    struct err *e);
 void		 ca_crl_stale(struct ca *);
 
 /* What ca_issue.c gives to ca.c; cert NULL fails the buffer. */
@@ -84,7 +86,8 @@ struct ca_spec {
 	int64_t		 from;
 	int64_t		 to;
 	bool		 is_ca;
-	const char	*names;		/* subjectAltName as OpenSSL's configuration writes it, or NULL */
+	/* subjectAltName as OpenSSL's configuration writes it, or NULL */
+	const char	*names;
 	const char	*usage;		/* extendedKeyUsage, or NULL */
 	const char	*crl;		/* URL, or NULL */
 	bool		 sha1;

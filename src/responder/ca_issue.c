@@ -239,7 +239,8 @@ put_bad_chain(const struct ca *ca, const struct cert *c, enum chain_fault kind, 
 		put_key(out);
 	if (kind == CHAIN_COMMENTS)
 		while (out->n < 10 * 1000 * 1000 && buf_ok(out))
-			buf_str(out, "# a comment that goes on and on and on and on and on and on\n");
+			buf_str(out,
+			    "# a comment that goes on and on and on and on and on and on\n");
 	if (kind == CHAIN_REVERSED)
 		for (unsigned i = 0; i < t->nmids; i++)
 			ca_put_pem(out, t->mids[i]);

@@ -135,8 +135,10 @@ read_ec(const struct json *jwk, struct buf *canon)
 	buf_put(&point, buf_span(&y));
 	if (buf_ok(&point)) {
 		OSSL_PARAM params[] = {
-			OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)group, 0),
-			OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.p, point.n),
+			OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)group,
+			    0),
+			OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.p,
+			    point.n),
 			OSSL_PARAM_construct_end(),
 		};
 
@@ -242,7 +244,8 @@ jwk_read(const struct json *jwk, EVP_PKEY **out, uint8_t thumb[SHA256_LEN], stru
 	buf_clear(&canon);
 	if (key == NULL)
 		return problem_set(p, 400, "badPublicKey",
-		    "jwk: RFC 7518 section 6: want EC P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits");
+		    "jwk: RFC 7518 section 6: want EC P-256 or P-384, Ed25519, or RSA of 2048 to "
+		    "4096 bits");
 	*out = key;
 	return 0;
 }
@@ -306,7 +309,10 @@ read_header(struct span octets, struct jws *j, struct problem *p)
 		return malformed(p, "RFC 8555 section 6.2: protected: want either jwk or kid");
 	if (jwk == NULL)
 		return 0;
-	/* Of a key that goes with another algorithm, one thing is to be said: which ones would do. */
+	/*
+	 * Of a key that goes with another algorithm, one thing is to be said:
+	 * which ones would do.
+	 */
 	return find_alg(j->alg) == NULL ? unknown_alg(p, j->alg) :
 	    jwk_read(jwk, &j->jwk, j->thumb, p);
 }
@@ -440,8 +446,8 @@ jws_verify_hmac(const struct jws *j, struct span key, struct problem *p)
 	for (size_t i = 0; i < NITEMS(macs); i++) {
 		if (strcmp(macs[i].name, j->alg) != 0)
 			continue;
-		if (HMAC(macs[i].hash(), key.p, (int)key.n, j->signing.p, j->signing.n, digest, &n) != NULL &&
-		    span_eq_ct(span_of(digest, n), buf_span(&j->signature)))
+		if (HMAC(macs[i].hash(), key.p, (int)key.n, j->signing.p, j->signing.n, digest,
+		    &n) != NULL && span_eq_ct(span_of(digest, n), buf_span(&j->signature)))
 			return 0;
 		return problem_set(p, 403, "unauthorized",
 		    "RFC 8555 section 7.3.4: externalAccountBinding: the MAC does not verify");

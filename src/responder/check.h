@@ -51,7 +51,8 @@ MUST_CHECK int	jws_verify(const struct jws *, EVP_PKEY *, struct problem *);
 MUST_CHECK int	jws_verify_hmac(const struct jws *, struct span key, struct problem *);
 
 /* A JWK (RFC 7517) and its thumbprint (RFC 7638). The key is the caller's. */
-MUST_CHECK int	jwk_read(const struct json *, EVP_PKEY **, uint8_t thumb[SHA256_LEN], struct problem *);
+MUST_CHECK int	jwk_read(const struct json *, EVP_PKEY **, uint8_t thumb[SHA256_LEN],
+		    struct problem *);
 
 /*
  * "dns" and "ip" identifiers (RFC 8555 section 7.1.4, RFC 8738); canonical. The

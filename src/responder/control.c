@@ -5,8 +5,8 @@
  *   GET  /roots           the roots of certificates, PEM
  *   GET  /certs/N         what is known of the N-th certificate, counted from 0
  *   POST /faults          fault rules, one a line, in place of those that were there
- *   POST /txt /caa /hosts NAME=VALUE, one a line; TXT and CAA records with an empty value are removed
- *   POST /renewal         FROM TO in Unix seconds: the window for every certificate; empty: the usual one
+ *   POST /txt /caa /hosts NAME=VALUE, one a line; an empty value removes TXT and CAA records
+ *   POST /renewal         FROM TO in Unix seconds: the window of all certificates, or nothing
  *   POST /revoke/N        the CA revokes the N-th certificate
  */
 #include <stdio.h>
@@ -108,8 +108,8 @@ set_renewal(struct responder *r, const char *line, struct err *e)
 {
 	const char *space = strchr(line, ' ');
 
-	if (space == NULL || text_number(span_of(line, (size_t)(space - line)), &r->window_from) == -1 ||
-	    text_number(span_str(space + 1), &r->window_to) == -1)
+	if (space == NULL || text_number(span_of(line, (size_t)(space - line)),
+	    &r->window_from) == -1 || text_number(span_str(space + 1), &r->window_to) == -1)
 		return err_set(e, OUT_USAGE, "want FROM TO, have %s", line);
 	return 0;
 }

@@ -34,7 +34,8 @@ ident_read(const char *type, const char *value, struct ident *out, struct proble
 		/* RFC 8738 section 3: the form of RFC 5952. */
 		out->type = IDENT_IP;
 		if (inet_pton(family, value, octets) != 1 ||
-		    inet_ntop(family, octets, text, sizeof(text)) == NULL || strcmp(text, value) != 0)
+		    inet_ntop(family, octets, text, sizeof(text)) == NULL ||
+		    strcmp(text, value) != 0)
 			return problem_set(p, 400, "malformed",
 			    "RFC 8738 section 3: no address in its canonical form: %s", value);
 		out->value = strdup(text);
@@ -179,7 +180,8 @@ check_names(X509_REQ *req, const struct order *o, struct problem *p)
 		goto out;
 	for (size_t i = 0; i < o->nauthz; i++)
 		if (!seen[i]) {
-			problem_set(p, 400, "badCSR", "RFC 8555 section 7.4: %s of the order is missing",
+			problem_set(p, 400, "badCSR",
+			    "RFC 8555 section 7.4: %s of the order is missing",
 			    o->authz[i]->ident.value);
 			goto out;
 		}

@@ -21,8 +21,10 @@
 #define LIFETIME(name, seconds, what)	FAULT_N("lifetime-" name, "A30", AT_ISSUE, ISSUE_LIFETIME, \
 	seconds, what)
 #define CHAIN(name, row, kind, what)	FAULT("chain-" name, row, AT_CHAIN, CHAIN_##kind, what)
-#define AUTHZ(status, row, what)	FAULT_T("authz-" status, row, AT_AUTHZ, OBJECT_STATUS, status, what)
-#define TOKEN(name, number, what)	FAULT_N("token-" name, "A35", AT_AUTHZ, OBJECT_TOKEN, number, what)
+#define AUTHZ(status, row, what) \
+	FAULT_T("authz-" status, row, AT_AUTHZ, OBJECT_STATUS, status, what)
+#define TOKEN(name, number, what) \
+	FAULT_N("token-" name, "A35", AT_AUTHZ, OBJECT_TOKEN, number, what)
 #define RENEWAL(name, kind, number, what) \
 	FAULT_N("renewal-" name, "A42", AT_RENEWAL, OBJECT_##kind, number, what)
 #define SEND(name, row, kind, what)	FAULT(name, row, AT_SEND, SEND_##kind, what)
@@ -48,7 +50,8 @@ static const struct fault table[] = {
 	    "reset inside the server's flight"),
 	FAULT_N("reset-in-verify", "A16", AT_ACCEPT, ACCEPT_RESET_AT, -100,
 	    "reset inside CertificateVerify"),
-	FAULT_N("reset-in-finished", "A16", AT_ACCEPT, ACCEPT_RESET_AT, -20, "reset inside Finished"),
+	FAULT_N("reset-in-finished", "A16", AT_ACCEPT, ACCEPT_RESET_AT, -20,
+	    "reset inside Finished"),
 	FAULT("reset-handshake", "A16", AT_ACCEPT, ACCEPT_RESET_AFTER_HANDSHAKE,
 	    "reset after the handshake"),
 	CERT("expired", EXPIRED, "expired"),

@@ -41,12 +41,14 @@ struct fault {
 
 /* Rows of a table: with nothing but a kind, with a number, with a text. */
 #define FAULT(name, row, stage, kind, what)		{ name, row, stage, kind, 0, NULL, what }
-#define FAULT_N(name, row, stage, kind, number, what)	{ name, row, stage, kind, number, NULL, what }
+#define FAULT_N(name, row, stage, kind, number, what) \
+	{ name, row, stage, kind, number, NULL, what }
 #define FAULT_T(name, row, stage, kind, text, what)	{ name, row, stage, kind, 0, text, what }
 
 enum accept_fault {
 	ACCEPT_RESET, ACCEPT_CLOSE, ACCEPT_STALL, ACCEPT_DRIP,
-	ACCEPT_RESET_AT,	/* number: octets of the first flight that go out before; below 0: that do not */
+	/* number: octets of the first flight that go out before; below 0: that do not */
+	ACCEPT_RESET_AT,
 	ACCEPT_STALL_AFTER_HANDSHAKE, ACCEPT_RESET_AFTER_HANDSHAKE,
 	ACCEPT_IDENTITY,	/* number: enum ca_server_kind */
 	ACCEPT_TLS,		/* number: index of faults_tls.c */
@@ -76,7 +78,8 @@ enum chain_fault {
 
 enum send_fault {
 	SEND_HUGE_LENGTH, SEND_ENDLESS_BODY, SEND_ENDLESS_HEADERS, SEND_ENDLESS_1XX,
-	SEND_STALL_HEADER, SEND_STALL_BODY, SEND_DRIP, SEND_TRICKLE, SEND_RESET_HEADER, SEND_RESET_BODY,
+	SEND_STALL_HEADER, SEND_STALL_BODY, SEND_DRIP, SEND_TRICKLE, SEND_RESET_HEADER,
+	    SEND_RESET_BODY,
 	SEND_SHORT, SEND_NOTHING, SEND_GARBAGE, SEND_NO_CLOSE_NOTIFY, SEND_TLS,
 };
 
@@ -86,10 +89,12 @@ void		faults_free(struct faults *);
 /*
  * rule: NAME [ "@" ( N | N "-" | P "%" ) ] [ ":" PATH ]
  *
- * The n-th occasion, the n-th and all later ones, or a percentage; the path is a prefix of the request's.
+ * The n-th occasion, the n-th and all later ones, or a percentage; the path is
+ * a prefix of the request's.
  */
 MUST_CHECK int	faults_add(struct faults *, const char *rule, struct err *e);
-MUST_CHECK int	faults_read(struct faults *, const char *file, struct err *e);	/* a rule a line, # comments */
+/* a rule a line, # comments */
+MUST_CHECK int	faults_read(struct faults *, const char *file, struct err *e);
 void		faults_reset(struct faults *);
 void		faults_status(const struct faults *, struct json_out *);
 void		faults_list(void);	/* --list-faults */

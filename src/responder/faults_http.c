@@ -22,21 +22,27 @@ enum request_kind {
 enum body_kind {
 	BODY_APPEND, BODY_CUT, BODY_DUPLICATE_KEY, BODY_NUL, BODY_BAD_UTF8, BODY_HTML, BODY_TYPE,
 	BODY_REPLACE,	/* text: the whole body */
-	BODY_URL,	/* text: what takes the place of "https://HOST" in each URL, number 1: of all of it */
+	/* text: what takes the place of "https://HOST" in each URL, number 1: of all of it */
+	BODY_URL,
 	BODY_SHAPE,	/* each text value becomes this JSON */
 	BODY_UNKNOWN, BODY_NESTED, BODY_TINY, BODY_KEYS, BODY_BOMB, BODY_DATE, BODY_EMPTY,
 };
 
 /* Rows that differ in little. */
-#define RETRY(name, text, what)	FAULT_T("retry-after-" name, "A07", AT_REQUEST, REQ_RETRY, text, what)
+#define RETRY(name, text, what) \
+	FAULT_T("retry-after-" name, "A07", AT_REQUEST, REQ_RETRY, text, what)
 #define STATUS(name, status, text, what) \
 	{ "status-" name, "A09", AT_REQUEST, REQ_STATUS, status, text, what }
 #define REDIRECT(name, status, to, what) \
 	{ "redirect-" name, "A17", AT_REQUEST, REQ_REDIRECT, status, to, what }
-#define PROBLEM(name, row, status, type, what) { name, row, AT_REQUEST, REQ_PROBLEM, status, type, what }
-#define TEXT(name, number, what)	FAULT_N("problem-" name, "A45", AT_REQUEST, REQ_TEXT, number, what)
-#define URL(name, row, whole, text, what)	{ "url-" name, row, AT_BODY, BODY_URL, whole, text, what }
-#define BODY(name, row, kind, number, text, what) { name, row, AT_BODY, BODY_##kind, number, text, what }
+#define PROBLEM(name, row, status, type, what) \
+	{ name, row, AT_REQUEST, REQ_PROBLEM, status, type, what }
+#define TEXT(name, number, what) \
+	FAULT_N("problem-" name, "A45", AT_REQUEST, REQ_TEXT, number, what)
+#define URL(name, row, whole, text, what) \
+	{ "url-" name, row, AT_BODY, BODY_URL, whole, text, what }
+#define BODY(name, row, kind, number, text, what) \
+	{ name, row, AT_BODY, BODY_##kind, number, text, what }
 
 const struct fault fault_table_http[] = {
 	FAULT_T("rate-limited", "A05", AT_REQUEST, REQ_RETRY, "3600",
@@ -138,8 +144,9 @@ put_problem_body(struct call *c, int status, const char *type, const char *detai
 	json_put_raw(&j, "detail", span_str(detail));
 	json_put_int(&j, "status", status);
 	if (strcmp(type, "compound") == 0)
-		json_put_raw(&j, "subproblems", span_str("[{\"type\":\"urn:ietf:params:acme:error:dns\","
-		    "\"detail\":\"no such name\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.example\"}}]"));
+		json_put_raw(&j, "subproblems", span_str("[{\"type\":\"urn:ietf:params:acme:error:d"
+		    "ns\",\"detail\":\"no such name\",\"identifier\":{\"type\":\"dns\","
+		    "\"value\":\"a.example\"}}]"));
 	json_object_end(&j);
 }
 
@@ -169,13 +176,16 @@ put_retry_date(struct call *c, int form)
 	mon = months + 3 * t.tm_mon;
 	if (form == 0)
 		reply_header(c->reply, "Retry-After", "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
-		    days[t.tm_wday], t.tm_mday, mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+		    days[t.tm_wday], t.tm_mday, mon, t.tm_year + 1900, t.tm_hour, t.tm_min,
+		    t.tm_sec);
 	else if (form == 1)
 		reply_header(c->reply, "Retry-After", "%s, %02d-%.3s-%02d %02d:%02d:%02d GMT",
-		    days[t.tm_wday], t.tm_mday, mon, t.tm_year % 100, t.tm_hour, t.tm_min, t.tm_sec);
+		    days[t.tm_wday], t.tm_mday, mon, t.tm_year % 100, t.tm_hour, t.tm_min,
+		    t.tm_sec);
 	else
 		reply_header(c->reply, "Retry-After", "%.3s %.3s %2d %02d:%02d:%02d %04d",
-		    days[t.tm_wday], mon, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, t.tm_year + 1900);
+		    days[t.tm_wday], mon, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
+		    t.tm_year + 1900);
 }
 
 static void
@@ -232,7 +242,8 @@ fault_reply(struct call *c, const struct fault *f)
 	case REQ_REDIRECT:
 		snprintf(self, sizeof(self), "%s%s", c->base, c->req->path);
 		c->reply->status = f->number;
-		reply_header(c->reply, "Location", "%s", strcmp(f->text, "%s") == 0 ? self : f->text);
+		reply_header(c->reply, "Location", "%s", strcmp(f->text, "%s") == 0 ? self :
+		    f->text);
 		return;
 	case REQ_TEXT:
 		put_hostile_text(c, f->number);
@@ -365,7 +376,8 @@ crc_more(uint32_t crc, uint8_t octet)
 
 /*
  * A good gzip file of a good JSON object, a brace, many spaces and a brace, whose 48 KiB become
- * f->number octets: one block of fixed codes (RFC 1951 section 3.2.6), each copying 258 octets from one back.
+ * f->number octets: one block of fixed codes (RFC 1951 section 3.2.6), each
+ * copying 258 octets from one back.
  */
 static void
 put_bomb(struct reply *r, const struct fault *f)
@@ -378,7 +390,8 @@ put_bomb(struct reply *r, const struct fault *f)
 	reply_header(r, "Content-Encoding", "gzip");
 	buf_put(&r->body, span_of(head, sizeof(head)));
 	put_bits(&b, 3, 3);		/* the last block, fixed codes */
-	put_bits(&b, 0xd5, 8);		/* '{', '}' and ' ': 0x30 and the octet, highest bit first */
+	/* '{', '}' and ' ': 0x30 and the octet, highest bit first */
+	put_bits(&b, 0xd5, 8);
 	put_bits(&b, 0x0a, 8);
 	for (uint32_t i = 0; i < copies; i++)
 		put_bits(&b, 0xa3, 8 + 5);	/* length 258: 0xc5; distance 1: five zeros */
@@ -399,8 +412,9 @@ put_other_date(struct call *c, int by)
 	struct tm t;
 
 	text_utc(c->now + by, &t);
-	reply_header(c->reply, "Date", "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.tm_wday,
-	    t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+	reply_header(c->reply, "Date", "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+	    days + 3 * t.tm_wday, t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour,
+	    t.tm_min, t.tm_sec);
 }
 
 void

@@ -26,7 +26,8 @@ enum action {
 	DO_KEY_UPDATES, DO_TICKETS, DO_WARNINGS, DO_EMPTY_RECORDS, DO_FATAL, DO_UNEXPECTED,
 };
 
-#define OF_1_2	0x100	/* beside a message: in a handshake of TLS 1.2, without the downgrade sentinel */
+/* beside a message: in a handshake of TLS 1.2, without the downgrade sentinel */
+#define OF_1_2	0x100
 
 #define ACTION(name, what, action, number) \
 	{ name, "TLS", AT_ACCEPT, ACCEPT_TLS, (int)(action) * 65536 + (number), NULL, what }
@@ -36,7 +37,8 @@ const struct fault fault_table_tls[] = {
 	ACTION("tls-bad-certificate-verify", "CertificateVerify does not verify", DO_FLIP,
 	    TLS_MSG_CERTIFICATE_VERIFY),
 	ACTION("tls-bad-certificate", "a broken Certificate message", DO_FLIP, TLS_MSG_CERTIFICATE),
-	ACTION("tls-bad-extensions", "broken EncryptedExtensions", DO_FLIP, TLS_MSG_ENCRYPTED_EXTENSIONS),
+	ACTION("tls-bad-extensions", "broken EncryptedExtensions", DO_FLIP,
+	    TLS_MSG_ENCRYPTED_EXTENSIONS),
 	ACTION("tls-bad-hello", "a broken ServerHello", DO_FLIP, TLS_MSG_SERVER_HELLO),
 	ACTION("tls-no-hello", "ServerHello is left out", DO_DROP, TLS_MSG_SERVER_HELLO),
 	ACTION("tls-no-extensions", "EncryptedExtensions are left out", DO_DROP,
@@ -55,7 +57,8 @@ const struct fault fault_table_tls[] = {
 	    TLS_MSG_SERVER_HELLO),
 	ACTION("tls-unexpected-at-extensions", "... before EncryptedExtensions", DO_BEFORE,
 	    TLS_MSG_ENCRYPTED_EXTENSIONS),
-	ACTION("tls-unexpected-at-certificate", "... before Certificate", DO_BEFORE, TLS_MSG_CERTIFICATE),
+	ACTION("tls-unexpected-at-certificate", "... before Certificate", DO_BEFORE,
+	    TLS_MSG_CERTIFICATE),
 	ACTION("tls-unexpected-at-verify", "... before CertificateVerify", DO_BEFORE,
 	    TLS_MSG_CERTIFICATE_VERIFY),
 	ACTION("tls-unexpected-at-finished", "... before Finished", DO_BEFORE, TLS_MSG_FINISHED),
@@ -84,7 +87,8 @@ const struct fault fault_table_tls[] = {
 	ACTION("tls-1.0", "ServerHello says TLS 1.0", DO_OLD_VERSION, 0x0301),
 	ACTION("tls-unoffered-suite", "a suite that was not offered", DO_SUITE, 0x1304),
 	ACTION("tls-unoffered-group", "a group without a key share", DO_GROUP, 24),
-	ACTION("tls-unoffered-signature", "a signature algorithm of another kind", DO_SIGNATURE, 0x0503),
+	ACTION("tls-unoffered-signature", "a signature algorithm of another kind", DO_SIGNATURE,
+	    0x0503),
 	ACTION("tls-unoffered-alpn", "a protocol that was not offered", DO_ALPN, 0),
 	ACTION("tls-unoffered-extension", "an extension that was not offered", DO_EXTENSION, 0),
 	ACTION("tls-retry-always", "HelloRetryRequest without end", DO_RETRY, 0),
@@ -154,8 +158,8 @@ bend_hello(struct bent *b, uint8_t type, struct buf *msg)
 {
 	size_t at = b->action == DO_OLD_VERSION ? 4 : msg->n > 38 ? 39u + msg->p[38] : msg->n;
 
-	if ((b->action != DO_OLD_VERSION && b->action != DO_SUITE) || type != TLS_MSG_SERVER_HELLO ||
-	    at + 2 > msg->n)
+	if ((b->action != DO_OLD_VERSION && b->action != DO_SUITE) ||
+	    type != TLS_MSG_SERVER_HELLO || at + 2 > msg->n)
 		return;
 	msg->p[at] = (uint8_t)(b->number >> 8);
 	msg->p[at + 1] = (uint8_t)b->number;
@@ -332,7 +336,8 @@ bent_open(struct bent *b, struct tls_conn *conn)
 		rc = tls_fault_send(conn, TLS_ALERT, span_of(fatal, 2), 1, &e);
 		break;
 	case DO_UNEXPECTED:
-		rc = tls_fault_send(conn, TLS_HANDSHAKE, span_of(finished, sizeof(finished)), 1, &e);
+		rc = tls_fault_send(conn, TLS_HANDSHAKE, span_of(finished, sizeof(finished)), 1,
+		    &e);
 		break;
 	default:
 		break;

@@ -60,7 +60,8 @@ static bool
 is_token(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", s.p[i]) != NULL)
+		if (s.p[i] <= ' ' || s.p[i] >= 0x7f ||
+		    strchr("\"(),/:;<=>?@[\\]{}", s.p[i]) != NULL)
 			return false;
 	return s.n != 0;
 }
@@ -519,7 +520,8 @@ put_date(struct buf *b, int64_t at)
 
 	text_utc(at, &tm);
 	buf_printf(b, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * tm.tm_wday,
-	    tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	    tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+	    tm.tm_sec);
 }
 
 void

@@ -42,7 +42,8 @@ struct http_answer {
 };
 
 /* eof: the peer has ended its side. */
-enum http_result http_read_answer(struct span in, bool eof, struct buf *scratch, struct http_answer *);
+enum http_result http_read_answer(struct span in, bool eof, struct buf *scratch,
+    struct http_answer *);
 
 /* --- a reply on its way out --- */
 

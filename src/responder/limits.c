@@ -64,8 +64,8 @@ read_rate(struct limits *l, const char *rule, struct err *e)
 		    set_rate(l, i, count, seconds) == 0)
 			return 0;
 	}
-	return err_set(e, OUT_USAGE, "--rate-limit: want letsencrypt or NAME=COUNT/SECONDS with accounts, "
-	    "orders, domain, name-set, failures or pause, have %s", rule);
+	return err_set(e, OUT_USAGE, "--rate-limit: want letsencrypt or NAME=COUNT/SECONDS with "
+	    "accounts, orders, domain, name-set, failures or pause, have %s", rule);
 }
 
 int

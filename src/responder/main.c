@@ -35,7 +35,8 @@ on_signal(void *arg, int signo)
 
 /* "https://127.0.0.1:4711", "http://[::1]:80" */
 static void
-put_base(char *out, size_t size, const char *scheme, const struct sockaddr_storage *a, uint16_t port)
+put_base(char *out, size_t size, const char *scheme, const struct sockaddr_storage *a,
+    uint16_t port)
 {
 	bool six = a->ss_family == AF_INET6;
 	const void *at = six ? (const void *)&((const struct sockaddr_in6 *)a)->sin6_addr :
@@ -62,7 +63,8 @@ start_servers(struct program *p, struct err *e)
 {
 	struct responder *r = &p->r;
 	struct server_config https = {
-		.loop = r->loop, .listen = r->o.listen, .tls = &p->tls, .faults = r->faults, .ca = r->ca,
+		.loop = r->loop, .listen = r->o.listen, .tls = &p->tls, .faults = r->faults,
+		    .ca = r->ca,
 		.handler = api_handle, .arg = r,
 	}, control = {
 		.loop = r->loop, .listen = r->o.control, .handler = control_handle, .arg = r,

@@ -14,9 +14,12 @@ struct map {
 };
 
 void		*map_get(const struct map *, struct span key);	/* NULL if it is not there */
-MUST_CHECK int	 map_put(struct map *, struct span key, void *value);	/* the key is copied; -1 without memory */
-void		*map_take(struct map *, struct span key);	/* removes it; NULL if it was not there */
-void		 map_clear(struct map *, void (*free_value)(void *));	/* NULL: values are not freed */
+/* the key is copied; -1 without memory */
+MUST_CHECK int	 map_put(struct map *, struct span key, void *value);
+/* removes it; NULL if it was not there */
+void		*map_take(struct map *, struct span key);
+/* NULL: values are not freed */
+void		 map_clear(struct map *, void (*free_value)(void *));
 
 /* A growing array of pointers. -1 without memory. */
 struct vec {

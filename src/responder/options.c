@@ -19,12 +19,14 @@
 
 
 enum option_id {
-	OPT_LISTEN = 256, OPT_CONTROL, OPT_HTTP_PORT, OPT_TLS_PORT, OPT_DNS, OPT_RESOLVE, OPT_TXT, OPT_CAA,
+	OPT_LISTEN = 256, OPT_CONTROL, OPT_HTTP_PORT, OPT_TLS_PORT, OPT_DNS, OPT_RESOLVE, OPT_TXT,
+	    OPT_CAA,
 	OPT_PROFILE, OPT_LIFETIME, OPT_EAB, OPT_EAB_REQUIRED, OPT_CHAIN_LENGTH, OPT_ALTERNATES,
 	OPT_KEY_TYPE, OPT_TLS_KEY_TYPE, OPT_NONCE_REJECT, OPT_AUTHZ_REUSE, OPT_VALIDATION_DELAY,
 	OPT_PROCESSING_DELAY, OPT_RETRY_AFTER, OPT_PAGE, OPT_AUTHZ_LIFETIME, OPT_ORDER_LIFETIME,
 	OPT_BLOCK, OPT_RATE_LIMIT, OPT_FAULT, OPT_SCRIPT, OPT_ROOTS, OPT_SERVER_CERT, OPT_TERMS,
-	OPT_READY_FD, OPT_ALLOW_ROOT, OPT_ANY_TARGET, OPT_LIST_FAULTS, OPT_VERBOSE, OPT_HELP, OPT_VERSION,
+	OPT_READY_FD, OPT_ALLOW_ROOT, OPT_ANY_TARGET, OPT_LIST_FAULTS, OPT_VERBOSE, OPT_HELP,
+	    OPT_VERSION,
 };
 
 static const struct {
@@ -32,27 +34,37 @@ static const struct {
 	const char	*arg;
 	const char	*what;
 } rows[] = {
-	{ { "listen", 1, NULL, OPT_LISTEN }, "ADDR:PORT", "HTTPS; loopback only, port 0 is chosen (127.0.0.1:0)" },
-	{ { "control", 1, NULL, OPT_CONTROL }, "ADDR:PORT", "plain HTTP for faults and status at run time" },
+	{ { "listen", 1, NULL, OPT_LISTEN }, "ADDR:PORT",
+	    "HTTPS; loopback only, port 0 is chosen (127.0.0.1:0)" },
+	{ { "control", 1, NULL, OPT_CONTROL }, "ADDR:PORT",
+	    "plain HTTP for faults and status at run time" },
 	{ { "http-port", 1, NULL, OPT_HTTP_PORT }, "PORT", "where http-01 connects (80)" },
 	{ { "tls-port", 1, NULL, OPT_TLS_PORT }, "PORT", "where tls-alpn-01 connects (443)" },
-	{ { "resolve", 1, NULL, OPT_RESOLVE }, "NAME=ADDR", "address of a name; * is every other name" },
+	{ { "resolve", 1, NULL, OPT_RESOLVE }, "NAME=ADDR",
+	    "address of a name; * is every other name" },
 	{ { "txt", 1, NULL, OPT_TXT }, "NAME=TEXT", "a TXT record" },
 	{ { "caa", 1, NULL, OPT_CAA }, "NAME=RECORD", "a CAA record: FLAGS TAG VALUE" },
 	{ { "dns", 1, NULL, OPT_DNS }, "ADDR:PORT", "DNS server for names without such a row" },
 	{ { "any-target", 0, NULL, OPT_ANY_TARGET }, NULL, "validate beyond loopback" },
-	{ { "profile", 1, NULL, OPT_PROFILE }, "NAME=SECONDS", "a profile; also durations such as 90d" },
-	{ { "lifetime", 1, NULL, OPT_LIFETIME }, "SECONDS", "of certificates without a profile (90d)" },
+	{ { "profile", 1, NULL, OPT_PROFILE }, "NAME=SECONDS",
+	    "a profile; also durations such as 90d" },
+	{ { "lifetime", 1, NULL, OPT_LIFETIME }, "SECONDS",
+	    "of certificates without a profile (90d)" },
 	{ { "eab", 1, NULL, OPT_EAB }, "KID=BASE64URL", "a key for external account binding" },
 	{ { "eab-required", 0, NULL, OPT_EAB_REQUIRED }, NULL, "accounts need such a binding" },
-	{ { "chain-length", 1, NULL, OPT_CHAIN_LENGTH }, "N", "certificates without the root, 1 to 5 (2)" },
-	{ { "alternates", 1, NULL, OPT_ALTERNATES }, "N", "chains to cross-signing roots, 0 to 4 (1)" },
+	{ { "chain-length", 1, NULL, OPT_CHAIN_LENGTH }, "N",
+	    "certificates without the root, 1 to 5 (2)" },
+	{ { "alternates", 1, NULL, OPT_ALTERNATES }, "N",
+	    "chains to cross-signing roots, 0 to 4 (1)" },
 	{ { "key-type", 1, NULL, OPT_KEY_TYPE }, "TYPE", "of the CA: ecdsa, rsa or both (both)" },
 	{ { "tls-key-type", 1, NULL, OPT_TLS_KEY_TYPE }, "TYPE", "of HTTPS: ecdsa or rsa (ecdsa)" },
-	{ { "nonce-reject", 1, NULL, OPT_NONCE_REJECT }, "PERCENT", "good nonces that are refused (0)" },
+	{ { "nonce-reject", 1, NULL, OPT_NONCE_REJECT }, "PERCENT",
+	    "good nonces that are refused (0)" },
 	{ { "authz-reuse", 1, NULL, OPT_AUTHZ_REUSE }, "PERCENT", "authorizations used again (0)" },
-	{ { "validation-delay", 1, NULL, OPT_VALIDATION_DELAY }, "MS", "before each validation (0)" },
-	{ { "processing-delay", 1, NULL, OPT_PROCESSING_DELAY }, "MS", "orders stay in processing (0)" },
+	{ { "validation-delay", 1, NULL, OPT_VALIDATION_DELAY }, "MS",
+	    "before each validation (0)" },
+	{ { "processing-delay", 1, NULL, OPT_PROCESSING_DELAY }, "MS",
+	    "orders stay in processing (0)" },
 	{ { "retry-after", 1, NULL, OPT_RETRY_AFTER }, "SECONDS",
 	  "on objects that are worked at (as long as the delays); 0: no such header" },
 	{ { "page", 1, NULL, OPT_PAGE }, "N", "orders on a page of a list (50)" },
@@ -65,7 +77,8 @@ static const struct {
 	{ { "roots", 1, NULL, OPT_ROOTS }, "FILE", "write the roots of certificates, PEM" },
 	{ { "server-cert", 1, NULL, OPT_SERVER_CERT }, "FILE", "write the root of HTTPS, PEM" },
 	{ { "terms", 1, NULL, OPT_TERMS }, "URL", "of the terms of service" },
-	{ { "ready-fd", 1, NULL, OPT_READY_FD }, "FD", "say there, not on standard output, when ready" },
+	{ { "ready-fd", 1, NULL, OPT_READY_FD }, "FD",
+	    "say there, not on standard output, when ready" },
 	{ { "allow-root", 0, NULL, OPT_ALLOW_ROOT }, NULL, "run as root nevertheless" },
 	{ { "list-faults", 0, NULL, OPT_LIST_FAULTS }, NULL, "the faults and what they stand for" },
 	{ { "verbose", 0, NULL, OPT_VERBOSE }, NULL, "a line for each request" },
@@ -158,8 +171,8 @@ read_port(const char *text, uint16_t *out, struct err *e)
 static int
 read_time(const char *text, int64_t *out, struct err *e)
 {
-	if ((text_number(span_str(text), out) == -1 && text_duration(text, out) == -1) || *out < 1 ||
-	    *out > 36500 * DAY)
+	if ((text_number(span_str(text), out) == -1 && text_duration(text, out) == -1) ||
+	    *out < 1 || *out > 36500 * DAY)
 		return err_set(e, OUT_USAGE, "want seconds, or a duration such as 90d, have %s",
 		    text);
 	return 0;
@@ -433,10 +446,11 @@ print_help(void)
 	char text[64];
 
 	printf("usage: kamcert-responder [OPTION...]\n\n"
-	    "A complete test CA on loopback, that misbehaves on command. Never a production CA.\n\n");
+	    "A complete test CA on loopback, that misbehaves on command. "
+	    "Never a production CA.\n\n");
 	for (size_t i = 0; i < NITEMS(rows); i++) {
-		snprintf(text, sizeof(text), "--%s%s%s", rows[i].o.name, rows[i].arg != NULL ? " " : "",
-		    rows[i].arg != NULL ? rows[i].arg : "");
+		snprintf(text, sizeof(text), "--%s%s%s", rows[i].o.name, rows[i].arg != NULL ? " " :
+		    "", rows[i].arg != NULL ? rows[i].arg : "");
 		printf("  %-32s %s\n", text, rows[i].what);
 	}
 }
@@ -469,8 +483,8 @@ options_read(struct options *o, int argc, char **argv, enum options_next *next, 
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, ":", longs, &at)) != -1) {
 		if (opt == '?' || opt == ':')
-			return err_set(e, OUT_USAGE, "%s: %s; see --help", argv[optind - 1], opt == '?' ?
-			    "no such option" : "wants a value");
+			return err_set(e, OUT_USAGE, "%s: %s; see --help", argv[optind - 1],
+			    opt == '?' ? "no such option" : "wants a value");
 		if (is_printed(opt)) {
 			*next = OPTIONS_DONE;
 			return 0;
@@ -479,6 +493,7 @@ options_read(struct options *o, int argc, char **argv, enum options_next *next, 
 			return err_in(e, "--%s", longs[at].name);
 	}
 	if (optind < argc)
-		return err_set(e, OUT_USAGE, "%s: no arguments are wanted; see --help", argv[optind]);
+		return err_set(e, OUT_USAGE, "%s: no arguments are wanted; see --help",
+		    argv[optind]);
 	return 0;
 }

@@ -25,7 +25,8 @@ struct options {
 	uint16_t		 http_port;
 	uint16_t		 tls_port;
 	const char		*dns;		/* NULL: names come from the table only */
-	struct map		 hosts;		/* canonical name -> char *, addresses between commas */
+	/* canonical name -> char *, addresses between commas */
+	struct map		 hosts;
 	struct map		 texts;		/* canonical name -> struct strs * of TXT records */
 	struct map		 caa;		/* the same of CAA records: FLAGS TAG VALUE */
 	struct profile		 profiles[PROFILES_MAX];
@@ -42,7 +43,8 @@ struct options {
 	unsigned		 authz_reuse;	/* percent */
 	unsigned		 validation_delay_ms;
 	unsigned		 processing_ms;
-	int64_t			 retry_after;	/* seconds, on objects that are worked at; -1: as long as the delays last */
+	/* seconds, on objects that are worked at; -1: as long as the delays last */
+	int64_t			 retry_after;
 	unsigned		 page;		/* orders of one page of an orders list */
 	int64_t			 authz_lifetime;
 	int64_t			 order_lifetime;
@@ -68,7 +70,8 @@ enum options_next { OPTIONS_RUN, OPTIONS_DONE };
  * OPTIONS_DONE: --help, --version or --list-faults printed what was asked for.
  * USAGE names the option.
  */
-MUST_CHECK int	options_read(struct options *, int argc, char **argv, enum options_next *, struct err *e);
+MUST_CHECK int	options_read(struct options *, int argc, char **argv, enum options_next *,
+		    struct err *e);
 
 /* "127.0.0.1:0", "[::1]:80". USAGE unless it is a loopback address. */
 MUST_CHECK int	options_address(const char *, struct sockaddr_storage *, struct err *e);

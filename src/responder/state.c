@@ -19,7 +19,8 @@
 struct state {
 	const struct options	*o;
 	uint8_t			 secret[32];	/* of nonces and tokens */
-	uint32_t		 era;		/* in every id: another run's objects are not found */
+	/* in every id: another run's objects are not found */
+	uint32_t		 era;
 	uint64_t		 nonces;	/* handed out */
 	uint8_t			 spent[NONCES_OUT / 8];
 	struct vec		 accounts, authz, orders, certs;
@@ -123,7 +124,8 @@ mac(const struct state *s, struct span in, uint8_t out[SHA256_LEN])
 {
 	unsigned n = SHA256_LEN;
 
-	return HMAC(EVP_sha256(), s->secret, sizeof(s->secret), in.p, in.n, out, &n) == NULL ? -1 : 0;
+	return HMAC(EVP_sha256(), s->secret, sizeof(s->secret), in.p, in.n, out, &n) == NULL ? -1 :
+	    0;
 }
 
 /* The counter, and 20 octets of its MAC, which also says that this is a nonce. */

@@ -99,14 +99,17 @@ void		state_free(struct state *);
 /* A nonce is a counter and its MAC: what it costs does not grow with how many are out. */
 #define NONCE_TEXT 48
 MUST_CHECK int	state_nonce(struct state *, char out[NONCE_TEXT]);
-bool		state_spend(struct state *, const char *nonce);	/* true once for each that was handed out */
+/* true once for each that was handed out */
+bool		state_spend(struct state *, const char *nonce);
 
 /* NULL without memory, or if it is not there. */
 struct account	*state_account_new(struct state *, EVP_PKEY *key, const uint8_t thumb[SHA256_LEN]);
 struct account	*state_account_by_thumb(struct state *, const uint8_t thumb[SHA256_LEN]);
-MUST_CHECK int	 state_account_rekey(struct state *, struct account *, EVP_PKEY *, const uint8_t *thumb);
+MUST_CHECK int	 state_account_rekey(struct state *, struct account *, EVP_PKEY *,
+		    const uint8_t *thumb);
 struct authz	*state_authz_new(struct state *, struct account *, const struct ident *);
-struct authz	*state_authz_find(struct state *, struct account *, const struct ident *);	/* one to be used again */
+/* one to be used again */
+struct authz	*state_authz_find(struct state *, struct account *, const struct ident *);
 struct order	*state_order_new(struct state *, struct account *);
 MUST_CHECK int	 state_cert_add(struct state *, struct cert *);
 struct cert	*state_cert_by_serial(struct state *, struct span serial);

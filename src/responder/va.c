@@ -388,7 +388,8 @@ accept_any(void *arg, const struct span *ders, size_t n, uint8_t *alert, struct 
 int
 va_new(struct loop *loop, struct options *o, struct va **out, struct err *e)
 {
-	static const char *const alpn[] = { "acme-tls/1", NULL }, *const web[] = { "http/1.1", NULL };
+	static const char *const alpn[] = { "acme-tls/1", NULL },
+	    *const web[] = { "http/1.1", NULL };
 	struct va *va = calloc(1, sizeof(*va));
 
 	*out = NULL;

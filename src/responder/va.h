@@ -40,7 +40,8 @@ struct va_answer {
 	size_t			 naddr;
 	char			*text[VA_TEXTS_MAX];	/* TXT records, each put together */
 	size_t			 ntext;
-	bool			 failed;	/* by the server's fault: not that there is nothing */
+	/* by the server's fault: not that there is nothing */
+	bool			 failed;
 };
 
 typedef void va_resolved(void *arg, const struct va_answer *, const char *error);
@@ -94,7 +95,8 @@ struct va_fetched {
  * error set at its end at the latest.
  */
 typedef bool va_fetch_more(void *arg, const struct va_fetched *);
-struct va_fetch	*va_fetch_new(struct loop *, const struct va_fetch_ask *, va_fetch_more *, void *arg);
+struct va_fetch	*va_fetch_new(struct loop *, const struct va_fetch_ask *, va_fetch_more *,
+		    void *arg);
 void		 va_fetch_free(struct va_fetch *);
 
 /* Judgement of what was found; each is a function of its arguments only. */
@@ -104,7 +106,8 @@ MUST_CHECK int	va_judge_dns(const struct va_ask *, const struct va_answer *, str
 MUST_CHECK int	va_judge_persist(const struct va_ask *, const struct va_answer *, int64_t now,
 		    struct problem *);
 MUST_CHECK int	va_judge_caa(const struct va_ask *, const struct va_answer *, struct problem *);
-struct span	va_next_part(struct span *rest);	/* up to the next semicolon, without spaces around */
+/* up to the next semicolon, without spaces around */
+struct span	va_next_part(struct span *rest);
 #define VA_ISSUER "ca.kamcert.test"
 
 #endif

@@ -115,14 +115,16 @@ va_judge_caa(const struct va_ask *ask, const struct va_answer *a, struct problem
 			wild = true;
 			lets_wild = lets_wild || lets(ask, r.value);
 		} else if (r.critical && !tag_is(&r, "iodef")) {
-			return problem_set(p, 403, "caa", "RFC 8659 section 4.1: %s: a critical record "
+			return problem_set(p, 403, "caa",
+			    "RFC 8659 section 4.1: %s: a critical record "
 			    "of an unknown kind", ask->ident->value);
 		}
 	}
 	if (ask->ident->wildcard && wild)
 		issue = true, lets_issue = lets_wild;
 	return !issue || lets_issue ? 0 : problem_set(p, 403, "caa",
-	    "RFC 8659 section 4: %s: no CAA record lets " VA_ISSUER " issue, by %s and for this account",
+	    "RFC 8659 section 4: %s: no CAA record lets " VA_ISSUER
+	    " issue, by %s and for this account",
 	    ask->ident->value, challenge_word(ask->type));
 }
 
@@ -140,8 +142,8 @@ on_records(void *arg, const struct va_answer *a, const char *error)
 	if (a->ntext != 0) {
 		c->done(c->arg, va_judge_caa(c->ask, a, &p) == -1 ? &p : NULL);
 	} else if (a->failed) {
-		problem_set(&p, 403, "caa", "RFC 8659 section 3: %s: CAA of %s: %s", c->ask->ident->value,
-		    c->at, error);
+		problem_set(&p, 403, "caa", "RFC 8659 section 3: %s: CAA of %s: %s",
+		    c->ask->ident->value, c->at, error);
 		c->done(c->arg, &p);
 	} else if (dot == NULL) {
 		c->done(c->arg, NULL);

@@ -163,8 +163,8 @@ on_dns_io(void *arg, unsigned events)
 	struct va_dns *dns = s->dns;
 	ares_socket_t fd = s->fd;
 
-	ares_process_fd(dns->channel, (events & (LOOP_READ | LOOP_HANGUP)) != 0 ? fd : ARES_SOCKET_BAD,
-	    (events & LOOP_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
+	ares_process_fd(dns->channel, (events & (LOOP_READ | LOOP_HANGUP)) != 0 ? fd :
+	    ARES_SOCKET_BAD, (events & LOOP_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
 	watch_timeout(dns);
 }
 

@@ -69,7 +69,8 @@ names_only(X509 *x, const struct ident *ident)
 
 	if (g != NULL && g->type == GEN_DNS && ident->type == IDENT_DNS) {
 		n = ASN1_STRING_length(s);
-		same = n == (int)strlen(ident->value) && strncasecmp((const char *)ASN1_STRING_get0_data(s),
+		same = n == (int)strlen(ident->value) &&
+		    strncasecmp((const char *)ASN1_STRING_get0_data(s),
 		    ident->value, (size_t)n) == 0;
 	} else if (g != NULL && g->type == GEN_IPADD && ident->type == IDENT_IP) {
 		bool v6 = strchr(ident->value, ':') != NULL;
@@ -147,8 +148,8 @@ va_judge_dns(const struct va_ask *ask, const struct va_answer *a, struct problem
 		found = found || strcmp(a->text[i], buf_cstr(&want)) == 0;
 	buf_clear(&want);
 	return found ? 0 : problem_set(p, 403, "unauthorized",
-	    "dns-01: RFC 8555 section 8.4: %s: no TXT record of %zu is the digest, the first is \"%.100s\"",
-	    ask->ident->value, a->ntext, a->ntext != 0 ? a->text[0] : "");
+	    "dns-01: RFC 8555 section 8.4: %s: no TXT record of %zu is the digest, the first is "
+	    "\"%.100s\"", ask->ident->value, a->ntext, a->ntext != 0 ? a->text[0] : "");
 }
 
 /* --- dns-persist-01: ISSUER *( ";" NAME "=" VALUE ) --- */
@@ -198,7 +199,8 @@ read_persist(const struct va_ask *ask, const char *text, struct persist *out)
 }
 
 int
-va_judge_persist(const struct va_ask *ask, const struct va_answer *a, int64_t now, struct problem *p)
+va_judge_persist(const struct va_ask *ask, const struct va_answer *a, int64_t now,
+    struct problem *p)
 {
 	const char *fault = "no record names " VA_ISSUER;
 	struct persist r;

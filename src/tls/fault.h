@@ -67,7 +67,8 @@ struct tls_fault {
 	/* 0, NULL, false: none of it. These bend what a server selects, offered or not. */
 	uint16_t	 version;	/* TLS_1_2 or TLS_1_3 */
 	uint16_t	 suite;		/* one of ours that suits the version */
-	uint16_t	 group;		/* without a share of the client's, the secret is nobody's */
+	/* without a share of the client's, the secret is nobody's */
+	uint16_t	 group;
 	uint16_t	 signature;	/* in CertificateVerify and ServerKeyExchange */
 	const char	*alpn;
 	bool		 no_sentinel;	/* TLS 1.2 without the downgrade sentinel */

@@ -33,7 +33,8 @@ struct message {
 	size_t		 max;		/* octets without the header */
 	tls_writer	*write;
 	int		 (*read)(struct tls_conn *, struct rd, struct err *);
-	int		 (*after)(struct tls_conn *, struct err *);	/* it is in the transcript */
+	/* it is in the transcript */
+	int		 (*after)(struct tls_conn *, struct err *);
 };
 
 #define MSG(t)	HANDSHAKE, TLS_MSG_##t

@@ -236,7 +236,8 @@ struct tls_offer {
 	bool		 says_fallback;	/* TLS_FALLBACK_SCSV, RFC 7507 */
 	bool		 says_secure;	/* renegotiation_info or its SCSV, RFC 5746 */
 	bool		 has_uncompressed;	/* among its point formats */
-	bool		 bad_formats;	/* of points: what TLS 1.2 minds and TLS 1.3 must not look at */
+	/* of points: what TLS 1.2 minds and TLS 1.3 must not look at */
+	bool		 bad_formats;
 	bool		 wants_dhe_psk;
 	uint16_t	 record_limit;	/* 0: not given */
 	struct span	 alpn, group_list, shares, sni, extension_block;

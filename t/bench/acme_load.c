@@ -102,7 +102,8 @@ on_visitor(void *arg, unsigned events UNUSED)
 		token += sizeof(path) - 1;
 		token[strcspn(token, " \r\n")] = '\0';
 		snprintf(auth, sizeof(auth), "%s.%s", token, thumbprint);
-		len = snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
+		len = snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\nContent-Type: "
+		    "application/octet-stream\r\n"
 		    "Content-Length: %zu\r\nConnection: close\r\n\r\n%s", strlen(auth), auth);
 		if (write(v->fd, out, (size_t)len) != len)
 			fprintf(stderr, "acme_load: a challenge was not answered\n");
@@ -209,7 +210,8 @@ on_waited(void *arg)
 static void
 begin_account(struct worker *w)
 {
-	struct acme_job job = { .kind = ACME_REGISTER, .agree_tos = true, .thumbprint = thumbprint };
+	struct acme_job job = { .kind = ACME_REGISTER, .agree_tos = true,
+	    .thumbprint = thumbprint };
 
 	if ((w->task = acme_task_new(w->session, &job, &e)) == NULL)
 		die("account");
@@ -219,7 +221,8 @@ begin_account(struct worker *w)
 static void
 begin_order(struct worker *w)
 {
-	struct acme_job job = { .kind = ACME_ORDER, .account = w->account, .thumbprint = thumbprint };
+	struct acme_job job = { .kind = ACME_ORDER, .account = w->account,
+	    .thumbprint = thumbprint };
 
 	if (begun == orders)
 		return;
@@ -271,7 +274,8 @@ drive(struct worker *w)
 				die("request");
 			return;
 		case ACME_WAIT:
-			if (loop_timer_add(loop, clock_boot_ms() + want.wait_ms, on_waited, w, &e) == NULL)
+			if (loop_timer_add(loop, clock_boot_ms() + want.wait_ms, on_waited, w,
+			    &e) == NULL)
 				die("wait");
 			return;
 		case ACME_SIGN:
@@ -314,7 +318,8 @@ main(int argc, char **argv)
 	conf.ca_file = argv[2];
 	buf_init(&jwk, JWS_MAX);
 	if ((loop = loop_new(&e)) == NULL || (account_key = key_new("ecdsa-p256", &e)) == NULL ||
-	    (cert_key = key_new("ecdsa-p256", &e)) == NULL || key_jwk(account_key, &jwk, &e) == -1 ||
+	    (cert_key = key_new("ecdsa-p256", &e)) == NULL ||
+	    key_jwk(account_key, &jwk, &e) == -1 ||
 	    jws_thumbprint(buf_span(&jwk), thumbprint, &e) == -1)
 		die("keys");
 	listen_at(argv[3], &fd);
@@ -328,7 +333,8 @@ main(int argc, char **argv)
 	if (loop_run(loop, &e) == -1)
 		die("loop");
 	printf("%d orders in %.3f s, %.3f s of the client's CPU\n", done,
-	    (double)(now_ns(CLOCK_MONOTONIC) - start_ns) / 1e9, (double)now_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9);
+	    (double)(now_ns(CLOCK_MONOTONIC) - start_ns) / 1e9,
+	    (double)now_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9);
 	for (int i = 0; i < nworkers; i++) {
 		acme_http_free(workers[i].http);
 		acme_session_free(workers[i].session);

@@ -36,7 +36,8 @@ struct bench {
 static const struct bench benches[] = {
 	{ "TLS 1.3 P-256 x25519 AES-128-GCM", "ec256.pem", "X25519", "TLS_AES_128_GCM_SHA256",
 	    NULL, false },
-	{ "the same with two tickets", "ec256.pem", "X25519", "TLS_AES_128_GCM_SHA256", NULL, true },
+	{ "the same with two tickets", "ec256.pem", "X25519", "TLS_AES_128_GCM_SHA256", NULL,
+	    true },
 	{ "TLS 1.3 P-256 secp256r1 AES-256-GCM", "ec256.pem", "P-256", "TLS_AES_256_GCM_SHA384",
 	    NULL, false },
 	{ "TLS 1.3 RSA-2048 x25519 AES-128-GCM", "rsa.pem", "X25519", "TLS_AES_128_GCM_SHA256",
@@ -112,7 +113,10 @@ new_client(SSL_CTX *ctx)
 	return ssl;
 }
 
-/* One handshake of the client with whatever server step() is, which eats in and leaves its answer in out. */
+/*
+ * One handshake of the client with whatever server step() is, which eats in and
+ * leaves its answer in out.
+ */
 struct server {
 	void	(*step)(void *, const uint8_t *in, size_t n, BIO *out);
 	void	*arg;
@@ -241,7 +245,8 @@ run(const struct bench *b, int n)
 	client = new_ctx(TLS_client_method(), b);
 	server = new_ctx(TLS_server_method(), b);
 	SSL_CTX_set_num_tickets(server, b->with_tickets ? 2 : 0);
-	SSL_CTX_set_options(server, SSL_OP_NO_RENEGOTIATION | (b->suites == NULL ? SSL_OP_NO_TICKET : 0));
+	SSL_CTX_set_options(server, SSL_OP_NO_RENEGOTIATION | (b->suites == NULL ?
+	    SSL_OP_NO_TICKET : 0));
 	SSL_CTX_set_session_cache_mode(server, SSL_SESS_CACHE_OFF);
 	if (SSL_CTX_use_certificate(server, cert) != 1 || SSL_CTX_use_PrivateKey(server, key) != 1)
 		die(b->file);
@@ -258,7 +263,8 @@ run(const struct bench *b, int n)
 		t = our_round(&cfg, client, n / ROUNDS);
 		ours = t < ours ? t : ours;
 	}
-	printf("%-40s ours %7.1f us  libssl %7.1f us  ratio %.2f\n", b->what, ours, theirs, ours / theirs);
+	printf("%-40s ours %7.1f us  libssl %7.1f us  ratio %.2f\n", b->what, ours, theirs,
+	    ours / theirs);
 	OPENSSL_free(der);
 	tls_identity_free(id);
 	tls_tickets_free(tickets);

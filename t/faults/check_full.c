@@ -92,8 +92,9 @@ START_TEST(on_a_full_disk_the_old_stays_until_there_is_room)
 		class = install_in_child(NULL, NULL);
 		ck_assert_msg(class == OUT_RETRY || class == OUT_OK, "%s: class %d", where, class);
 		ck_assert_msg(current_fits(), "%s: current leads to %s", where, link_text());
-		ck_assert_msg(strcmp(link_text(), class == OUT_OK ? "versions/2" : "versions/1") == 0,
-		    "%s: class %d, current leads to %s", where, class, link_text());
+		ck_assert_msg(strcmp(link_text(), class == OUT_OK ? "versions/2" :
+		    "versions/1") == 0, "%s: class %d, current leads to %s", where, class,
+		    link_text());
 		judge(where);
 		deploy(stage(&two));
 		disk_off();

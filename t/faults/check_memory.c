@@ -166,12 +166,13 @@ START_TEST(an_allocation_that_fails_is_a_retry_and_leaks_nothing)
 		armed = true;
 		rc = works[w].work();
 		armed = false;
-		ck_assert_msg(nlive == 0, "%s: allocation %d: %zu blocks are left", name, fails_at, nlive);
-		ck_assert_msg(unwiped == 0, "%s: allocation %d: %zu keys are left in free memory", name,
-		    fails_at, unwiped);
+		ck_assert_msg(nlive == 0, "%s: allocation %d: %zu blocks are left", name, fails_at,
+		    nlive);
+		ck_assert_msg(unwiped == 0, "%s: allocation %d: %zu keys are left in free memory",
+		    name, fails_at, unwiped);
 		ck_assert_msg(rc == 0 || calls >= fails_at, "%s: %s", name, e.text);
-		ck_assert_msg(rc == 0 || e.class == OUT_RETRY, "%s: allocation %d: %s: %s: %s", name,
-		    fails_at, outcome_word(e.class), e.text, complaints);
+		ck_assert_msg(rc == 0 || e.class == OUT_RETRY, "%s: allocation %d: %s: %s: %s",
+		    name, fails_at, outcome_word(e.class), e.text, complaints);
 		ck_assert_int_lt(fails_at, CALLS_MAX);
 		ck_assert_msg(current_fits(), "%s: allocation %d", name, fails_at);
 	} while (calls >= fails_at);
@@ -186,9 +187,11 @@ begin(void)
 	deploy(stage(&one));
 	close_all();
 	ck_assert_int_eq(chdir(top), 0);
-	tree_file(MAIN, "state-dir = \"/var/lib/kamcert\"\nca \"test\" {\n    directory = \"https://ca.example/dir\"\n"
+	tree_file(MAIN, "state-dir = \"/var/lib/kamcert\"\nca \"test\" {\n    directory = "
+	    "\"https://ca.example/dir\"\n"
 	    "    contact = { \"mailto:a@example.com\" }\n    agree-tos = true\n}\n"
-	    "certificate \"sip.example.com\" {\n    names = { \"sip.example.com\", \"b.example.com\" }\n"
+	    "certificate \"sip.example.com\" {\n    names = { \"sip.example.com\", "
+	    "\"b.example.com\" }\n"
 	    "    challenge \"http-01\" { listen = \"127.0.0.1:80\" }\n"
 	    "    hook \"kamailio\" {\n        rpc = \"unix:/run/ctl\"\n"
 	    "        verify = { \"sips:127.0.0.1:5061\", \"sips:[::1]:5061\" }\n    }\n"

@@ -1,8 +1,9 @@
 /*
  * check_memory_net: the net role has an order made at a CA, over TLS, and
  * fetches a list; each allocation fails once, of our own code, of jansson and
- * of libcurl, or it and all that follow, and a sample of OpenSSL's (FAULTS P07). The keeper hears RETRY,
- * or that net has gone; nothing stays allocated, and nobody waits for ever.
+ * of libcurl, or it and all that follow, and a sample of OpenSSL's (FAULTS
+ * P07). The keeper hears RETRY, or that net has gone; nothing stays allocated,
+ * and nobody waits for ever.
  *
  * CA and keeper have all the memory that they want: the one is a process, the
  * other a thread.
@@ -143,7 +144,8 @@ serve_connection(SSL_CTX *ctx, int fd)
 		serve_list(fd);
 		return;
 	}
-	ca = (struct scripted_ca){ .names = 2, .answered_at = -1, .finalized_at = -1, .alternates = true };
+	ca = (struct scripted_ca){ .names = 2, .answered_at = -1, .finalized_at = -1,
+	    .alternates = true };
 	SSL_set_fd(ssl, fd);
 	if (SSL_accept(ssl) == 1)
 		while ((got = SSL_read(ssl, in + n, (int)(sizeof(in) - 1 - n))) > 0) {
@@ -187,7 +189,8 @@ start_server(void)
 	if (server == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)sigaction(SIGCHLD, &ignore, NULL);
-		for (ctx = server_context(); (fd = accept(listener, NULL, NULL)) != -1; (void)close(fd))
+		for (ctx = server_context(); (fd = accept(listener, NULL,
+		    NULL)) != -1; (void)close(fd))
 			if (fork() == 0) {
 				serve_connection(ctx, fd);
 				_exit(0);
@@ -315,7 +318,8 @@ keep(void *arg UNUSED)
 
 	buf_init(&in, FRAME_MAX + 65536);
 	ask_for_order();
-	while (more && (room = buf_room(&in, 65536)) != NULL && (n = recv(keeper.fd, room, 65536, 0)) > 0) {
+	while (more && (room = buf_room(&in, 65536)) != NULL &&
+	    (n = recv(keeper.fd, room, 65536, 0)) > 0) {
 		buf_added(&in, (size_t)n);
 		while (more && frame_read(buf_span(&in), &m, &eaten, &e) == 1) {
 			buf_eat(&in, eaten);
@@ -342,7 +346,8 @@ be_net(int fd)
 	struct loop *loop;
 	struct err e = ERR_NONE;
 
-	if ((loop = loop_new(&e)) == NULL || channel_new(loop, fd, &handlers, &net, &channel, &e) == -1)
+	if ((loop = loop_new(&e)) == NULL || channel_new(loop, fd, &handlers, &net, &channel,
+	    &e) == -1)
 		(void)close(fd);
 	else if (start(&net, loop, channel, &e) == -1 || loop_run(loop, &e) == -1)
 		ck_abort_msg("%s", e.text);
@@ -361,7 +366,8 @@ converse(void)
 	memset(&keeper, 0, sizeof(keeper));
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	keeper.fd = pair[0];
-	ck_assert_int_eq(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	ck_assert_int_eq(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)),
+	    0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, keep, NULL), 0);
 	allocator_reset();
 	armed = true;
@@ -440,7 +446,8 @@ START_TEST(a_sample_of_openssls_allocations_that_fail_is_a_retry)
 		crypto_calls = 0;
 		converse();
 		judge("OpenSSL", (int)crypto_fails_at);
-		ck_assert_msg(nlive == 0, "allocation %u: %zu blocks are left", crypto_fails_at, nlive);
+		ck_assert_msg(nlive == 0, "allocation %u: %zu blocks are left", crypto_fails_at,
+		    nlive);
 	}
 }
 END_TEST

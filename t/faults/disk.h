@@ -31,8 +31,8 @@
 static inline bool
 disk_begin(void)
 {
-	return setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) == 0 && unshare(CLONE_NEWNS) == 0 &&
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) == 0 &&
+	    unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	    mount("tmpfs", DISK_PLACE, "tmpfs", 0, "size=1g,mode=755") == 0;
 }
 

@@ -22,25 +22,29 @@ static const struct {
 } good[] = {
 #define OK(type)	"HTTP/1.1 200 OK\nReplay-Nonce: abc\nContent-Type: " type "\nLocation: "
 	{ "/dir", OK("application/json") "\n\n{\"newNonce\":\"" CA "/nonce\",\"newAccount\":\"" CA
-	  "/acct\",\"newOrder\":\"" CA "/order\",\"revokeCert\":\"" CA "/revoke\",\"keyChange\":\"" CA
-	  "/key\",\"renewalInfo\":\"" CA "/ari\",\"meta\":{\"profiles\":{\"p\":\"x\"}}}" },
+	  "/acct\",\"newOrder\":\"" CA "/order\",\"revokeCert\":\"" CA "/revoke\",\"keyChange\":\""
+	  CA "/key\",\"renewalInfo\":\"" CA "/ari\",\"meta\":{\"profiles\":{\"p\":\"x\"}}}" },
 	{ "/nonce", "HTTP/1.1 200 OK\nReplay-Nonce: abc\n\n" },
 	{ "/acct/7", OK("application/json") "\n\n{\"status\":\"valid\",\"orders\":\"" CA
 	  "/orders\"}" },
 	{ "/acct", OK("application/json") CA "/acct/7\n\n{\"status\":\"valid\"}" },
 	{ "/orders", OK("application/json") "\n\n{\"orders\":[]}" },
-	{ "/order", OK("application/json") CA "/o\n\n{\"status\":\"pending\",\"identifiers\":[{\"type\""
-	  ":\"dns\",\"value\":\"a.example\"}],\"authorizations\":[\"" CA "/authz\"],\"finalize\":\"" CA
-	  "/final\"}" },
-	{ "/o", OK("application/json") "\n\n{\"status\":\"valid\",\"certificate\":\"" CA "/cert\"}" },
+	{ "/order", OK("application/json") CA "/o\n\n{\"status\":\"pending\","
+	    "\"identifiers\":[{\"type\""
+	  ":\"dns\",\"value\":\"a.example\"}],\"authorizations\":[\"" CA "/authz\"],\"finalize\":\""
+	  CA "/final\"}" },
+	{ "/o", OK("application/json") "\n\n{\"status\":\"valid\",\"certificate\":\"" CA
+	    "/cert\"}" },
 	{ "/authz", OK("application/json") "\n\n{\"status\":\"pending\",\"identifier\":{\"type\":"
 	  "\"dns\",\"value\":\"a.example\"},\"challenges\":[{\"type\":\"http-01\",\"status\":"
 	  "\"pending\",\"url\":\"" CA "/chal\",\"token\":\"evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ\"}]}" },
 	{ "/chal", OK("application/json") "\n\n{\"status\":\"processing\"}" },
 	{ "/final", OK("application/json") "\n\n{\"status\":\"processing\"}" },
-	{ "/cert", OK("application/pem-certificate-chain") "\nLink: <" CA "/alt>;rel=\"alternate\"\n\n"
+	{ "/cert", OK("application/pem-certificate-chain") "\nLink: <" CA
+	    "/alt>;rel=\"alternate\"\n\n"
 	  "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n" },
-	{ "/ari", OK("application/json") "\n\n{\"suggestedWindow\":{\"start\":\"2026-10-01T00:00:00Z\","
+	{ "/ari", OK("application/json") "\n\n{\"suggestedWindow\":{\"start\":\"2026-10-01T00:00:00"
+	    "Z\","
 	  "\"end\":\"2026-10-02T00:00:00Z\"}}" },
 };
 
@@ -104,7 +108,8 @@ check_challenges(const struct acme_want *w)
 			abort();
 		if (token == NULL)
 			continue;
-		if (strlen(token) < 22 || strlen(token) > 128 || strpbrk(token, "./ \"'$%\\") != NULL)
+		if (strlen(token) < 22 || strlen(token) > 128 ||
+		    strpbrk(token, "./ \"'$%\\") != NULL)
 			abort();
 	}
 }
@@ -156,7 +161,8 @@ turn(struct play *p, struct acme_task *t)
 static struct acme_job
 job_of(uint8_t kind)
 {
-	struct acme_job j = { .kind = kind % (ACME_DROP_AUTHZ + 1), .agree_tos = true, .reason = -1 };
+	struct acme_job j = { .kind = kind % (ACME_DROP_AUTHZ + 1), .agree_tos = true,
+	    .reason = -1 };
 	bool ok = true;
 
 	if (j.kind != ACME_REGISTER && j.kind != ACME_FIND)

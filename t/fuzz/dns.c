@@ -30,7 +30,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		buf_init(&text, 4096);
 		dns_text(r.data, &text);
 		/* nothing shorter lets an account prove a wildcard */
-		if (persist_fits(buf_span(&text), &in) && text.n < sizeof("ca;accounturi=u;policy=wildcard") - 1)
+		if (persist_fits(buf_span(&text), &in) &&
+		    text.n < sizeof("ca;accounturi=u;policy=wildcard") - 1)
 			abort();
 		buf_clear(&text);
 		if (dns_text_is(r.data, "value") && r.data.n < 6)

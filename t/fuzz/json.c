@@ -85,7 +85,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	json_begin(&o, &b);
 	/* An object that has our own key would have it twice. */
 	clash = json_is_object(json_root(doc), "fuzz", &e) == 0 &&
-	    json_get_bool(json_root(doc), "fuzz", "\x7f", JSON_OPTIONAL, &(bool){ false }, &e) == -1;
+	    json_get_bool(json_root(doc), "fuzz", "\x7f", JSON_OPTIONAL, &(bool){ false },
+	    &e) == -1;
 	if (copy_level(&o, json_root(doc)) < 8000 && !clash && b.n <= JSON_MAX) {
 		if ((copy = json_parse(buf_span(&b), &e)) != NULL)
 			compare(json_root(doc), json_root(copy));

@@ -1,8 +1,8 @@
 /*
- * pem: any octets as a CA's reply, as a key file and as a request (FAULTS I06). What begins like DER is
- * taken for a certificate and wrapped, with its issuer behind it, so that
- * mutations reach what is inside. What is accepted must be accepted again
- * when it was written, and be the same.
+ * pem: any octets as a CA's reply, as a key file and as a request (FAULTS I06).
+ * What begins like DER is taken for a certificate and wrapped, with its issuer
+ * behind it, so that mutations reach what is inside. What is accepted must be
+ * accepted again when it was written, and be the same.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,10 @@
 #ifndef KAMCERT_T_FUZZ_TLS_H
 #define KAMCERT_T_FUZZ_TLS_H
 
-/* RAND_set_rand_method(): nothing else makes libcrypto's own keys and signatures repeat themselves. */
+/*
+ * RAND_set_rand_method(): nothing else makes libcrypto's own keys and
+ * signatures repeat themselves.
+ */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <stdlib.h>

@@ -11,7 +11,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const protocols[] = { "acme-tls/1", "http/1.1", NULL };
 	/* suite, lifetime, age_add, time, secret, ticket, name: see ticket.c */
-	static const uint8_t session[] = "\x13\x01" "\0\0\x0e\x10" "abcd" "\0\0\x01\xa3\x18\x5c\x50\0" "\x20"
+	static const uint8_t session[] = "\x13\x01" "\0\0\x0e\x10" "abcd"
+	    "\0\0\x01\xa3\x18\x5c\x50\0" "\x20"
 	    "0123456789abcdef0123456789abcdef" "\0\x06" "ticket" "server.example.com";
 	static const struct tls_identity *ids[2];
 	static struct tls_tickets *tickets;

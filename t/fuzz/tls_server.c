@@ -13,7 +13,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char *const protocols[] = { "acme-tls/1", "http/1.1", NULL };
 	static const struct tls_identity *ids[2];
 	static struct tls_tickets *tickets;
-	struct tls_config cfg = { .identities = ids, .verify = tls_fuzz_verify, .now_ms = tls_fuzz_now };
+	struct tls_config cfg = { .identities = ids, .verify = tls_fuzz_verify,
+	    .now_ms = tls_fuzz_now };
 	struct tls_conn *c;
 	struct err e = ERR_NONE;
 

@@ -89,7 +89,8 @@ read_more(SSL *tls, struct message *m)
 {
 	size_t got;
 
-	if (m->len == MESSAGE_MAX || SSL_read_ex(tls, m->data + m->len, MESSAGE_MAX - m->len, &got) != 1)
+	if (m->len == MESSAGE_MAX || SSL_read_ex(tls, m->data + m->len, MESSAGE_MAX - m->len,
+	    &got) != 1)
 		return false;
 	m->len += got;
 	m->data[m->len] = '\0';
@@ -120,7 +121,8 @@ read_request(SSL *tls, struct message *m)
 
 /* One request, one connection; the reply ends with it. */
 static void
-ask_upstream(SSL_CTX *ctx, const struct sockaddr_in *to, struct message *request, struct message *reply)
+ask_upstream(SSL_CTX *ctx, const struct sockaddr_in *to, struct message *request,
+    struct message *reply)
 {
 	char *version = strstr(request->data, " HTTP/1.1\r\n"), *end;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -187,8 +189,10 @@ send_reply(SSL *tls, struct message *reply, const char *type, const char *body, 
 		used += (size_t)snprintf(head + used, sizeof(head) - used, "%s\r\n", line);
 	}
 	if (type != NULL)
-		used += (size_t)snprintf(head + used, sizeof(head) - used, "Content-Type: %s\r\n", type);
-	used += (size_t)snprintf(head + used, sizeof(head) - used, "Content-Length: %zu\r\n\r\n", len);
+		used += (size_t)snprintf(head + used, sizeof(head) - used, "Content-Type: %s\r\n",
+		    type);
+	used += (size_t)snprintf(head + used, sizeof(head) - used, "Content-Length: %zu\r\n\r\n",
+	    len);
 	head[7] = '1';
 	if (SSL_write(tls, head, (int)used) != (int)used ||
 	    (len != 0 && SSL_write(tls, body, (int)len) != (int)len))
@@ -223,14 +227,16 @@ serve(SSL *tls, SSL_CTX *client, const struct sockaddr_in *to, const char *filte
 		if ((end = strchr(made.data, '\n')) == NULL)
 			die("filter");
 		*end = '\0';
-		send_reply(tls, &reply, made.data, end + 1, made.len - (size_t)(end + 1 - made.data));
+		send_reply(tls, &reply, made.data, end + 1,
+		    made.len - (size_t)(end + 1 - made.data));
 	}
 }
 
 int
 main(int argc, char **argv)
 {
-	SSL_CTX *server = SSL_CTX_new(TLS_server_method()), *client = SSL_CTX_new(TLS_client_method());
+	SSL_CTX *server = SSL_CTX_new(TLS_server_method()),
+	    *client = SSL_CTX_new(TLS_client_method());
 	int conn, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in here, there;
 	SSL *tls;
@@ -244,9 +250,11 @@ main(int argc, char **argv)
 		die("certificate");
 	/* Pebble closes without a word after an HTTP/1.0 reply. */
 	(void)SSL_CTX_set_options(client, SSL_OP_IGNORE_UNEXPECTED_EOF);
-	if (bind(listener, (struct sockaddr *)&here, sizeof(here)) == -1 || listen(listener, 64) == -1)
+	if (bind(listener, (struct sockaddr *)&here, sizeof(here)) == -1 ||
+	    listen(listener, 64) == -1)
 		die("listen");
-	(void)sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT }, NULL);
+	(void)sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = SIG_DFL,
+	    .sa_flags = SA_NOCLDWAIT }, NULL);
 	while ((conn = accept(listener, NULL, NULL)) != -1) {
 		if (fork() != 0) {
 			(void)close(conn);
@@ -255,7 +263,8 @@ main(int argc, char **argv)
 		(void)sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 		(void)printf("connection\n");
 		(void)fflush(stdout);
-		if ((tls = SSL_new(server)) != NULL && SSL_set_fd(tls, conn) == 1 && SSL_accept(tls) == 1)
+		if ((tls = SSL_new(server)) != NULL && SSL_set_fd(tls, conn) == 1 &&
+		    SSL_accept(tls) == 1)
 			serve(tls, client, &there, argc > 5 ? argv[5] : NULL);
 		_exit(0);
 	}

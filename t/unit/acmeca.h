@@ -75,7 +75,8 @@ struct ca {
 	bool			 valid_authz, ready_order;
 	int64_t			 validation_ms, issuance_ms;
 	bool			 has_renewal, has_profiles, alternates;
-	int			 bad_nonce_every;	/* n: all but each n-th POST; -n: each n-th */
+	/* n: all but each n-th POST; -n: each n-th */
+	int			 bad_nonce_every;
 	/* what happened */
 	unsigned		 posts, bad_nonces;
 	unsigned		 visits, visits2;
@@ -198,14 +199,15 @@ ca_answer(struct ca *ca, const struct acme_send *s, const char *path, struct buf
 	} else if (strcmp(path, "/nonce") == 0) {
 		buf_str(b, "HTTP/1.1 200 OK\r\nReplay-Nonce: @\r\nCache-Control: no-store\r\n\r\n");
 	} else if (strcmp(path, "/acct") == 0) {
-		buf_printf(b, "%s/acct/7\r\n\r\n{\"status\":\"valid\",\"contact\":[\"mailto:a@b.c\"],"
-		    "\"orders\":\"" CA_URL "/orders/1\"}", made);
+		buf_printf(b, "%s/acct/7\r\n\r\n{\"status\":\"valid\","
+		    "\"contact\":[\"mailto:a@b.c\"],\"orders\":\"" CA_URL "/orders/1\"}", made);
 	} else if (strncmp(path, "/acct/", 6) == 0) {
 		buf_printf(b, "%s{\"status\":\"%s\",\"contact\":[\"mailto:a@b.c\"],"
 		    "\"orders\":\"" CA_URL "/orders/1\"}", json,
 		    strstr(ca->next.payload, "deactivated") != NULL ? "deactivated" : "valid");
 	} else if (strcmp(path, "/orders/1") == 0) {
-		buf_str(b, "HTTP/1.1 200 OK\r\nReplay-Nonce: @\r\nContent-Type: application/json\r\n"
+		buf_str(b, "HTTP/1.1 200 OK\r\nReplay-Nonce: @\r\nContent-Type: "
+		    "application/json\r\n"
 		    "Link: <" CA_URL "/dir>;rel=\"index\", </orders/2>; rel=next\r\n\r\n"
 		    "{\"orders\":[\"" CA_URL "/o/1\",\"" CA_URL "/o/2\"]}");
 	} else if (strcmp(path, "/orders/2") == 0) {
@@ -234,7 +236,8 @@ ca_answer(struct ca *ca, const struct acme_send *s, const char *path, struct buf
 		buf_printf(b, "HTTP/1.1 200 OK\r\nReplay-Nonce: @\r\n"
 		    "Content-Type: application/pem-certificate-chain\r\n%s\r\n" CA_PEM,
 		    ca->alternates ? "Link: <" CA_URL "/dir>;rel=\"index\"\r\n"
-		    "Link: </cert/1/alt/1>;rel=\"alternate\", <" CA_URL "/cert/1/alt/2>; title=\"a,b;c\"; "
+		    "Link: </cert/1/alt/1>;rel=\"alternate\", <" CA_URL
+		    "/cert/1/alt/2>; title=\"a,b;c\"; "
 		    "rel=\"x alternate\"\r\n" : "");
 	} else if (strncmp(path, "/ari/", 5) == 0) {
 		buf_printf(b, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -275,7 +278,8 @@ ca_parse(struct ca *ca, const char *raw, size_t n, struct acme_reply *r)
 	ck_assert_int_eq(acme_headers_line(&r->headers, line, &e), 0);
 	while (rd_line(&rd, &line) && line.n > 0) {
 		if (span_is(line, "Replay-Nonce: @")) {
-			(void)snprintf(nonce, sizeof(nonce), "Replay-Nonce: nonce-%u", ++ca->nonces);
+			(void)snprintf(nonce, sizeof(nonce), "Replay-Nonce: nonce-%u",
+			    ++ca->nonces);
 			line = span_str(nonce);
 		}
 		ck_assert_int_eq(acme_headers_line(&r->headers, line, &e), 0);
@@ -342,7 +346,8 @@ ca_sign(struct ca *ca, struct acme_task *t, const struct acme_sign *s)
 	ca->next.key = s->key;
 	(void)snprintf(ca->next.payload, sizeof(ca->next.payload), "%.*s", (int)s->payload.n,
 	    s->payload.n > 0 ? (const char *)s->payload.p : "");
-	(void)snprintf(ca->next.nonce, sizeof(ca->next.nonce), "%s", s->nonce != NULL ? s->nonce : "");
+	(void)snprintf(ca->next.nonce, sizeof(ca->next.nonce), "%s", s->nonce != NULL ? s->nonce :
+	    "");
 	ck_assert_int_eq(s->kid != NULL, s->key == ACME_KEY_KID || s->key == ACME_KEY_NEW);
 	ck_assert_int_eq(s->nonce == NULL, s->key == ACME_KEY_EAB || s->key == ACME_KEY_NEW);
 	acme_task_signed(t, span_str("{\"signed\":true}"));

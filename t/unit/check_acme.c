@@ -168,11 +168,13 @@ START_TEST(addresses_and_wildcards_are_ordered_as_what_they_are)
 	j = ca_job(ca, ACME_ORDER);
 	/* The CA offers http-01 and dns-01 for each: dns-01 is preferred here. */
 	strs_clear(&j.challenges);
-	ck_assert(strs_add(&j.challenges, "dns-01") == 0 && strs_add(&j.challenges, "http-01") == 0);
+	ck_assert(strs_add(&j.challenges, "dns-01") == 0 &&
+	    strs_add(&j.challenges, "http-01") == 0);
 	ck_assert_msg(fails(&j, &e, &trouble) == 0, "%s", e.text);
 	ck_assert_str_eq(ca_last(ca, "/order")->payload, "{\"identifiers\":["
-	    "{\"type\":\"dns\",\"value\":\"*.x.example\"},{\"type\":\"dns\",\"value\":\"x.example\"},"
-	    "{\"type\":\"ip\",\"value\":\"192.0.2.1\"},{\"type\":\"ip\",\"value\":\"2001:db8::1\"}]}");
+	    "{\"type\":\"dns\",\"value\":\"*.x.example\"},{\"type\":\"dns\","
+	    "\"value\":\"x.example\"},{\"type\":\"ip\",\"value\":\"192.0.2.1\"},{\"type\":\"ip\","
+	    "\"value\":\"2001:db8::1\"}]}");
 	ck_assert_str_eq(ca->challenge_name, "x.example");
 	ck_assert(ca->wildcard && !ca->is_ip);
 	ck_assert_uint_eq(ca_count(ca, "/chal/d1"), 1);

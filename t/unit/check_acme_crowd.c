@@ -309,7 +309,8 @@ static void
 add_tests(TCase *tc)
 {
 	tcase_add_test(tc, tasks_of_a_session_share_directory_and_nonces);
-	tcase_add_test(tc, what_one_task_found_wrong_with_the_directory_the_others_do_not_ask_again);
+	tcase_add_test(tc,
+	    what_one_task_found_wrong_with_the_directory_the_others_do_not_ask_again);
 	tcase_add_test(tc, a_task_that_is_freed_leaves_the_directory_to_the_next);
 	tcase_add_test(tc, orders_are_placed_while_no_authorization_is_fetched);
 	tcase_add_test(tc, no_more_nonces_are_asked_for_than_keep_a_ca_busy);

@@ -302,8 +302,9 @@ static const struct row {
 	  "want n1.example", 1, 0 },
 	{ "an order for one name more", { "/order", 1, 0,
 	  MADE("{\"status\":\"pending\",\"identifiers\":"
-	  "[{\"type\":\"dns\",\"value\":\"n1.example\"},{\"type\":\"dns\",\"value\":\"evil.example\"}]"
-	  "," AUTHZ_1 "," FINAL "}") }, OUT_HOLD, "want 1, have 2", 1, 0 },
+	  "[{\"type\":\"dns\",\"value\":\"n1.example\"},{\"type\":\"dns\","
+	  "\"value\":\"evil.example\"}]," AUTHZ_1 "," FINAL "}") }, OUT_HOLD, "want 1, have 2", 1,
+	  0 },
 	{ "a relative Location", { "/order", 1, 0, "HTTP/1.1 201 Made\r\nReplay-Nonce: @\r\n"
 	  "Content-Type: application/json\r\nLocation: /o/1\r\n\r\n" ORDER("pending") }, OUT_OK,
 	  NULL, 0, 0 },
@@ -375,7 +376,8 @@ START_TEST(orders_keep_the_table_of_faults)
 	ck_assert_msg(row->class != OUT_REFUSE || ca->chains == 0, "%s", row->what);
 	ck_assert_msg(strstr(row->what, "A35") == NULL || row->class == OUT_OK || ca->solves == 0,
 	    "%s: was put up", row->what);
-	ck_assert_msg(strstr(row->what, "A46") == NULL || (ca->solves == 1 && ca_count(ca, "/authz") == 1),
+	ck_assert_msg(strstr(row->what, "A46") == NULL ||
+	    (ca->solves == 1 && ca_count(ca, "/authz") == 1),
 	    "%s: %zu up, %zu looks", row->what, ca->solves, ca_count(ca, "/authz"));
 }
 END_TEST
@@ -491,7 +493,8 @@ START_TEST(what_the_ca_writes_becomes_one_harmless_line)
 
 	buf_init(&b, ACME_BODY_MAX);
 	buf_str(&b, "HTTP/1.1 403 No\r\nContent-Type: application/problem+json\r\n\r\n{\"type\":"
-	    "\"urn:ietf:params:acme:error:rejectedIdentifier\",\"detail\":\"%s%n\\u001b]0;x\\u0007\\n"
+	    "\"urn:ietf:params:acme:error:rejectedIdentifier\","
+	    "\"detail\":\"%s%n\\u001b]0;x\\u0007\\n"
 	    "level=error msg=fake \\u202e\\u2028");
 	for (int i = 0; i < 20000; i++)
 		buf_str(&b, "long ");

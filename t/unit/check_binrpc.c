@@ -23,7 +23,8 @@ load(const char *name, struct buf *out)
 	FILE *f;
 	size_t i;
 
-	(void)snprintf(path, sizeof(path), "%s/t/data/binrpc/%s.hex", dir != NULL ? dir : ".", name);
+	(void)snprintf(path, sizeof(path), "%s/t/data/binrpc/%s.hex", dir != NULL ? dir : ".",
+	    name);
 	f = fopen(path, "r");
 	ck_assert_msg(f != NULL, "%s: cannot be read", path);
 	buf_init(&hex, FILE_MAX);
@@ -103,7 +104,8 @@ static const struct {
 	{ "core.info.reply", 0x01020304, 0, "kamailio 5.6.3", "version", 0, 7 },
 	{ "core.sockets_list.reply", 0x01020304, 0, NULL, NULL, 0, 29 },
 	{ "ctl.listen.reply", 0x36dbdca3, 0, NULL, NULL, 0, 16 },
-	{ "v6.1.4.core.version.reply", 0x4b414d31, 0, "kamailio 6.1.4 (x86_64/Linux) ", NULL, 0, 1 },
+	{ "v6.1.4.core.version.reply", 0x4b414d31, 0, "kamailio 6.1.4 (x86_64/Linux) ", NULL, 0,
+	    1 },
 	{ "v6.1.4.core.shmmem.reply", 0x4b414d31, 0, NULL, "total", 67108864, 8 },
 	{ "v6.1.4.tls.list.reply", 0x4b414d31, 0, "sip.example.org", "sni", 0, 16 },
 	{ "v6.1.4.tls.reload.reply", 0x4b414d31, 0, "Ok. TLS configuration reloaded.", NULL, 0, 1 },
@@ -199,15 +201,16 @@ END_TEST
 /* FAULTS K03: refused as soon as it is announced. */
 START_TEST(a_length_beyond_the_cap_is_not_waited_for)
 {
-	uint8_t head[] = { 0xa1, 0x18, 0, 0, 0, 9 };	/* a reply; length of three octets, cookie 9 */
+	/* a reply; length of three octets, cookie 9 */
+	uint8_t head[] = { 0xa1, 0x18, 0, 0, 0, 9 };
 	size_t wanted, most = binrpc_cap_reply.octets - sizeof(head);
 	struct err e;
 
 	for (size_t n = most - 1; n <= most + 2; n++) {
 		for (size_t i = 0; i < 3; i++)
 			head[2 + i] = (uint8_t)(n >> 8 * (2 - i));
-		ck_assert_int_eq(binrpc_wanted(span_of(head, sizeof(head)), &binrpc_cap_reply, &wanted,
-		    &e), n <= most ? 0 : -1);
+		ck_assert_int_eq(binrpc_wanted(span_of(head, sizeof(head)), &binrpc_cap_reply,
+		    &wanted, &e), n <= most ? 0 : -1);
 		ck_assert_uint_eq(wanted, n <= most ? n : 0);
 	}
 }

@@ -176,7 +176,8 @@ START_TEST(a_hundred_forced_attempts_are_two_orders)
 		if (left(&now, &names, 0, NULL) > now.wall)
 			continue;
 		orders++;
-		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &now, &e));
+		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &now,
+		    &e));
 		MUST(record_save(cert, &rec, &e));
 	}
 	ck_assert_int_eq(orders, 2);

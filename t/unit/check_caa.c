@@ -28,7 +28,8 @@ struct row {
 static const struct row rows[] = {
 	{ "none: any CA may", .want = CAA_ALLOWS },
 	{ "one that names the CA", { "0 issue ca.example" }, .want = CAA_ALLOWS },
-	{ "by its second name, in other letters", { "0 issue Second.Example" }, .want = CAA_ALLOWS },
+	{ "by its second name, in other letters", { "0 issue Second.Example" },
+	    .want = CAA_ALLOWS },
 	{ "with blanks around it", { "0 issue  ca.example " }, .want = CAA_ALLOWS },
 	{ "one that names another", { "0 issue other.example" }, .want = CAA_FORBIDS,
 	  .says = "issue \"other.example\", does not let this CA issue" },
@@ -110,7 +111,8 @@ START_TEST(caa_judge_keeps_its_table)
 		ck_assert(strs_add(&issuers, "ca.example") == 0 &&
 		    strs_add(&issuers, "second.example") == 0);
 	got = caa_judge(&in, &e);
-	ck_assert_msg(got == row->want, "%s: got %d, want %d: %s", row->what, got, row->want, e.text);
+	ck_assert_msg(got == row->want, "%s: got %d, want %d: %s", row->what, got, row->want,
+	    e.text);
 	ck_assert_msg(row->says == NULL || strstr(e.text, row->says) != NULL, "%s: got \"%s\"",
 	    row->what, e.text);
 	ck_assert_msg((e.class == OUT_HOLD) == (got != CAA_ALLOWS), "%s: class", row->what);
@@ -132,7 +134,8 @@ static const struct {
 } texts[] = {
 	{ "issuer and account", OURS, true, false },
 	{ "for wildcards as well", OURS "; policy=wildcard", true, true },
-	{ "in other letters and blanks", "CA.example;AccountURI = " ACCOUNT " ;POLICY=Wildcard ", true,
+	{ "in other letters and blanks", "CA.example;AccountURI = " ACCOUNT " ;POLICY=Wildcard ",
+	    true,
 	  true },
 	{ "an empty parameter", OURS "; ; policy=wildcard", false, false },
 	{ "a semicolon at the end", OURS "; policy=wildcard ; ", false, false },

@@ -1,4 +1,7 @@
-/* chain_check() over the faults A22 to A28 of FAULTS.md (S13); chain_world.h explains the letters. */
+/*
+ * chain_check() over the faults A22 to A28 of FAULTS.md (S13); chain_world.h
+ * explains the letters.
+ */
 #include <stdlib.h>
 
 #include "chain_world.h"

@@ -422,7 +422,10 @@ START_TEST(facts_survive_the_way_to_another_role)
 }
 END_TEST
 
-/* Every seventh octet of the reply is damaged once: it is refused, or nothing that counts was hit. */
+/*
+ * Every seventh octet of the reply is damaged once: it is refused, or nothing
+ * that counts was hit.
+ */
 START_TEST(no_damaged_octet_changes_what_is_stored)
 {
 	struct buf want, have;

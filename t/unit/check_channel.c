@@ -337,7 +337,8 @@ START_TEST(a_distrusted_peer_that_answers_in_time_stays)
 	set_up_both();
 	channel_distrust(left.channel, 60000);
 	for (size_t i = 1; i <= 3; i++) {
-		ck_assert_int_eq(channel_call(left.channel, MSG_PUT, &put, -1, on_answer, &left, &e), 0);
+		ck_assert_int_eq(channel_call(left.channel, MSG_PUT, &put, -1, on_answer, &left,
+		    &e), 0);
 		later_ms += 50000;
 		turn_until(&left.answers, i);
 	}

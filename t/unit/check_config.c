@@ -79,16 +79,20 @@ START_TEST(every_option_arrives)
 	    " ca-file = /a.pem\n trust-bundle = /b.pem\n"
 	    " hosts = { A.example.com, localhost, ::1, B.example.com:8443, '[::1]:8443' }\n"
 	    " eab-kid = \"kid\\\"1\" eab-key-file = /c.key eab-alg = HS512 }\n"
-	    "certificate phones {\n names = { SIP.example.com } names += { \"b.example.com\", \"*.B\xc3\xbc" "cher.example\", 192.0.2.1,\n"
+	    "certificate phones {\n names = { SIP.example.com } names += { \"b.example.com\", "
+	    "\"*.B\xc3\xbc" "cher.example\", 192.0.2.1,\n"
 	    "  \"2001:DB8::0:1\" }\n"
-	    " key = { rsa-2048, }\n ca = test\n renew-before = 1d12h\n profile = shortlived profile-required = yes"
-	    " window = { 02:00-05:00, 23:30-00:30 }\n user = root group = \"voip\"\n"
+	    " key = { rsa-2048, }\n ca = test\n renew-before = 1d12h\n profile = shortlived "
+	    "profile-required = yes window = { 02:00-05:00, 23:30-00:30 }\n user = root group = "
+	    "\"voip\"\n"
 	    " challenge http-01 { webroot = /srv/www self-check = no resolver = 127.0.0.1:53 }\n"
 	    " challenge dns-01 { program = { /bin/dns, x } user = dns propagation = 90s\n"
 	    "  resolver = \"[::1]:5353\" }\n"
 	    " hook kamailio { rpc = unixs:/a/b user = sip verify = { sips:a.example.com:5061,\n"
-	    "  \"wss:[::1]:443\" } timeout = 2s settle = 1m window = 23:40-00:10 max-connections = 7 }\n"
-	    " hook program { command = { /bin/x, \"\", 'a \\'b\\' \\c' } user = nobody timeout = 5m } }\n");
+	    "  \"wss:[::1]:443\" } timeout = 2s settle = 1m window = 23:40-00:10 max-connections = "
+	    "7 }\n"
+	    " hook program { command = { /bin/x, \"\", 'a \\'b\\' \\c' } user = nobody timeout = "
+	    "5m } }\n");
 	ck_assert_str_eq(cfg.state_dir, "/srv/state");
 	ck_assert_str_eq(cfg.log, "syslog");
 	ck_assert_int_eq(cfg.jobs, 200);
@@ -311,7 +315,8 @@ static const struct {
 	ROW("terminal escapes are not repeated", "\033[0mx = 1\nlog\302\233 = \342\200\256\n" CERT,
 	    MAIN ":1:1: a control character: want printable text\n"
 	    MAIN ":1:2: unknown option \"[0mx\": want one of state-dir, jobs, log, sandbox, "
-	    "role-users, watch, time-zone, agree-tos, ca, certificate, include\n" MAIN ":2:1: unknown option \"log?\": did you mean \"log\"?\n"),
+	    "role-users, watch, time-zone, agree-tos, ca, certificate, include\n" MAIN
+	    ":2:1: unknown option \"log?\": did you mean \"log\"?\n"),
 	ROW("no line end behind a backslash", "log = \"x\\",
 	    MAIN ":1:7: a text without its end: want \" in the same line\n"
 	    MAIN ":1:9: an unknown escape: want \\\\ or \\\"\n"),
@@ -354,7 +359,8 @@ START_TEST(more_than_a_thousand_errors_are_not_all_said)
 	for (const char *p = buf_cstr(&said); (p = strchr(p, '\n')) != NULL; p++)
 		lines++;
 	ck_assert_uint_eq(lines, 1001);
-	ck_assert_ptr_nonnull(strstr(buf_cstr(&said), "\nthere are more errors than are shown here\n"));
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&said),
+	    "\nthere are more errors than are shown here\n"));
 	ck_assert_str_eq(e.text, MAIN ": 1500 errors");
 	buf_clear(&b);
 }

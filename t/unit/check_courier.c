@@ -224,7 +224,8 @@ END_TEST
 
 static const struct haproxy_row {
 	const char	*what;
-	const char	*answers[6];	/* in order; the next command must not come behind the last */
+	/* in order; the next command must not come behind the last */
+	const char	*answers[6];
 	enum hook_result result;
 	const char	*text;
 } haproxy_rows[] = {
@@ -240,7 +241,8 @@ static const struct haproxy_row {
 	  "\nTransaction aborted\n" }, HOOK_REFUSED, "commit" },
 	{ "a success that is none", { SHOWS(OLD), CREATED, SUCCESS, SHOWS(OLD) }, HOOK_UNKNOWN,
 	  "says success, but has" },
-	{ "silence instead of success", { SHOWS(OLD), CREATED, "", "" }, HOOK_REFUSED, "no answer" },
+	{ "silence instead of success", { SHOWS(OLD), CREATED, "", "" }, HOOK_REFUSED,
+	    "no answer" },
 	{ "no answer at all", { "" }, HOOK_FAILED, "no answer" },
 	{ "escapes are not shown", { "\033[2J<\n" }, HOOK_FAILED, "<" },
 };
@@ -258,7 +260,8 @@ answer(int fd, const char *text)
 			_exit(9);
 		n += (size_t)got;
 		in[n] = '\0';
-	} while (strncmp(in, "set ", 4) == 0 ? strstr(in, "\n\n") == NULL : strchr(in, '\n') == NULL);
+	} while (strncmp(in, "set ", 4) == 0 ? strstr(in, "\n\n") == NULL :
+	    strchr(in, '\n') == NULL);
 	/* nothing behind the empty line: what was inside the file is left out */
 	if (strncmp(in, "set ", 4) == 0 && strcmp(strstr(in, "\n\n"), "\n\n") != 0)
 		_exit(8);

@@ -49,7 +49,8 @@ make(const char *cn, const char *names, EVP_PKEY *key, enum harm harm, struct bu
 		ck_assert_int_eq(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN",
 		    MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0), 1);
 	if (names != NULL) {
-		ck_assert_ptr_nonnull(ext = X509V3_EXT_nconf_nid(NULL, NULL, NID_subject_alt_name, names));
+		ck_assert_ptr_nonnull(ext = X509V3_EXT_nconf_nid(NULL, NULL, NID_subject_alt_name,
+		    names));
 		ck_assert_ptr_nonnull(X509v3_add_ext(&exts, ext, -1));
 		X509_EXTENSION_free(ext);
 		if (harm == STAPLE) {
@@ -62,7 +63,8 @@ make(const char *cn, const char *names, EVP_PKEY *key, enum harm harm, struct bu
 		sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
 	}
 	ck_assert_int_eq(X509_REQ_set_pubkey(req, key), 1);
-	ck_assert_int_gt(X509_REQ_sign(req, harm == OTHER_SIGNATURE ? other : key, EVP_sha256()), 0);
+	ck_assert_int_gt(X509_REQ_sign(req, harm == OTHER_SIGNATURE ? other : key, EVP_sha256()),
+	    0);
 	ck_assert_int_gt(n = i2d_X509_REQ(req, &out), 0);
 	buf_put(der, span_of(out, (size_t)n));
 	OPENSSL_free(out);
@@ -74,11 +76,13 @@ static const struct {
 	const char	*what, *cn, *names;
 	enum harm	 harm;
 	bool		 small;
-	const char	*want;		/* names and a blank behind each, or a part of the error after a ! */
+	/* names and a blank behind each, or a part of the error after a ! */
+	const char	*want;
 } rows[] = {
 	{ "one name", NULL, "DNS:a.example", SOUND, false, "a.example " },
 	{ "as DER", NULL, "DNS:a.example", AS_DER, false, "a.example " },
-	{ "names of all kinds", "a.example", "DNS:B.example,DNS:*.c.example,IP:192.0.2.1,IP:2001:db8::1",
+	{ "names of all kinds", "a.example", "DNS:B.example,DNS:*.c.example,IP:192.0.2.1,"
+	    "IP:2001:db8::1",
 	  SOUND, false, "a.example b.example *.c.example 192.0.2.1 2001:db8::1 " },
 	{ "a name in both places", "A.example", "DNS:a.example", SOUND, false, "a.example " },
 	{ "in the subject alone", "a.example", NULL, SOUND, false, "a.example " },
@@ -92,7 +96,8 @@ static const struct {
 	{ "must-staple", NULL, "DNS:a.example", STAPLE, false, "!RFC 7633" },
 	{ "two of them", NULL, "DNS:a.example", TWICE, false, "!second request" },
 	{ "cut", NULL, "DNS:a.example", CUT, false, "!not a certificate request" },
-	{ "something behind it", NULL, "DNS:a.example", MORE_BEHIND, false, "!not a certificate request" },
+	{ "something behind it", NULL, "DNS:a.example", MORE_BEHIND, false,
+	    "!not a certificate request" },
 	{ "a private key", NULL, "DNS:a.example", A_KEY, false, "!have PRIVATE KEY" },
 	{ "nothing", NULL, "DNS:a.example", EMPTY, false, "!no CERTIFICATE REQUEST" },
 	{ "a weak key", NULL, "DNS:a.example", SOUND, true, "!have RSA of 1024 bits" },
@@ -129,12 +134,14 @@ START_TEST(requests_keep_their_table)
 	make(rows[_i].cn, rows[_i].names, rows[_i].small ? small : p256, rows[_i].harm, &der);
 	spoil(rows[_i].harm, &der, &file);
 	if (want[0] == '!') {
-		ck_assert_msg(csrfile_read(buf_span(&file), &csr, &e) == -1, "%s: taken", rows[_i].what);
+		ck_assert_msg(csrfile_read(buf_span(&file), &csr, &e) == -1, "%s: taken",
+		    rows[_i].what);
 		ck_assert_int_eq(e.class, OUT_HOLD);
 		ck_assert_msg(strstr(e.text, want + 1) != NULL, "%s: %s", rows[_i].what, e.text);
 		ck_assert_ptr_null(csr.key);
 	} else {
-		ck_assert_msg(csrfile_read(buf_span(&file), &csr, &e) == 0, "%s: %s", rows[_i].what, e.text);
+		ck_assert_msg(csrfile_read(buf_span(&file), &csr, &e) == 0, "%s: %s", rows[_i].what,
+		    e.text);
 		for (size_t i = 0; i < csr.names.n; i++)
 			buf_printf(&got, "%s ", csr.names.v[i]);
 		ck_assert_msg(strcmp(buf_cstr(&got), want) == 0, "%s: got %s", rows[_i].what,

@@ -89,7 +89,8 @@ START_TEST(a_port_that_nobody_has_is_a_hold)
 
 	ctlpeer_dir(&peer);
 	(void)close(ctlpeer_bind_inet(type, &port));
-	(void)snprintf(peer.rpc, sizeof(peer.rpc), "%s:127.0.0.1:%u", _i == 0 ? "tcp" : "udp", port);
+	(void)snprintf(peer.rpc, sizeof(peer.rpc), "%s:127.0.0.1:%u", _i == 0 ? "tcp" : "udp",
+	    port);
 	conf = conf_of(peer.rpc);
 	expect_hold(&conf, "refused");
 }

@@ -62,7 +62,10 @@ lineage(const char *name, const char *settings)
 	ck_assert_int_eq(symlinkat(to, at, file), 0);
 }
 
-/* All of it, through the parser of kamcert.conf; lines that are comments only for caution count too. */
+/*
+ * All of it, through the parser of kamcert.conf; lines that are comments only
+ * for caution count too.
+ */
 static void
 propose(const char *tls_cfg)
 {
@@ -113,12 +116,15 @@ START_TEST(what_is_there_is_proposed)
 	lineage("wild", "[renewalparams]\nauthenticator = dns-cloudflare\n"
 	    "server = https://ca.example.com/dir\n");
 	lineage("www.example.org", "[renewalparams]\nauthenticator = nginx\n");
-	tree_file("kamailio.cfg", "loadmodule \"ctl.so\"\nmodparam(\"ctl\",\"binrpc\",\"tcp:0.0.0.0:2046\")\n"
+	tree_file("kamailio.cfg", "loadmodule \"ctl.so\"\nmodparam(\"ctl\",\"binrpc\","
+	    "\"tcp:0.0.0.0:2046\")\n"
 	    "modparam(\"ctl\",\"binrpc\",\"unixs:/run/k/ctl\")\nlisten=tls:0.0.0.0:5061\n"
-	    "listen=tls:192.0.2.1:5071\nlisten=tls:eth0:5061\nmodparam(\"tls\",\"config\",\"tls.cfg\")\n");
+	    "listen=tls:192.0.2.1:5071\nlisten=tls:eth0:5061\nmodparam(\"tls\",\"config\","
+	    "\"tls.cfg\")\n");
 	propose("[server:default]\ncertificate = ./none\n"
 	    "[server:192.0.2.1:5061]\ncertificate = le/live/sip.example.org/fullchain.pem\n"
-	    "private_key = x\n[client:default]\ncertificate = le/live/sip.example.org/fullchain.pem\n"
+	    "private_key = x\n[client:default]\ncertificate = "
+	    "le/live/sip.example.org/fullchain.pem\n"
 	    "[server:any]\nserver_name = a.example.net\ncertificate = le/live/wild/fullchain.pem\n"
 	    "[server:any]\nserver_name = own.example.org\ncertificate = own.pem\n");
 
@@ -158,9 +164,12 @@ START_TEST(odd_certificates_do_not_spoil_it)
 	put("c.pem", NULL, NULL);
 	put("v6.pem", "IP:2001:db8::1", NULL);
 	tree_file("broken.pem", "-----BEGIN CERTIFICATE-----\nxx\n");
-	tree_file("kamailio.cfg", "loadmodule \"jsonrpcs.so\"\nmodparam(\"jsonrpcs\",\"dgram_socket\",\"/run/x\")\n");
-	propose("[server:default]\ncertificate = a.pem\n[server:any]\nserver_name=b\ncertificate=b.pem\n"
-	    "[server:any]\nserver_name=\"c\\\"d\"\ncertificate=c.pem\n[server:any]\nserver_name=v6\n"
+	tree_file("kamailio.cfg", "loadmodule \"jsonrpcs.so\"\nmodparam(\"jsonrpcs\","
+	    "\"dgram_socket\",\"/run/x\")\n");
+	propose("[server:default]\ncertificate = a.pem\n[server:any]\nserver_name=b\n"
+	    "certificate=b.pem\n"
+	    "[server:any]\nserver_name=\"c\\\"d\"\ncertificate=c.pem\n[server:any]\n"
+	    "server_name=v6\n"
 	    "certificate=v6.pem\n[server:any]\nserver_name=br\ncertificate=broken.pem\n");
 	ck_assert_uint_eq(cfg.certs.n, 3);
 	expect_strs(&cert("a.example.org-2")->names, "a.example.org");

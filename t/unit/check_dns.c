@@ -185,7 +185,8 @@ start(void)
 		ck_assert_int_gt(--tries, 0);
 	ck_assert_ptr_nonnull(l = loop_new(&e));
 	for (size_t i = 0; i < SERVERS; i++) {
-		servers[i].watch = loop_fd_add(l, servers[i].fd, LOOP_READ, on_packet, &servers[i], &e);
+		servers[i].watch = loop_fd_add(l, servers[i].fd, LOOP_READ, on_packet, &servers[i],
+		    &e);
 		ck_assert_ptr_nonnull(servers[i].watch);
 	}
 	ck_assert_ptr_nonnull(dns = dns_new(l, &e));
@@ -242,7 +243,8 @@ await(const struct row *rows, const struct row *second, int64_t seconds)
 /* --- CNAMEs --- */
 
 #define ZONE	{ "example.org", DNS_SOA, "ns1.example.org" }, \
-	{ "example.org", DNS_NS, "ns1.example.org" }, { "example.org", DNS_NS, "NS2.example.org" }, \
+	{ "example.org", DNS_NS, "ns1.example.org" }, \
+	{ "example.org", DNS_NS, "NS2.example.org" }, \
 	{ "ns1.example.org", DNS_A, "127.0.0.1" }, { "ns2.example.org", DNS_A, "127.0.0.2" }
 #define END	{ NULL, 0, NULL }
 
@@ -284,7 +286,8 @@ END_TEST
 
 /* --- records --- */
 
-static const struct row shown[] = { ZONE, { NAME, DNS_TXT, "another" }, { NAME, DNS_TXT, VALUE }, END };
+static const struct row shown[] = { ZONE, { NAME, DNS_TXT, "another" }, { NAME, DNS_TXT, VALUE },
+    END };
 static const struct row other[] = { ZONE, { NAME, DNS_TXT, "another" }, END };
 static const struct row longer[] = { ZONE, { NAME, DNS_TXT, VALUE "x" }, END };
 static const struct row no_servers[] = { { "example.org", DNS_SOA, "ns1.example.org" }, END };
@@ -308,7 +311,8 @@ static const struct await_row {
 	{ "nobody serves the zone", plain, plain, 5, OUT_RETRY, "" },
 	{ "no name servers", no_servers, plain, 0, OUT_RETRY, "has no name servers" },
 	{ "no addresses", no_addresses, plain, 0, OUT_RETRY, "has an address" },
-	{ "the SOA of a zone that the name is not in", foreign, plain, 0, OUT_RETRY, "tell the zone" },
+	{ "the SOA of a zone that the name is not in", foreign, plain, 0, OUT_RETRY,
+	    "tell the zone" },
 };
 
 START_TEST(every_server_that_answers_must_show_the_record)
@@ -362,7 +366,8 @@ END_TEST
 
 START_TEST(what_is_no_name_is_not_asked_for)
 {
-	static const char *const names[] = { "", "-a.example.org", "a b.example.org", "a\n.org", "A.org" };
+	static const char *const names[] = { "", "-a.example.org", "a b.example.org", "a\n.org",
+	    "A.org" };
 	struct dns_question q = { .value = VALUE, .seconds = 1, .resolver = resolver };
 
 	for (size_t i = 0; i < NITEMS(names); i++) {
@@ -415,7 +420,8 @@ on_looked(void *arg UNUSED, const struct msg_looked *out)
 #define HOST	"sip.example.org"
 
 static const struct row there[] = { { HOST, DNS_A, "192.0.2.1" }, END };
-static const struct row above[] = { { HOST, DNS_A, "192.0.2.1" }, { "org", DNS_CAA, "issue top.example" },
+static const struct row above[] = { { HOST, DNS_A, "192.0.2.1" },
+    { "org", DNS_CAA, "issue top.example" },
 	{ "example.org", DNS_CAA, "ISSUE ca.example; x=y" },
 	{ "example.org", DNS_CAA, "iodef mailto:a" }, END };
 static const struct row nearest[] = { { HOST, DNS_CAA, "issue near.example" },

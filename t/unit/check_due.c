@@ -78,8 +78,10 @@ with_summer(const void *zone, int64_t when)
 }
 
 /* Clocks go from 02:00 to 03:00, and from 03:00 to 02:00, in the night of this day. */
-#define SPRING(day)	.offset = with_summer, .zone = &(const struct summer){ (day) + HOUR, (day) + 99 * DAY }
-#define AUTUMN(day)	.offset = with_summer, .zone = &(const struct summer){ (day) - 99 * DAY, (day) + HOUR }
+#define SPRING(day) \
+	.offset = with_summer, .zone = &(const struct summer){ (day) + HOUR, (day) + 99 * DAY }
+#define AUTUMN(day) \
+	.offset = with_summer, .zone = &(const struct summer){ (day) - 99 * DAY, (day) + HOUR }
 #define D61		(MIDNIGHT + 61 * DAY)
 
 #define LEAF_90D	.not_before = T0, .not_after = T0 + 90 * DAY
@@ -105,7 +107,8 @@ static const struct {
 	{ "half of six days", { .now = T0, LEAF_6D }, T0 + 3 * DAY, DUE_LIFETIME, DUE_FREE },
 	{ "renew-before 20 days", { .now = T0, LEAF_90D, .renew_before = 20 * DAY },
 	  T0 + 70 * DAY, DUE_LIFETIME, DUE_FREE },
-	{ "renew-before 60 days: a third at most", { .now = T0, LEAF_90D, .renew_before = 60 * DAY },
+	{ "renew-before 60 days: a third at most",
+	    { .now = T0, LEAF_90D, .renew_before = 60 * DAY },
 	  POINT_90D, DUE_LIFETIME, DUE_FREE },
 	{ "renew-before an hour: the reserve", { .now = T0, LEAF_90D, .renew_before = HOUR },
 	  T0 + 87 * DAY, DUE_RESERVE, DUE_FREE },
@@ -221,9 +224,11 @@ static const struct {
 	  .windows = { { 120, 300 }, { 720, 780 } }, .nwindows = 2 },
 	  MIDNIGHT + 62 * DAY + 12 * HOUR, DUE_LIFETIME, DUE_WINDOW },
 	{ "east of Greenwich", { .now = MIDNIGHT + 62 * DAY + 12 * HOUR, LEAF_90D, NIGHT,
-	  .offset = fixed, .zone = &(const int64_t){ 2 * HOUR } }, MIDNIGHT + 63 * DAY, DUE_LIFETIME, DUE_WINDOW },
+	  .offset = fixed, .zone = &(const int64_t){ 2 * HOUR } }, MIDNIGHT + 63 * DAY,
+	  DUE_LIFETIME, DUE_WINDOW },
 	{ "west of Greenwich", { .now = MIDNIGHT + 62 * DAY + 12 * HOUR, LEAF_90D, NIGHT,
-	  .offset = fixed, .zone = &(const int64_t){ -5 * HOUR } }, MIDNIGHT + 63 * DAY + 7 * HOUR, DUE_LIFETIME, DUE_WINDOW },
+	  .offset = fixed, .zone = &(const int64_t){ -5 * HOUR } }, MIDNIGHT + 63 * DAY + 7 * HOUR,
+	  DUE_LIFETIME, DUE_WINDOW },
 	{ "clocks go forward before the window: an hour earlier", { .now = D61, LEAF_90D,
 	  .windows = { { 240, 300 } }, .nwindows = 1, SPRING(D61) }, D61 + 2 * HOUR,
 	  DUE_LIFETIME, DUE_WINDOW },

@@ -106,8 +106,8 @@ START_TEST(a_year_of_1000_certificates_neither_storms_nor_sleeps)
 		/* While the CA was gone: the table of L01, then daily, jitter at its shortest. */
 		ck_assert_int_lt(used, 300);
 		most = YEAR / (s->lifetime - due_rule(s->lifetime)) + 3;
-		ck_assert_msg(s->issued <= most, "lifetime %jd: %jd issued in a year, want at most %jd",
-		    (intmax_t)s->lifetime, (intmax_t)s->issued, (intmax_t)most);
+		ck_assert_msg(s->issued <= most, "lifetime %jd: %jd issued in a year, want at most "
+		    "%jd", (intmax_t)s->lifetime, (intmax_t)s->issued, (intmax_t)most);
 		ck_assert_int_gt(s->f.not_after, T0 + YEAR);
 	}
 	/* Only the outage lets any expire. */

@@ -24,16 +24,19 @@ static const struct {
 	{ " 5(1234) ERROR: tls [tls_domain.c:590]: load_cert(): TLSs<default>: Unable to load "
 	  "certificate file '/x'", ERRLOG_LOAD },
 	{ "Nov 23 06:25:00 sip kamailio[1234]: ERROR: tls [tls_util.h:48]: tls_err_ret(): "
-	  "TLS accept:error:0A000418:SSL routines::tlsv1 alert unknown ca (sni: x)", ERRLOG_CLIENT },
+	  "TLS accept:error:0A000418:SSL routines::tlsv1 alert unknown ca (sni: x)",
+	  ERRLOG_CLIENT },
 	{ "ERROR: tls [tls_util.h:50]: tls_err_ret(): TLS accept:error:0A000076:SSL routines::no "
 	  "suitable signature algorithm (sni: x)", ERRLOG_KEY },
 	{ "ERROR: tls [tls_server.c:1289]: tls_h_read_f(): ssl bug #1491 workaround: not enough "
 	  "memory for safe operation: shm=5 threshold1=6", ERRLOG_TROUBLE },
-	{ "CRITICAL: <core> [core/mem/q_malloc.c:502]: qm_free(): BUG: freeing already freed pointer",
+	{ "CRITICAL: <core> [core/mem/q_malloc.c:502]: qm_free(): BUG: freeing already freed "
+	    "pointer",
 	  ERRLOG_TROUBLE },
 	{ "ALERT: <core> [main.c:777]: handle_sigs(): child process 7 exited by a signal 11",
 	  ERRLOG_TROUBLE },
-	{ "WARNING: tls [tls_config.c:1]: f(): duplicate definition for a tls profile", ERRLOG_LOAD },
+	{ "WARNING: tls [tls_config.c:1]: f(): duplicate definition for a tls profile",
+	    ERRLOG_LOAD },
 	{ "NOTICE: tls [tls_domain.c:1]: f(): Unable to load certificate file", ERRLOG_NONE },
 	{ "ERROR: tls [tls_server.c:1]: f(): protocol level error", ERRLOG_NONE },
 	{ "ERROR: sl [sl.c:1]: f(): alert unknown ca", ERRLOG_NONE },

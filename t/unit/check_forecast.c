@@ -29,7 +29,8 @@ START_TEST(a_leak_is_forecast_within_a_tenth_and_held_before_the_end)
 	for (i = 2; i < n; i++)
 		ck_assert_msg(forecasts[i] >= (n - i) * 9 / 10 - 1 &&
 		    forecasts[i] <= (n - i) * 11 / 10 + 1,
-		    "at %d: %jd are left, forecast %jd", i, (intmax_t)(n - i), (intmax_t)forecasts[i]);
+		    "at %d: %jd are left, forecast %jd", i, (intmax_t)(n - i),
+		    (intmax_t)forecasts[i]);
 	ck_assert_int_eq(forecast_left(&f, 0, left, THRESHOLD), 0);
 }
 END_TEST
@@ -61,14 +62,16 @@ START_TEST(what_connections_held_for_a_while_changes_no_forecast)
 	for (i = 2; i < n; i++)
 		ck_assert_msg(holds[i] > 0 || (forecasts[i] >= (n - i) * 9 / 10 - 1 &&
 		    forecasts[i] <= (n - i) * 11 / 10 + 1),
-		    "at %d: %jd are left, forecast %jd", i, (intmax_t)(n - i), (intmax_t)forecasts[i]);
+		    "at %d: %jd are left, forecast %jd", i, (intmax_t)(n - i),
+		    (intmax_t)forecasts[i]);
 }
 END_TEST
 
 /* qm of 5.6.3 with two profiles, and 100 connections that were there before: what was seen. */
 START_TEST(connections_from_before_change_no_forecast)
 {
-	static const int64_t costs[] = { 1004544, 989184, 249856, 253952, 267264, 271360, 279552, 259072 };
+	static const int64_t costs[] = { 1004544, 989184, 249856, 253952, 267264, 271360, 279552,
+	    259072 };
 	struct forecast f = { 0 };
 	int64_t left = 57310208, before, forecasts[400];
 	int n = 0, i;
@@ -82,8 +85,10 @@ START_TEST(connections_from_before_change_no_forecast)
 	}
 	ck_assert_int_gt(n, 180);
 	for (i = 0; i < n; i++)
-		ck_assert_msg(forecasts[i] >= (n - i) * 9 / 10 - 1 && forecasts[i] <= (n - i) * 11 / 10 + 1,
-		    "at %d: %jd are left, forecast %jd", i, (intmax_t)(n - i), (intmax_t)forecasts[i]);
+		ck_assert_msg(forecasts[i] >= (n - i) * 9 / 10 - 1 &&
+		    forecasts[i] <= (n - i) * 11 / 10 + 1,
+		    "at %d: %jd are left, forecast %jd", i, (intmax_t)(n - i),
+		    (intmax_t)forecasts[i]);
 }
 END_TEST
 

@@ -29,7 +29,8 @@ static const struct {
 	{ "jsonrpc+http://127.0.0.1/RPC", NULL, WIRE_TCP },
 	{ "jsonrpc+http://127.0.0.1:80/a b", NULL, WIRE_TCP },
 	{ "jsonrpc+http://127.0.0.1:80/a\r\nX:y", NULL, WIRE_TCP },
-	{ "jsonrpc+http://127.0.0.1:80/0123456789012345678901234567890123456789012345678901234567890123",
+	{ "jsonrpc+http://127.0.0.1:80/012345678901234567890123456789012345678901234567890123456789"
+	    "0123",
 	  NULL, WIRE_TCP },
 	{ "jsonrpc+http://user@127.0.0.1:80/x", NULL, WIRE_TCP },
 	{ "jsonrpc+tcp:127.0.0.1:80", NULL, WIRE_TCP },
@@ -78,12 +79,15 @@ static const struct {
 } spoken[] = {
 	{ "tcp:192.0.2.1:2049", "tcp:192.0.2.1:2049", WIRE_TCP, WIRE_BINRPC, true },
 	{ "tcp:[2001:db8:0::1]:2049", "tcp:[2001:db8::1]:2049", WIRE_TCP, WIRE_BINRPC, true },
-	{ "jsonrpc+unixd:/run/json", "jsonrpc+unixd:/run/json", WIRE_UNIX_DGRAM, WIRE_JSONRPC, false },
-	{ "jsonrpc+unix:/run/json", "jsonrpc+unixd:/run/json", WIRE_UNIX_DGRAM, WIRE_JSONRPC, false },
+	{ "jsonrpc+unixd:/run/json", "jsonrpc+unixd:/run/json", WIRE_UNIX_DGRAM, WIRE_JSONRPC,
+	    false },
+	{ "jsonrpc+unix:/run/json", "jsonrpc+unixd:/run/json", WIRE_UNIX_DGRAM, WIRE_JSONRPC,
+	    false },
 	{ "jsonrpc+udp:localhost:9", "jsonrpc+udp:127.0.0.1:9", WIRE_UDP, WIRE_JSONRPC, false },
 	{ "jsonrpc+http://localhost:5060/RPC", "jsonrpc+http://127.0.0.1:5060/RPC", WIRE_TCP,
 	  WIRE_JSONRPC_HTTP, false },
-	{ "jsonrpc+http://[::1]:80/", "jsonrpc+http://[::1]:80/", WIRE_TCP, WIRE_JSONRPC_HTTP, false },
+	{ "jsonrpc+http://[::1]:80/", "jsonrpc+http://[::1]:80/", WIRE_TCP, WIRE_JSONRPC_HTTP,
+	    false },
 	{ "jsonrpc+http://10.0.0.1:80/", "jsonrpc+http://10.0.0.1:80/", WIRE_TCP, WIRE_JSONRPC_HTTP,
 	  true },
 };
@@ -159,7 +163,8 @@ START_TEST(every_hook_is_found_by_its_name)
 }
 END_TEST
 
-static char k_type[] = "kamailio", p_type[] = "program", h_type[] = "haproxy", s_type[] = "systemd", unix_a[] = "unix:/run/kamailio/kamailio_ctl",
+static char k_type[] = "kamailio", p_type[] = "program", h_type[] = "haproxy", s_type[] = "systemd",
+    unix_a[] = "unix:/run/kamailio/kamailio_ctl",
     unix_b[] = "/run/kamailio/kamailio_ctl", unix_c[] = "unix:/run/other", user_a[] = "kamailio",
     command_a[] = "/bin/a", command_b[] = "/bin/b";
 static char *argv_a[] = { command_a }, *argv_b[] = { command_b };
@@ -204,7 +209,8 @@ END_TEST
 START_TEST(survivors_are_counted)
 {
 	static const struct {
-		const char	*before, *after;	/* a digit per connection; NULL: not known */
+		/* a digit per connection; NULL: not known */
+		const char	*before, *after;
 		int64_t		 want;
 	} rows[] = {
 		{ "", "", 0 },

@@ -10,7 +10,8 @@ START_TEST(an_error_leaves_nothing_for_the_next_reading)
 	for (int i = 0; i < 12; i++) {
 		tree_file("a.conf", "log = \"x\n");
 		tree_file(MAIN, "include(\"a.conf\")\n" CERT);
-		expect_said("broken", "a.conf:1:7: a text without its end: want \" in the same line\n");
+		expect_said("broken", "a.conf:1:7: a text without its end: want \" in the same "
+		    "line\n");
 		accept_text("log = stderr\n" CERT);
 		pack_clear(&config_pack, &cfg);
 	}
@@ -159,7 +160,8 @@ START_TEST(includes_stand_outside_of_sections)
 	tree_file(MAIN, "certificate \"a.example.com\" { include(\"a.conf\") }\n");
 	expect_said("inside", MAIN ":1:31: unknown option \"include\" in certificate: want one of "
 	    "names, key, reuse-key, next-key, csr, private-key, ca, profile, profile-required, "
-	    "renew-before, window, time-zone, user, group, hooks-at-once, hooks-pause, hooks-partial, challenge, hook\n");
+	    "renew-before, window, time-zone, user, group, hooks-at-once, hooks-pause, "
+	    "hooks-partial, challenge, hook\n");
 }
 END_TEST
 

@@ -38,7 +38,8 @@ write_conf(const char *text)
 	char out[8192];
 
 	if (mark != NULL)
-		(void)snprintf(out, sizeof(out), "%.*s%s%s", (int)(mark - text), text, top, mark + 3);
+		(void)snprintf(out, sizeof(out), "%.*s%s%s", (int)(mark - text), text, top,
+		    mark + 3);
 	else
 		(void)snprintf(out, sizeof(out), "%s", text);
 	tree_file("kamcert.conf", out);
@@ -159,7 +160,8 @@ static void	key_touched(void) { touch_later(KEY); }
 static void	key_gone(void) { take_away(KEY); }
 static void	key_mode(void) { change_mode(KEY, 0644); }
 static void	chain_written(void) { tree_file(CERT_DIR "versions/1/fullchain.pem", "chaim"); }
-static void	rsa_chain_written(void) { tree_file(CERT_DIR "versions/1/fullchain-rsa.pem", "chaim"); }
+static void	rsa_chain_written(void) { tree_file(CERT_DIR "versions/1/fullchain-rsa.pem",
+		    "chaim"); }
 static void	rsa_key_gone(void) { take_away(RSA_KEY); }
 static void	rsa_key_mode(void) { change_mode(RSA_KEY, 0644); }
 static void	link_gone(void) { take_away(CERT_DIR "current"); }
@@ -317,7 +319,8 @@ static const struct {
 	bool		 found;		/* without: the default counts, which has no index */
 } guesses[] = {
 	{ "state-dir = \"TOP/state\"\n", true }, { "state-dir=\"TOP/state\"", true },
-	{ "state-dir = 'TOP/state'\n", true }, { "\tstate-dir =\t\"TOP/state\" ca \"x\" { }\n", true },
+	{ "state-dir = 'TOP/state'\n", true }, { "\tstate-dir =\t\"TOP/state\" ca \"x\" { }\n",
+	    true },
 	{ "ca \"x\" {\n}\n\nstate-dir = \"TOP/state\"\r\n", true },
 	{ "# state-dir = \"/else\"\nstate-dir = \"TOP/state\"\n", true },
 	{ "# state-dir = \"TOP/state\"\n", false }, { "state-dir = TOP/state\n", false },
@@ -341,7 +344,8 @@ START_TEST(the_state_folder_is_found_or_the_slow_way_taken)
 	store_free(store);
 	store = NULL;
 	ck_assert_msg(rests_at(NOW) == guesses[_i].found, "%s", guesses[_i].text);
-	if (guesses[_i].text[0] == '\0' || strncmp(guesses[_i].text, "# state-dir = \"TOP", 18) == 0)
+	if (guesses[_i].text[0] == '\0' || strncmp(guesses[_i].text, "# state-dir = \"TOP",
+	    18) == 0)
 		ck_assert(index_nothing_due(tree_path("kamcert.conf"), tree_path("state"), &none,
 		    NOW));
 }

@@ -140,7 +140,8 @@ refuse_it(void *arg UNUSED, struct span key_pem UNUSED, struct span fullchain UN
 
 START_TEST(what_is_not_fit_leaves_nothing)
 {
-	struct install_new in = { .parts = { { one.chain, one.key, NULL } }, .nparts = 1, .ca = "ca", .now = NOW,
+	struct install_new in = { .parts = { { one.chain, one.key, NULL } }, .nparts = 1,
+	    .ca = "ca", .now = NOW,
 		.rights = &rights, .check = _i == 0 ? refuse_it : check_again };
 	int64_t version = 7;
 
@@ -257,8 +258,8 @@ START_TEST(a_key_that_others_can_read_is_seen_later)
 		ck_assert_int_eq(fchownat(at, path, guards[_i].file_uid, (gid_t)-1, 0), 0);
 	ck_assert_int_eq(fchmodat(at, path, guards[_i].mode, 0), 0);
 	rights.uid = guards[_i].uid;
-	ck_assert_msg((install_guarded(cert, &state.active, &rights, &e) == 0) == guards[_i].good, "%s: %s",
-	    guards[_i].what, e.text);
+	ck_assert_msg((install_guarded(cert, &state.active, &rights, &e) == 0) == guards[_i].good,
+	    "%s: %s", guards[_i].what, e.text);
 	if (guards[_i].good)
 		return;
 	ck_assert_int_eq(e.class, OUT_HOLD);

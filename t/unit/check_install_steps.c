@@ -46,7 +46,8 @@ static const struct {
 	{ "nothing", { END }, INSTALL_EMPTY, 0, PENDING_NONE, 0, 0 },
 	{ "staged, the first", { STAGE1, END }, INSTALL_EMPTY, 0, PENDING_DEPLOY, 0, 1 },
 	{ "switched, the first", { STAGE1, SWITCH1, END }, INSTALL_GOOD, 1, PENDING_DEPLOY, 0, 1 },
-	{ "asked, the first", { STAGE1, SWITCH1, ASK, END }, INSTALL_GOOD, 1, PENDING_DEPLOY, 0, 1 },
+	{ "asked, the first", { STAGE1, SWITCH1, ASK, END }, INSTALL_GOOD, 1, PENDING_DEPLOY, 0,
+	    1 },
 	{ "done, the first", { FIRST, END }, INSTALL_GOOD, 1, PENDING_NONE, 0, 0 },
 	{ "staged", { FIRST, STAGE2, END }, INSTALL_GOOD, 1, PENDING_DEPLOY, 1, 2 },
 	{ "staged, and given up", { FIRST, STAGE2, MARK2, END }, INSTALL_GOOD, 1, PENDING_NONE,
@@ -87,7 +88,8 @@ static const struct {
 	  INSTALL_GOOD, 1, PENDING_DEPLOY, 2, 1 },
 	{ "an operator's way back, done", { FIRST, STAGE2, SWITCH2, ASK, PROVE, SWITCH1, ASK, PROVE,
 	  END }, INSTALL_GOOD, 1, PENDING_NONE, 0, 0 },
-	{ "an operator's way back that failed is not repeated", { FIRST, STAGE2, SWITCH2, ASK, PROVE,
+	{ "an operator's way back that failed is not repeated",
+	    { FIRST, STAGE2, SWITCH2, ASK, PROVE,
 	  SWITCH1, ASK, BACK, ASK, PROVE, END }, INSTALL_GOOD, 2, PENDING_NONE, 0, 0 },
 };
 

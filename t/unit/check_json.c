@@ -166,7 +166,10 @@ START_TEST(values_end_at_16384)
 	expect_refused(buf_span(&b), "more than 16384 values");
 	repeat(&b, "[true", " , null", 16383, "]");
 	expect_refused(buf_span(&b), "more than 16384 values");
-	/* A million keys do not fit into the octets; these do, and are refused before they are compared. */
+	/*
+	 * A million keys do not fit into the octets; these do, and are refused
+	 * before they are compared.
+	 */
 	repeat(&b, "{\"a\":1", ",\"a\":1", 8192, "}");
 	expect_refused(buf_span(&b), "more than 16384 values");
 	buf_clear(&b);
@@ -338,7 +341,8 @@ START_TEST(a_value_that_must_be_an_object)
 	ck_assert_str_eq(e.text, "problem: want an object, have an array");
 	ck_assert_int_eq(e.class, OUT_HOLD);
 	ck_assert_int_eq(json_is_object(NULL, "problem", &e), -1);
-	ck_assert_int_eq(json_get_object(json_root(doc), "problem", "x", JSON_REQUIRED, &v, &e), -1);
+	ck_assert_int_eq(json_get_object(json_root(doc), "problem", "x", JSON_REQUIRED, &v, &e),
+	    -1);
 	json_free(doc);
 	doc = json_parse(span_str("{}"), &e);
 	ck_assert_int_eq(json_is_object(json_root(doc), "problem", &e), 0);

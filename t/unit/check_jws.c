@@ -122,10 +122,12 @@ static const struct {
 	{ "inner JWS without nonce", { .alg = "ES384", .url = URL }, JWK,
 	  "{\"alg\":\"ES384\",\"url\":\"" URL "\",\"jwk\":" JWK "}" },
 	{ "neither kid nor jwk", { .alg = "ES256", .nonce = "abc", .url = URL }, "", NULL },
-	{ "both kid and jwk", { .alg = "ES256", .nonce = "abc", .url = URL, .kid = KID }, JWK, NULL },
+	{ "both kid and jwk", { .alg = "ES256", .nonce = "abc", .url = URL, .kid = KID }, JWK,
+	    NULL },
 	{ "alg none", { .alg = "none", .nonce = "abc", .url = URL, .kid = KID }, "", NULL },
 	{ "alg empty", { .alg = "", .nonce = "abc", .url = URL, .kid = KID }, "", NULL },
-	{ "nonce with a quote", { .alg = "ES256", .nonce = "a\"b", .url = URL, .kid = KID }, "", NULL },
+	{ "nonce with a quote", { .alg = "ES256", .nonce = "a\"b", .url = URL, .kid = KID }, "",
+	    NULL },
 	{ "nonce empty", { .alg = "ES256", .nonce = "", .url = URL, .kid = KID }, "", NULL },
 	{ "no URL", { .alg = "ES256", .nonce = "abc", .kid = KID }, "", NULL },
 	{ "http", { .alg = "ES256", .nonce = "abc", .url = "http://ca.example/", .kid = KID }, "",
@@ -138,7 +140,8 @@ static const struct {
 	  "", NULL },
 	{ "URL in no scheme", { .alg = "ES256", .nonce = "abc", .url = "order", .kid = KID }, "",
 	  NULL },
-	{ "kid that is no URL", { .alg = "ES256", .nonce = "abc", .url = URL, .kid = "7" }, "", NULL },
+	{ "kid that is no URL", { .alg = "ES256", .nonce = "abc", .url = URL, .kid = "7" }, "",
+	    NULL },
 };
 
 START_TEST(headers_keep_their_table)

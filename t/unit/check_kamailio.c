@@ -289,7 +289,8 @@ static const struct {
 	int64_t		 rested_ms;
 } reloads[] = {
 	{ "it is done", { .reloads = { { ACT_OK, NULL } } }, HOOK_OK, OUT_OK, NULL, 1, 0 },
-	{ "the files do not load (K04)", { .reloads = { { ACT_FAULT, FIXING }, { ACT_FAULT, FIXING } } },
+	{ "the files do not load (K04)", { .reloads = { { ACT_FAULT, FIXING },
+	    { ACT_FAULT, FIXING } } },
 	  HOOK_REFUSED, OUT_HOLD, FIXING, 2, AGAIN_MS },
 	{ "a spurious fault (K19)", { .reloads = { { ACT_FAULT, FIXING }, { ACT_OK, NULL } } },
 	  HOOK_OK, OUT_OK, NULL, 2, AGAIN_MS },
@@ -306,9 +307,11 @@ static const struct {
 	  { .reloads = { { ACT_FAULT, TOO_FAST }, { ACT_FAULT, TOO_FAST }, { ACT_FAULT, TOO_FAST },
 	  { ACT_FAULT, TOO_FAST } } }, HOOK_LATER, OUT_RETRY, TOO_FAST, 4, 100000 },
 	{ "no listener for a profile (K04)",
-	  { .reloads = { { ACT_FAULT, "No server listening socket found for one of TLS domains" } } },
+	  { .reloads = { { ACT_FAULT,
+	  "No server listening socket found for one of TLS domains" } } },
 	  HOOK_REFUSED, OUT_HOLD, "No server listening socket", 1, 0 },
-	{ "the command is gone (K06)", { .lacks = "tls.reload" }, HOOK_FAILED, OUT_HOLD, "not found", 0,
+	{ "the command is gone (K06)", { .lacks = "tls.reload" }, HOOK_FAILED, OUT_HOLD,
+	    "not found", 0,
 	  0 },
 	{ "terminal escapes in a fault", { .reloads = { { ACT_FAULT, "\033[2Jfine\n" } } },
 	  HOOK_REFUSED, OUT_HOLD, "fine", 1, 0 },
@@ -318,7 +321,8 @@ static const struct {
 	  "have \"\"", 1, 0 },
 	{ "another cookie (K03)", { .reloads = { { ACT_COOKIE, NULL } } }, HOOK_UNKNOWN, OUT_RETRY,
 	  "cookie", 1, 0 },
-	{ "the request echoed (K03)", { .reloads = { { ACT_ECHO, NULL } } }, HOOK_UNKNOWN, OUT_RETRY,
+	{ "the request echoed (K03)", { .reloads = { { ACT_ECHO, NULL } } }, HOOK_UNKNOWN,
+	    OUT_RETRY,
 	  "type 0", 1, 0 },
 	{ "two replies (K03)", { .reloads = { { ACT_TWICE, NULL } } }, HOOK_UNKNOWN, OUT_RETRY,
 	  "behind the end", 1, 0 },
@@ -328,17 +332,22 @@ static const struct {
 	  "version", 1, 0 },
 	{ "a length of 4 GiB (K03)", { .reloads = { { ACT_RAW, "a11cffffffff09" } } }, HOOK_UNKNOWN,
 	  OUT_RETRY, "at most 65536", 1, 0 },
-	{ "nine levels (K03)", { .reloads = { { ACT_OCTETS, "030303030303030303838383838383838383" } } },
+	{ "nine levels (K03)", { .reloads = { { ACT_OCTETS,
+	    "030303030303030303838383838383838383" } } },
 	  HOOK_UNKNOWN, OUT_RETRY, "malformed", 1, 0 },
-	{ "a string without end (K03)", { .reloads = { { ACT_OCTETS, OK_HEX "21" } } }, HOOK_UNKNOWN,
+	{ "a string without end (K03)", { .reloads = { { ACT_OCTETS, OK_HEX "21" } } },
+	    HOOK_UNKNOWN,
 	  OUT_RETRY, "malformed", 1, 0 },
-	{ "a second record (K03)", { .reloads = { { ACT_OCTETS, OK_HEX "00" "00" } } }, HOOK_UNKNOWN,
+	{ "a second record (K03)", { .reloads = { { ACT_OCTETS, OK_HEX "00" "00" } } },
+	    HOOK_UNKNOWN,
 	  OUT_RETRY, "have \"\"", 1, 0 },
-	{ "half of it, then the end (K02)", { .reloads = { { ACT_HALF_CLOSE, NULL } } }, HOOK_UNKNOWN,
+	{ "half of it, then the end (K02)", { .reloads = { { ACT_HALF_CLOSE, NULL } } },
+	    HOOK_UNKNOWN,
 	  OUT_RETRY, "only a part of it", 1, 0 },
 	{ "the end at once (K02)", { .reloads = { { ACT_CLOSE, NULL } } }, HOOK_UNKNOWN, OUT_RETRY,
 	  "no answer", 1, 0 },
-	{ "a crash, and another process (K09)", { .reloads = { { ACT_CRASH, NULL } } }, HOOK_UNKNOWN,
+	{ "a crash, and another process (K09)", { .reloads = { { ACT_CRASH, NULL } } },
+	    HOOK_UNKNOWN,
 	  OUT_RETRY, "restarted", 1, 0 },
 	{ "yes, and another process (K09)", { .reloads = { { ACT_RESTART, NULL } } }, HOOK_UNKNOWN,
 	  OUT_RETRY, "restarted", 1, 0 },
@@ -368,8 +377,8 @@ START_TEST(reload_keeps_its_table)
 	    outcome_word(e.class), e.text);
 	ck_assert_msg(result == HOOK_OK || strstr(e.text, reloads[_i].says) != NULL,
 	    "%s: got \"%s\", want \"%s\"", what, e.text, reloads[_i].says);
-	ck_assert_msg(peer.tale->reloads == reloads[_i].reloads, "%s: got %d reloads, want %d", what,
-	    peer.tale->reloads, reloads[_i].reloads);
+	ck_assert_msg(peer.tale->reloads == reloads[_i].reloads, "%s: got %d reloads, want %d",
+	    what, peer.tale->reloads, reloads[_i].reloads);
 	ck_assert_msg(rested_ms == reloads[_i].rested_ms, "%s: got %jd ms of rest, want %jd", what,
 	    (intmax_t)rested_ms, (intmax_t)reloads[_i].rested_ms);
 	pack_clear(&hook_facts_pack, &f);
@@ -378,10 +387,14 @@ END_TEST
 
 /* --- damaged replies: I03, K03 --- */
 
-/* A reload is done and answered in full, or it is no success: the answer of a real server, damaged. */
+/*
+ * A reload is done and answered in full, or it is no success: the answer of a
+ * real server, damaged.
+ */
 START_TEST(a_damaged_reply_is_never_taken_for_another)
 {
-	static const char *const answers[] = { "tls.reload", "v6.1.4.tls.reload", "tls.reload-fault" };
+	static const char *const answers[] = { "tls.reload", "v6.1.4.tls.reload",
+	    "tls.reload-fault" };
 	struct ctlpeer_script s = { .real = true, .damages = "tls.reload" };
 	bool fault = _i == 2;
 	enum hook_result result;
@@ -403,11 +416,13 @@ START_TEST(a_damaged_reply_is_never_taken_for_another)
 		pack_clear(&hook_facts_pack, &f);
 		if (!peer.tale->damaged)
 			break;
-		ck_assert_msg(result != HOOK_OK, "%s: damage %d reads as a success", answers[_i], n);
-		ck_assert_msg(fault || result == HOOK_UNKNOWN, "%s: damage %d: %d, %s", answers[_i], n,
-		    (int)result, e.text);
+		ck_assert_msg(result != HOOK_OK, "%s: damage %d reads as a success", answers[_i],
+		    n);
+		ck_assert_msg(fault || result == HOOK_UNKNOWN, "%s: damage %d: %d, %s", answers[_i],
+		    n, (int)result, e.text);
 	}
-	ck_assert_int_eq(result, fault ? HOOK_REFUSED : HOOK_OK);	/* undamaged, it is understood */
+	/* undamaged, it is understood */
+	ck_assert_int_eq(result, fault ? HOOK_REFUSED : HOOK_OK);
 	ck_assert_int_gt(n, 350);
 }
 END_TEST
@@ -441,8 +456,8 @@ START_TEST(damage_at_preflight_tells_nothing)
 			break;
 		held += rc == -1;
 		ck_assert_msg(rc == 0 || ((e.class == OUT_HOLD || e.class == OUT_RETRY) &&
-		    e.text[0] != '\0'), "%s: damage %d: %s \"%s\"", method, n, outcome_word(e.class),
-		    e.text);
+		    e.text[0] != '\0'), "%s: damage %d: %s \"%s\"", method, n,
+		    outcome_word(e.class), e.text);
 		ck_assert_int_eq(peer.tale->reloads, 0);
 	}
 	ck_assert_msg(rc == 0, "%s, undamaged: %s", method, e.text);
@@ -508,7 +523,8 @@ END_TEST
 /* FAULTS K19 */
 START_TEST(the_hint_says_when_a_restart_is_needed)
 {
-	const struct ctlpeer_script s = { .reloads = { { ACT_FAULT, LOADING }, { ACT_FAULT, LOADING } } };
+	const struct ctlpeer_script s = { .reloads = { { ACT_FAULT, LOADING },
+	    { ACT_FAULT, LOADING } } };
 	struct hook_facts f;
 	struct hook_conf conf;
 	struct err e;

@@ -21,19 +21,25 @@ read_text(const char *text)
 static const struct {
 	const char	*what;
 	const char	*text;
-	const char	*tls, *listeners, *binrpc;	/* of tls: behind the folder, where it is relative */
+	/* of tls: behind the folder, where it is relative */
+	const char	*tls, *listeners, *binrpc;
 } rows[] = {
 	{ "nothing", "", NULL, "", "" },
-	{ "plain", "loadmodule \"tls.so\"\nmodparam(\"tls\", \"config\", \"/etc/kamailio/tls.cfg\")\n"
+	{ "plain", "loadmodule \"tls.so\"\nmodparam(\"tls\", \"config\", "
+	    "\"/etc/kamailio/tls.cfg\")\n"
 	  "listen=tls:192.0.2.1:5061\nlisten=udp:192.0.2.1:5060\n", "/etc/kamailio/tls.cfg",
 	  "192.0.2.1:5061", "" },
-	{ "relative, several modules, odd blanks", "modparam ( \"ctl|tls\" ,\n \"config\", \"./a/tls.cfg\" )\n",
+	{ "relative, several modules, odd blanks",
+	    "modparam ( \"ctl|tls\" ,\n \"config\", \"./a/tls.cfg\" )\n",
 	  "./a/tls.cfg", "", "" },
-	{ "comments of three kinds", "# modparam(\"tls\", \"config\", \"/1\")\n// listen=tls:1.1.1.1:1\n"
-	  "/* modparam(\"tls\", \"config\", \"/2\")\n listen=tls:2.2.2.2:2 */ listen=tls:3.3.3.3:3 # x\n"
+	{ "comments of three kinds", "# modparam(\"tls\", \"config\", \"/1\")\n// "
+	    "listen=tls:1.1.1.1:1\n"
+	  "/* modparam(\"tls\", \"config\", \"/2\")\n listen=tls:2.2.2.2:2 */ listen=tls:3.3.3.3:3 "
+	  "# x\n"
 	  "modparam(\"tls\", \"config\", \"/a#b\") /* x */\n", "/a#b", "3.3.3.3:3", "" },
 	{ "conditions", "#!define WITH_TLS\n#!ifdef WITH_TLS\nlisten=tls:1.1.1.1:1\n#!ifdef OTHER\n"
-	  "listen=tls:2.2.2.2:2\n#!else\nlisten=tls:3.3.3.3:3\n#!endif\n#!else\nlisten=tls:4.4.4.4:4\n"
+	  "listen=tls:2.2.2.2:2\n#!else\nlisten=tls:3.3.3.3:3\n#!endif\n#!else\n"
+	  "listen=tls:4.4.4.4:4\n"
 	  "#!endif\n#!ifndef OTHER\nlisten=tls:5.5.5.5:5\n#!endif\n", NULL,
 	  "1.1.1.1:1 3.3.3.3:3 5.5.5.5:5", "" },
 	{ "what is skipped defines nothing", "#!ifdef X\n#!define Y\n#!endif\n#!ifdef Y\n"
@@ -41,14 +47,17 @@ static const struct {
 	{ "definitions", "#!define IP 192.0.2.7\n#!define CFG \"/x/tls.cfg\"\nlisten=tls:IP:5071\n"
 	  "modparam(\"tls\", \"config\", \"IP\")\n", "IP", "192.0.2.7:5071", "" },
 	{ "substitutions reach into quotes", "#!substdef \"!MY_DIR!/opt/k!g\"\n"
-	  "modparam(\"tls\", \"config\", \"MY_DIR/tls.cfg\")\n#!ifdef MY_DIR\nlisten=tls:[::1]:5061\n#!endif\n",
+	  "modparam(\"tls\", \"config\", \"MY_DIR/tls.cfg\")\n#!ifdef MY_DIR\n"
+	  "listen=tls:[::1]:5061\n#!endif\n",
 	  "/opt/k/tls.cfg", "[::1]:5061", "" },
 	{ "a port that is left out, quotes, names", "listen=\"tls:192.0.2.1\"\nlisten=tls:[::1]\n"
 	  "listen=TLS:192.0.2.1:5061 advertise 1.2.3.4:5061\n", NULL,
 	  "192.0.2.1:5061 [::1]:5061", "" },
-	{ "control sockets", "modparam(\"ctl\", \"binrpc\", \"unix:/a\")\nmodparam(\"ctl\",\"binrpc\",\"tcp:localhost:1\")\n",
+	{ "control sockets", "modparam(\"ctl\", \"binrpc\", \"unix:/a\")\nmodparam(\"ctl\","
+	    "\"binrpc\",\"tcp:localhost:1\")\n",
 	  NULL, "", "unix:/a tcp:localhost:1" },
-	{ "the last one counts", "modparam(\"tls\",\"config\",\"/1\")\nmodparam(\"tls\",\"config\",\"/2\")\n",
+	{ "the last one counts", "modparam(\"tls\",\"config\",\"/1\")\nmodparam(\"tls\",\"config\","
+	    "\"/2\")\n",
 	  "/2", "", "" },
 	{ "quotes that do not end", "modparam(\"tls\",\"config\",\"/1", "/1\n", "", "" },
 	{ "other languages", "\xff\xfe\x01 listen listen= modparam modparam(", NULL, "", "" },

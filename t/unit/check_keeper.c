@@ -125,14 +125,15 @@ START_TEST(a_key_that_others_can_read_is_an_alarm)
 {
 	char key[PATH_MAX];
 
-	(void)snprintf(key, sizeof key, "%s", fake_path("certs/a.example.com/versions/1/privkey.pem"));
+	(void)snprintf(key, sizeof key, "%s",
+	    fake_path("certs/a.example.com/versions/1/privkey.pem"));
 	fake_run_to(CMD_RENEW, OUT_OK);
 	ck_assert_int_eq(chmod(key, 0644), 0);
 	for (int i = 0; i < 2; i++) {
 		fake_run_to(CMD_RENEW, OUT_ALARM);
 		ck_assert_str_eq(seen.trace, "");
-		ck_assert_msg(strstr(seen.last, "version 1: privkey.pem: a key is in it") != NULL, "%s",
-		    seen.last);
+		ck_assert_msg(strstr(seen.last, "version 1: privkey.pem: a key is in it") != NULL,
+		    "%s", seen.last);
 	}
 	ck_assert_int_eq(chmod(key, 0600), 0);
 	fake_run_to(CMD_RENEW, OUT_OK);
@@ -163,13 +164,15 @@ static const struct deploy_row {
 	  OUT_ROLLBACK, " reload verify", 1, PENDING_AGAIN },
 	{ "no answer, but it is served: fine (K02, K03)", { RELOAD_LOST }, { 0 },
 	  OUT_OK, " reload verify task:renewal", 2, PENDING_NONE },
-	{ "no answer and the old one served: back, with a reload of its own (K02, K03)", { RELOAD_LOST_OLD },
+	{ "no answer and the old one served: back, with a reload of its own (K02, K03)",
+	    { RELOAD_LOST_OLD },
 	  { 0 }, OUT_ROLLBACK, " reload verify back-reload verify", 1, PENDING_AGAIN },
 	{ "not now: what waits is as good as before (K05, K20)", { RELOAD_LATER }, { 0 }, OUT_RETRY,
 	  " reload", 2, PENDING_DEPLOY },
 	{ "it says that it has, and has not (K07)", { RELOAD_LIES }, { 0 }, OUT_ROLLBACK,
 	  " reload verify back-reload verify", 1, PENDING_AGAIN },
-	{ "refused and the old one is not served either", { RELOAD_REFUSED }, { VERIFY_UNREACHABLE },
+	{ "refused and the old one is not served either", { RELOAD_REFUSED },
+	    { VERIFY_UNREACHABLE },
 	  OUT_ALARM, " reload verify", 1, PENDING_BACK },
 	{ "refused, and something else is served: alarm", { RELOAD_REFUSED }, { VERIFY_OTHER },
 	  OUT_ALARM, " reload verify", 1, PENDING_BACK },
@@ -189,7 +192,8 @@ START_TEST(a_failed_deployment_keeps_its_table)
 	ck_assert_msg(seen.outcome == (int64_t)row->outcome, "%s: got %jd (%s), want %s", row->what,
 	    (intmax_t)seen.outcome, seen.last, outcome_word(row->outcome));
 	snprintf(want, sizeof want, RENEWAL "%s", row->tail);
-	ck_assert_msg(strcmp(seen.trace, want) == 0, "%s: got %s, want %s", row->what, seen.trace, want);
+	ck_assert_msg(strcmp(seen.trace, want) == 0, "%s: got %s, want %s", row->what, seen.trace,
+	    want);
 	fake_check_active(0);
 	s = fake_look(0);
 	ck_assert_msg(s.version == row->version && s.pending == row->pending,
@@ -267,7 +271,10 @@ START_TEST(a_way_back_that_fails_in_a_later_run_is_still_an_alarm)
 }
 END_TEST
 
-/* FAULTS K15: an alarm, and one reload on the way back; a run that nobody forces leaves it alone. */
+/*
+ * FAULTS K15: an alarm, and one reload on the way back; a run that nobody
+ * forces leaves it alone.
+ */
 START_TEST(a_certificate_of_somebody_else_is_not_fought_over)
 {
 	issue_then_want_another();

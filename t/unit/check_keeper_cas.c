@@ -210,9 +210,11 @@ static const struct choice_row {
 	  "asked to wait" },
 	{ "by a clock that was wrong, for a year: a day at most",
 	  { { 1, 3600, OUT_RETRY, 365 * DAY, false }, { 1, 7200, OUT_RETRY, 365 * DAY, false },
-	    { 1, 60, OUT_RETRY, 365 * DAY, false } }, 20 * DAY, "ca1", DAY - 7200, "asked to wait" },
+	    { 1, 60, OUT_RETRY, 365 * DAY, false } }, 20 * DAY, "ca1", DAY - 7200,
+	    "asked to wait" },
 	{ "two are held back: the third",
-	  { { 1, 3600, OUT_HOLD, 0, false }, { 1, 3600, OUT_RETRY, 60, false } }, 20 * DAY, "ca2", 0, "; ca1 is held back" },
+	  { { 1, 3600, OUT_HOLD, 0, false }, { 1, 3600, OUT_RETRY, 60, false } }, 20 * DAY, "ca2",
+	  0, "; ca1 is held back" },
 	{ "in an emergency nobody waits for the minute", { { 1, 5, OUT_RETRY, 0, false } }, DAY,
 	  "ca1", 0, "back-off" },
 	{ "not due, and chosen all the same", { { 0 } }, 60 * DAY, "ca0", 30 * DAY, NULL },
@@ -240,7 +242,8 @@ START_TEST(the_first_ca_that_nothing_holds_back_is_chosen)
 	static char *names[] = { (char *)(uintptr_t)"ca0", (char *)(uintptr_t)"ca1",
 		(char *)(uintptr_t)"ca2" }, *key = (char *)(uintptr_t)"ecdsa-p256";
 	const struct choice_row *row = &choices[_i];
-	struct ca_conf cas[3] = { { .name = names[0] }, { .name = names[1] }, { .name = names[2] } };
+	struct ca_conf cas[3] = { { .name = names[0] }, { .name = names[1] },
+	    { .name = names[2] } };
 	struct cert_conf conf = { .name = names[0], .names = { names, 1 }, .key = { &key, 1 },
 		.ca = { names, 3 }, .renew_before = CONFIG_DEFAULT_RENEW };
 	struct manifest_leaf leaf = { .key_type = key };

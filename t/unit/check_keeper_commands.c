@@ -368,7 +368,10 @@ START_TEST(a_damaged_account_is_looked_for_and_told)
 }
 END_TEST
 
-/* What an operator or a broken disk has made of the account's key; 0 when that is what was meant. */
+/*
+ * What an operator or a broken disk has made of the account's key; 0 when that
+ * is what was meant.
+ */
 static int
 cut_key(const char *key)
 {
@@ -399,7 +402,8 @@ make_key_a_folder(const char *key)
 	return unlink(key) == 0 ? mkdir(key, 0700) : -1;
 }
 
-static int	(*const accidents[])(const char *) = { cut_key, empty_key, lose_key, open_key_to_all,
+static int	(*const accidents[])(const char *) = { cut_key, empty_key, lose_key,
+    open_key_to_all,
 	make_key_a_folder };
 
 /* FAULTS A37, L05: nobody's account is left behind because its key cannot be used. */
@@ -463,7 +467,8 @@ make_suite(void)
 	Suite *s = suite_create("keeper_commands");
 	TCase *tc = fake_case(s, "commands");
 
-	tcase_add_loop_test(tc, what_a_ca_asked_for_holds_back_even_who_forces_but_for_a_day_at_most, 0,
+	tcase_add_loop_test(tc,
+	    what_a_ca_asked_for_holds_back_even_who_forces_but_for_a_day_at_most, 0,
 	    NITEMS(waits));
 	tcase_add_test(tc, a_third_certificate_in_a_day_is_held_back_even_for_who_forces);
 	tcase_add_test(tc, force_renews_what_is_not_due);
@@ -481,7 +486,8 @@ make_suite(void)
 	tcase_add_test(tc, an_account_is_registered_once_and_used_then);
 	tcase_add_test(tc, an_account_is_looked_for_where_its_ca_has_moved_to);
 	tcase_add_test(tc, a_damaged_account_is_looked_for_and_told);
-	tcase_add_loop_test(tc, a_key_that_cannot_be_used_makes_no_new_account, 0, NITEMS(accidents));
+	tcase_add_loop_test(tc, a_key_that_cannot_be_used_makes_no_new_account, 0,
+	    NITEMS(accidents));
 	tcase_add_test(tc, a_rollover_that_was_cut_off_goes_on_with_the_same_key);
 	tcase_add_test(tc, what_is_installed_can_be_revoked);
 	return s;

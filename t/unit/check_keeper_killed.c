@@ -32,7 +32,8 @@ check_end(int64_t version)
 	struct fake_state s = fake_look(0);
 
 	ck_assert_msg(s.version == version && s.pending == PENDING_NONE &&
-	    s.journal == JOURNAL_DONE && !s.has_order, "version %jd, pending %d, journal %d, order %d",
+	    s.journal == JOURNAL_DONE && !s.has_order,
+	    "version %jd, pending %d, journal %d, order %d",
 	    (intmax_t)s.version, (int)s.pending, (int)s.journal, (int)s.has_order);
 	fake_check_active(0);
 	ck_assert(fake_is_served(0));
@@ -234,14 +235,16 @@ static const struct lie {
 	{ "preflight: done", MSG_PREFLIGHT, MSG_DONE, NULL, 0, OUT_RETRY },
 	{ "preflight: verified", MSG_PREFLIGHT, MSG_VERIFIED, &beyond, 0, OUT_RETRY },
 	{ "preflight: failed, and all is well", MSG_PREFLIGHT, MSG_FAILED, &fine, 0, OUT_RETRY },
-	{ "preflight: an answer that nobody waits for", MSG_PREFLIGHT, MSG_DONE, NULL, 99, OUT_RETRY },
+	{ "preflight: an answer that nobody waits for", MSG_PREFLIGHT, MSG_DONE, NULL, 99,
+	    OUT_RETRY },
 	{ "preflight: the end of the run", MSG_PREFLIGHT, MSG_END, &end, 0, OUT_RETRY },
 	{ "preflight: start a role", MSG_PREFLIGHT, MSG_START, &start, 0, OUT_RETRY },
 	{ "preflight: a step", MSG_PREFLIGHT, MSG_STEP, &step, 0, OUT_RETRY },
 	{ "reload: done", MSG_RELOAD, MSG_DONE, NULL, 0, OUT_ALARM },
 	{ "reload: verified", MSG_RELOAD, MSG_VERIFIED, &beyond, 0, OUT_ALARM },
 	{ "reload: a result that is none", MSG_RELOAD, MSG_RELOADED, &odd, 0, OUT_ALARM },
-	{ "reload: refused, and all is well", MSG_RELOAD, MSG_RELOADED, &fine_refusal, 0, OUT_ALARM },
+	{ "reload: refused, and all is well", MSG_RELOAD, MSG_RELOADED, &fine_refusal, 0,
+	    OUT_ALARM },
 	{ "reload: rolled back", MSG_RELOAD, MSG_FAILED, &rolled_back, 0, OUT_ALARM },
 	{ "verify: done", MSG_VERIFY, MSG_DONE, NULL, 0, OUT_ALARM },
 	{ "verify: a verdict beyond all", MSG_VERIFY, MSG_VERIFIED, &beyond, 0, OUT_ALARM },
@@ -269,8 +272,8 @@ START_TEST(lies_about_the_server_never_end_well)
 	lie = &lies[_i];
 	script.liar = tell_lie;
 	fake_run(CMD_RENEW);
-	ck_assert_msg(seen.outcome == (int64_t)lie->outcome, "%s: got %jd (%s); trace: %s", lie->what,
-	    (intmax_t)seen.outcome, seen.last, seen.trace);
+	ck_assert_msg(seen.outcome == (int64_t)lie->outcome, "%s: got %jd (%s); trace: %s",
+	    lie->what, (intmax_t)seen.outcome, seen.last, seen.trace);
 	s = fake_look(0);
 	ck_assert_int_eq(s.version, lie->outcome == OUT_ALARM ? 1 : 0);
 	check_whole(0);
@@ -289,14 +292,15 @@ make_suite(void)
 	tcase_add_test(tc, a_record_is_in_the_dns_for_as_long_as_the_order_needs_it);
 	tcase_add_loop_test(tc, a_record_that_a_killed_run_leaves_is_taken_out_by_the_next_one, 1,
 	    MESSAGES + 4);
-	tcase_add_loop_test(tc, a_first_issue_that_is_killed_anywhere_is_finished_by_the_next_run, 1,
-	    MESSAGES);
+	tcase_add_loop_test(tc, a_first_issue_that_is_killed_anywhere_is_finished_by_the_next_run,
+	    1, MESSAGES);
 	tcase_add_loop_test(tc, a_renewal_that_is_killed_anywhere_is_finished_by_the_next_run, 1,
 	    MESSAGES);
 	tcase_add_loop_test(tc, a_way_back_that_is_killed_anywhere_is_finished_by_the_next_run, 9,
 	    MESSAGES - 4);
 	tcase_add_test(tc, a_run_that_is_killed_again_and_again_never_orders_twice);
-	tcase_add_test(tc, a_control_role_that_ends_at_the_reload_is_an_alarm_that_the_next_run_mends);
+	tcase_add_test(tc,
+	    a_control_role_that_ends_at_the_reload_is_an_alarm_that_the_next_run_mends);
 	tcase_add_test(tc, who_forces_a_renewal_gets_the_way_back_and_then_the_renewal);
 	tcase_add_loop_test(tc, a_run_that_is_stopped_ends_before_the_switch_or_goes_all_the_way, 1,
 	    MESSAGES - 2);

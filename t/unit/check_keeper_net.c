@@ -42,7 +42,8 @@ static const struct sign_row {
 	{ "a nonce beyond ASCII", 0, ACME_KEY_KID, "/new-order", "bm9u\xc3\xa4", 0 },
 	{ "an empty nonce", 0, ACME_KEY_KID, "/new-order", "", 0 },
 	{ "the certificate's key for a request", 0, ACME_KEY_CERT, "/new-order", "bm9uY2U", 0 },
-	{ "another user at this host", 0, ACME_KEY_KID, "https://x@127.0.0.1:14000/a", "bm9uY2U", 0 },
+	{ "another user at this host", 0, ACME_KEY_KID, "https://x@127.0.0.1:14000/a", "bm9uY2U",
+	    0 },
 };
 
 static int row_of_test;
@@ -161,7 +162,8 @@ static const struct solve_row {
 	const char	*type;
 	const char	*name;
 	const char	*token;
-	const char	*print;		/* NULL: the thumbprint of our account; "": no key authorization */
+	/* NULL: the thumbprint of our account; "": no key authorization */
+	const char	*print;
 	unsigned	 times;		/* in one message; 0: once */
 } solves[] = {
 #define NAME "a.example.com"
@@ -170,7 +172,8 @@ static const struct solve_row {
 	{ "a short token", 0, "http-01", NAME, "abc", NULL, 0 },
 	{ "no token", 0, "http-01", NAME, NULL, NULL, 0 },
 	{ "no key authorization", 0, "http-01", NAME, FAKE_TOKEN, "", 0 },
-	{ "something else than a key authorization", 0, "http-01", NAME, FAKE_TOKEN, "<script>", 0 },
+	{ "something else than a key authorization", 0, "http-01", NAME, FAKE_TOKEN, "<script>",
+	    0 },
 	{ "the proof for another account", 0, "http-01", NAME, FAKE_TOKEN, PRINT, 0 },
 	{ "a name that is not ours", 0, "http-01", "bank.example.net", FAKE_TOKEN, NULL, 0 },
 	{ "no name", 0, "http-01", NULL, FAKE_TOKEN, NULL, 0 },
@@ -186,7 +189,8 @@ probe_solve(struct fake_task *t, enum fake_net_step step)
 {
 	const struct solve_row *row = &solves[row_of_test];
 	struct acme_challenge c[5] = { { .name = NULL } };
-	struct msg_solve body = { .job = row->job, .challenges = { c, row->times != 0 ? row->times : 1 } };
+	struct msg_solve body = { .job = row->job,
+	    .challenges = { c, row->times != 0 ? row->times : 1 } };
 	char key_auth[256];
 
 	if (step != NET_SIGNED)
@@ -364,7 +368,8 @@ static const struct errand_row {
 	bool		 is_signed;
 } errands[] = {
 #define END "{\"status\":\"deactivated\"}"
-	{ "the end of the account", CMD_ACCOUNT, ACME_DEACTIVATE, NULL, ACME_KEY_KID, "/account/1", END,
+	{ "the end of the account", CMD_ACCOUNT, ACME_DEACTIVATE, NULL, ACME_KEY_KID, "/account/1",
+	    END,
 	  true },
 	{ "of an authorization for that of the account", CMD_ACCOUNT, ACME_DEACTIVATE, NULL,
 	  ACME_KEY_KID, "/authz/1", END, false },
@@ -384,8 +389,10 @@ static const struct errand_row {
 	  "{\"contact\":[\"mailto:evil@example.net\"]}", false },
 	{ "the new key for an account of its own", CMD_ACCOUNT, ACME_ROLLOVER, NULL, ACME_KEY_CERT,
 	  "/new-account", "{\"termsOfServiceAgreed\":true}", false },
-	{ "a change to a key that is not the next one", CMD_ACCOUNT, ACME_ROLLOVER, NULL, ACME_KEY_KID,
-	  "/key-change", "{\"protected\":\"e30\",\"payload\":\"e30\",\"signature\":\"AAAA\"}", false },
+	{ "a change to a key that is not the next one", CMD_ACCOUNT, ACME_ROLLOVER, NULL,
+	    ACME_KEY_KID,
+	  "/key-change", "{\"protected\":\"e30\",\"payload\":\"e30\",\"signature\":\"AAAA\"}",
+	  false },
 	{ "another certificate's end", CMD_REVOKE, 0, NULL, ACME_KEY_KID, "/revoke",
 	  "{\"certificate\":\"MIIBAA\"}", false },
 	{ "another reason", CMD_REVOKE, 0, NULL, ACME_KEY_KID, "/revoke", "{\"reason\":4}", false },
@@ -456,7 +463,8 @@ answer_oddly(struct fake_task *t, enum fake_net_step step)
 	if (step != NET_SIGNED)
 		return false;
 	fake_send(ROLE_NET, answers[row_of_test].type,
-	    answers[row_of_test].id != 0 ? answers[row_of_test].id : t->id, answers[row_of_test].body);
+	    answers[row_of_test].id != 0 ? answers[row_of_test].id : t->id,
+	    answers[row_of_test].body);
 	return true;
 }
 
@@ -480,7 +488,8 @@ make_suite(void)
 	Suite *s = suite_create("keeper_net");
 	TCase *tc = fake_case(s, "net");
 
-	tcase_add_loop_test(tc, what_is_not_for_this_ca_and_this_run_is_not_signed, 0, NITEMS(signs));
+	tcase_add_loop_test(tc, what_is_not_for_this_ca_and_this_run_is_not_signed, 0,
+	    NITEMS(signs));
 	tcase_add_loop_test(tc, what_is_not_about_this_order_is_not_signed, 0,
 	    2 * (int)NITEMS(payloads));
 	tcase_add_test(tc, a_run_that_only_asks_for_renewal_information_has_no_key_to_sign_with);

@@ -38,7 +38,8 @@ START_TEST(a_chain_that_is_not_fit_is_refused_and_nothing_is_installed)
 	fake_run(CMD_RENEW);
 	ck_assert_msg(seen.outcome == OUT_REFUSE, "%s: got %jd (%s)", chain_words[_i],
 	    (intmax_t)seen.outcome, seen.last);
-	ck_assert_msg(strstr(seen.trace, "csr leave") != NULL, "%s: %s", chain_words[_i], seen.trace);
+	ck_assert_msg(strstr(seen.trace, "csr leave") != NULL, "%s: %s", chain_words[_i],
+	    seen.trace);
 	ck_assert_ptr_null(strstr(seen.trace, "reload"));
 	s = fake_look(0);
 	ck_assert_int_eq(s.health, INSTALL_EMPTY);
@@ -128,11 +129,11 @@ START_TEST(when_net_ends_nothing_changes_and_the_next_run_goes_on)
 	again();
 	fake_run_to(CMD_RENEW, OUT_OK);
 	fake_check_active(0);
-	ck_assert_msg((strcmp(order, seen.order) == 0) == ends[_i].continues, "%s: %s, then %s", what,
-	    order, seen.order);
+	ck_assert_msg((strcmp(order, seen.order) == 0) == ends[_i].continues, "%s: %s, then %s",
+	    what, order, seen.order);
 	if (ends[_i].continues)
-		ck_assert_msg(span_eq(blob_span(&key), blob_span(&seen.public_key)), "%s: another key",
-		    what);
+		ck_assert_msg(span_eq(blob_span(&key), blob_span(&seen.public_key)),
+		    "%s: another key", what);
 	ck_assert_uint_eq(fake_issued(), 1);
 	blob_clear(&key);
 }
@@ -230,7 +231,8 @@ make_suite(void)
 	tcase_add_test(tc, an_alternate_chain_is_looked_at_when_the_first_is_not_fit);
 	tcase_add_test(tc, of_alternates_that_are_all_unfit_none_is_taken);
 	tcase_add_test(tc, a_renewal_that_is_refused_leaves_what_is_active_and_served);
-	tcase_add_loop_test(tc, when_net_ends_nothing_changes_and_the_next_run_goes_on, 0, NET_STEPS);
+	tcase_add_loop_test(tc, when_net_ends_nothing_changes_and_the_next_run_goes_on, 0,
+	    NET_STEPS);
 	tcase_add_test(tc, orders_that_fail_before_the_end_do_not_use_up_the_budget);
 	tcase_add_test(tc, three_failed_validations_hold_a_name_back);
 	tcase_add_loop_test(tc, a_name_is_shown_for_one_order_at_a_time, 0, NITEMS(crowds));

@@ -11,7 +11,9 @@
 #include "managed.h"
 #include "suite.h"
 
-#define BEFORE	"[server:default]\r\ncertificate = /etc/old.pem # mine\r\nprivate_key = \"/etc/old.key\"\r\n"
+#define BEFORE \
+	"[server:default]\r\ncertificate = /etc/old.pem # mine\r\nprivate_key = " \
+	    "\"/etc/old.key\"\r\n"
 static char path[128], dir[128], name[] = "server:default";
 static char *names[] = { name };
 static const struct strs profiles = { names, 1 };
@@ -24,7 +26,8 @@ start(void)
 	tree_file("tls.cfg", BEFORE);
 	(void)snprintf(path, sizeof path, "%s/tls.cfg", top);
 	(void)snprintf(dir, sizeof dir, "%s/certs/a/versions/1", top);
-	in = (struct managed_in){ .path = path, .profiles = &profiles, .state_dir = top, .cert = "a",
+	in = (struct managed_in){ .path = path, .profiles = &profiles, .state_dir = top,
+	    .cert = "a",
 		.dir = dir };
 }
 
@@ -56,8 +59,8 @@ is_now_between(const char *head, int version, const char *tail)
 	else
 		(void)snprintf(want, sizeof want, "%s[server:default]\r\ncertificate = "
 		    "%s/certs/a/versions/%d/fullchain.pem # mine\r\nprivate_key = "
-		    "\"%s/certs/a/versions/%d/privkey.pem\"\r\n%s", head, top, version, top, version,
-		    tail);
+		    "\"%s/certs/a/versions/%d/privkey.pem\"\r\n%s", head, top, version, top,
+		    version, tail);
 	read_text(have, sizeof have);
 	return strcmp(want, have) == 0;
 }
@@ -127,7 +130,8 @@ END_TEST
 
 START_TEST(what_cannot_be_kept_is_not_begun)
 {
-	static const char *const texts[] = { "several names", "no profile", "colour", "No such file" };
+	static const char *const texts[] = { "several names", "no profile", "colour",
+	    "No such file" };
 	char other[160];
 
 	(void)snprintf(other, sizeof other, "%s/other", top);

@@ -241,7 +241,10 @@ look_at_each_octet(struct span in)
 		seen = (uint8_t)(seen ^ in.p[i]);
 }
 
-/* A hundred milliseconds for the largest reply; eight times as much text takes no 64 times as long. */
+/*
+ * A hundred milliseconds for the largest reply; eight times as much text takes
+ * no 64 times as long.
+ */
 START_TEST(what_is_wrong_is_seen_in_time)
 {
 	int64_t low, high, look;
@@ -256,7 +259,8 @@ START_TEST(what_is_wrong_is_seen_in_time)
 		low = time_of(readers[i], span_of(in.p, LADDER_TOP / LADDER_STEPS));
 		high = time_of(readers[i], buf_span(&in));
 		/* sanitizers slow down everything */
-		ck_assert_msg(high < LIMIT_NS || high < look * 100, "reader %zu, \"%s%s...\": %jd ns", i,
+		ck_assert_msg(high < LIMIT_NS || high < look * 100,
+		    "reader %zu, \"%s%s...\": %jd ns", i,
 		    endless[_i].head, endless[_i].piece, (intmax_t)high);
 		ck_assert_msg(high < low * 3 * LADDER_STEPS || high < look * 20,
 		    "reader %zu, \"%s%s...\": %jd ns, and %jd for an eighth", i, endless[_i].head,

@@ -58,8 +58,8 @@ START_TEST(what_would_fail_at_the_ca_never_gets_there)
 	script.ask_again = DAY;
 	script.host = FAKE_PUBLIC;
 	fake_run(CMD_RENEW);
-	ck_assert_msg(seen.outcome == (int64_t)rows[_i].want, "%s: got %jd (%s), want %s", rows[_i].what,
-	    (intmax_t)seen.outcome, seen.last, outcome_word(rows[_i].want));
+	ck_assert_msg(seen.outcome == (int64_t)rows[_i].want, "%s: got %jd (%s), want %s",
+	    rows[_i].what, (intmax_t)seen.outcome, seen.last, outcome_word(rows[_i].want));
 	ck_assert_msg(rows[_i].says == NULL || strstr(seen.last, rows[_i].says) != NULL,
 	    "%s: got \"%s\"", rows[_i].what, seen.last);
 	ck_assert_msg((strstr(seen.trace, "task:order") == NULL) == (rows[_i].want != OUT_OK),

@@ -11,7 +11,8 @@
 /* RFC 6455 section 1.3: this nonce, its key and the answer to it. */
 static const struct probe wss = {
 	.proto = WIRE_WSS, .host = "sip.example.com", .port = 8443, .local = "127.0.0.1:4711",
-	.random = { 't', 'h', 'e', ' ', 's', 'a', 'm', 'p', 'l', 'e', ' ', 'n', 'o', 'n', 'c', 'e' },
+	.random = { 't', 'h', 'e', ' ', 's', 'a', 'm', 'p', 'l', 'e', ' ', 'n', 'o', 'n', 'c',
+	    'e' },
 };
 
 #define ACCEPT	"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"

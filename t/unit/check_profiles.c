@@ -90,10 +90,12 @@ static const struct {
 	  "private_key_password=x\n", NULL },
 	{ "an expired one", "certificate=old\nprivate_key=old\n", NULL },
 	{ "a ca_list", "certificate=leaf\nprivate_key=key\nca_list=leaf\n", NULL },
-	{ "two pairs", "certificate=leaf\nprivate_key=key\ncertificate2=rsa\nprivate_key2=rsa\n", NULL },
+	{ "two pairs", "certificate=leaf\nprivate_key=key\ncertificate2=rsa\nprivate_key2=rsa\n",
+	    NULL },
 	{ "a second pair that is none", "certificate=leaf\nprivate_key=key\ncertificate2=rsa\n"
 	  "private_key2=old\n", "tls.cfg:5: [server:default]: private_key2: " },
-	{ "a second certificate that is gone", "certificate=leaf\nprivate_key=key\ncertificate2=gone\n",
+	{ "a second certificate that is gone", "certificate=leaf\nprivate_key=key\n"
+	    "certificate2=gone\n",
 	  "tls.cfg:4: [server:default]: certificate2: " },
 	{ "no file", "certificate=gone\nprivate_key=key\n",
 	  "tls.cfg:2: [server:default]: certificate: " },
@@ -243,7 +245,8 @@ main(void)
 	tcase_add_loop_test(t, links_are_followed_as_far_as_the_certificate, 0, NITEMS(homes));
 	tcase_add_loop_test(t, what_kamailio_would_not_load_is_named_with_its_line, 0,
 	    NITEMS(loads));
-	tcase_add_loop_test(t, what_spoils_the_server_holds_and_a_broken_profile_is_told, 0, NITEMS(holds));
+	tcase_add_loop_test(t, what_spoils_the_server_holds_and_a_broken_profile_is_told, 0,
+	    NITEMS(holds));
 	tcase_add_test(t, a_tls_cfg_that_cannot_be_found_holds_nothing);
 	suite_add_tcase(s, t);
 	return suite_run(s);

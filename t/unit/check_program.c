@@ -89,7 +89,8 @@ run_script(const char *script, struct span input, int64_t timeout, struct end *e
 	/* A starter's loop has other things to wait for; a signal alone would not keep this one. */
 	ck_assert_ptr_nonnull(loop_timer_add(loop, clock_boot_ms() + 60000, give_up, NULL, &e));
 	end->loop = loop;
-	ck_assert_msg(program_start(loop, &in, note_end, end, &e) != NULL, "%s: %s", script, e.text);
+	ck_assert_msg(program_start(loop, &in, note_end, end, &e) != NULL, "%s: %s", script,
+	    e.text);
 	ck_assert_int_eq(loop_run(loop, &e), 0);
 	ck_assert(end->came);
 	loop_free(loop);
@@ -118,19 +119,21 @@ static const struct {
 	  "read -r pid name state ppid group session rest < /proc/$$/stat;"
 	  "[ $session = $$ ] && [ $group = $$ ]", 60, false, 0, "" },
 	{ "it hangs", "exec sleep 1000", 0, true, -SIGTERM, NULL },
-	{ "it hangs and ignores TERM", "trap '' TERM; while :; do sleep 1000; done", 1, true, -SIGKILL,
+	{ "it hangs and ignores TERM", "trap '' TERM; while :; do sleep 1000; done", 1, true,
+	    -SIGKILL,
 	  NULL },
 	{ "it is stopped", "kill -STOP $$; exit 6", 1, true, -SIGTERM, NULL },
-	{ "it floods and hangs", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", 1,
+	{ "it floods and hangs", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done",
+	    1,
 	  true, -SIGTERM, NULL },
 	{ "its child keeps the output", "sleep 1000 & echo x", 60, false, 0, "x\n" },
 	{ "it gains no privileges",
-	  "while read -r key value; do [ $key = NoNewPrivs: ] && echo $value; done < /proc/self/status;"
-	  "exit 0", 60, false, 0, "1\n" },
+	  "while read -r key value; do [ $key = NoNewPrivs: ] && echo $value; done < "
+	  "/proc/self/status;exit 0", 60, false, 0, "1\n" },
 	{ "no signal is blocked or ignored",
 	  /* Up to the 28th: the C library keeps two of the last ones for itself. */
-	  "while read -r key value; do case $key in SigBlk:|SigIgn:) echo ${value#?????????};; esac;"
-	  "done < /proc/self/status", 60, false, 0, "0000000\n0000000\n" },
+	  "while read -r key value; do case $key in SigBlk:|SigIgn:) echo ${value#?????????};; "
+	  "esac;done < /proc/self/status", 60, false, 0, "0000000\n0000000\n" },
 };
 
 START_TEST(programs_end_as_in_their_table)
@@ -456,11 +459,11 @@ START_TEST(the_event_is_one_json_object)
 	ck_assert_int_eq(json_get_array(json_root(doc), "event", "certificates", JSON_REQUIRED,
 	    &list, &e), 0);
 	ck_assert_uint_eq(json_count(list), 2);
-	ck_assert_int_eq(json_get_str(json_at(list, 0), "event", "directory", JSON_REQUIRED, &s, &e),
-	    0);
+	ck_assert_int_eq(json_get_str(json_at(list, 0), "event", "directory", JSON_REQUIRED, &s,
+	    &e), 0);
 	ck_assert_str_eq(s, folder);
-	ck_assert_int_eq(json_get_str(json_at(list, 1), "event", "directory", JSON_OPTIONAL, &s, &e),
-	    0);
+	ck_assert_int_eq(json_get_str(json_at(list, 1), "event", "directory", JSON_OPTIONAL, &s,
+	    &e), 0);
 	ck_assert_ptr_null(s);
 	json_free(doc);
 	buf_clear(&b);
@@ -531,7 +534,8 @@ END_TEST
 /* Of a challenge, too, and in a daemon, where nobody else would wait for it (FAULTS V6). */
 START_TEST(no_program_outlives_its_run)
 {
-	static char name[] = "a.example.com", value[] = "0123456789012345678901234567890123456789012";
+	static char name[] = "a.example.com", value[] =
+	    "0123456789012345678901234567890123456789012";
 	/* which waits, whatever arguments follow */
 	const char script[] = "#!/bin/sh\nexec sleep 600\n";
 	char *argv[] = { file };

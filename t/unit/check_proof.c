@@ -114,7 +114,8 @@ START_TEST(what_is_found_is_a_warning)
 	ck_assert_int_eq(fake_look(0).version, 2);
 	ck_assert_msg(seen.verifies == rows[_i].verifies, "%s: %u verifies", rows[_i].what,
 	    seen.verifies);
-	ck_assert_msg((seen.notes == 0) == rows[_i].fine, "%s: %u notes", rows[_i].what, seen.notes);
+	ck_assert_msg((seen.notes == 0) == rows[_i].fine, "%s: %u notes", rows[_i].what,
+	    seen.notes);
 }
 END_TEST
 
@@ -187,7 +188,8 @@ START_TEST(it_is_watched_for_a_while)
 	want_another(&row);
 	script.watch = 1;
 	fake_run_to(CMD_RENEW, OUT_OK);
-	ck_assert_uint_eq(seen.watches, 3);	/* at once, later, and behind the look at the other process */
+	/* at once, later, and behind the look at the other process */
+	ck_assert_uint_eq(seen.watches, 3);
 	ck_assert_uint_eq(seen.notes, 1);
 	script.key = "rsa-2048";
 	script.rollback_on = (struct strs){ words, 1 };

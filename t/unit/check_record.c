@@ -18,7 +18,8 @@ static const struct {
 	  W0 - 3 * DAY - 60 },
 	{ "the clock was set forward a year", { W0, B0, 7 }, { W0 + 365 * DAY, B0 + 60000, 7 },
 	  W0 + 365 * DAY - 60 },
-	{ "twelve hours of suspend count", { W0, B0, 7 }, { W0 + 12 * HOUR, B0 + 43200000, 7 }, W0 },
+	{ "twelve hours of suspend count", { W0, B0, 7 }, { W0 + 12 * HOUR, B0 + 43200000, 7 },
+	    W0 },
 	{ "started anew: the wall clock counts", { W0, B0, 7 }, { W0 + DAY, 1000, 8 }, W0 },
 	{ "started anew, and set back", { W0, B0, 7 }, { W0 - DAY, 1000, 8 }, W0 - DAY },
 	{ "start not known: the wall clock counts", { W0, B0, 0 }, { W0 + 60, B0, 0 }, W0 },
@@ -224,7 +225,8 @@ START_TEST(only_the_newest_are_kept)
 		(void)snprintf(serial, sizeof(serial), "%04x", i);
 		MUST(record_serial(&rec, serial, &e));
 		MUST(record_serial(&rec, serial, &e));
-		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &now, &e));
+		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &now,
+		    &e));
 		MUST(budget_validation_failed(&rec.budget, CA, "a.example.com", &now, &e));
 	}
 	ck_assert_uint_eq(rec.history.n, RECORD_HISTORY);
@@ -256,9 +258,10 @@ START_TEST(the_largest_record_fits_its_file)
 	(void)err_set(&bad, OUT_HOLD, "%s", text);
 	for (int i = 0; i < 1000; i++) {
 		MUST(end(&t0, "verify", i, &bad, 0));
-		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0, &e));
-		MUST(budget_validation_failed(&rec.budget, CA, _i == 0 ? "a.example.com" : name, &t0,
+		MUST(budget_spend(&rec.budget, &(struct budget_order){ CA, &names, 0, false }, &t0,
 		    &e));
+		MUST(budget_validation_failed(&rec.budget, CA, _i == 0 ? "a.example.com" : name,
+		    &t0, &e));
 	}
 	ck_assert_int_eq(blob_set(&rec.facts, span_of(facts, RECORD_FACTS_MAX)), 0);
 	MUST(record_save(cert, &rec, &e));
@@ -415,7 +418,8 @@ END_TEST
 
 START_TEST(moments_ahead_are_taken_for_now)
 {
-	struct record_time back = { W0 - 30 * DAY, 1000, 8 }, next = { W0 - 30 * DAY + 60, 61000, 8 };
+	struct record_time back = { W0 - 30 * DAY, 1000, 8 },
+	    next = { W0 - 30 * DAY + 60, 61000, 8 };
 	const struct budget_issue *issue;
 
 	if (_i == 1)

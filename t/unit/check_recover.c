@@ -68,13 +68,15 @@ static const struct {
 	bool			 alarm;
 } trees[] = {
 	/* versions 1, 2 and 3; 3 is active and proven, unless the tree says otherwise */
-	{ "pointer to a missing version", LINK_TO_NOTHING, INSTALL_BROKEN, 3, PENDING_DEPLOY, 2, true },
+	{ "pointer to a missing version", LINK_TO_NOTHING, INSTALL_BROKEN, 3, PENDING_DEPLOY, 2,
+	    true },
 	{ "no pointer", LINK_MISSING, INSTALL_BROKEN, 0, PENDING_DEPLOY, 3, true },
 	{ "version without its leaf", NO_LEAF, INSTALL_BROKEN, 3, PENDING_DEPLOY, 2, true },
 	{ "version without its key", NO_KEY, INSTALL_BROKEN, 3, PENDING_DEPLOY, 2, true },
 	{ "version without its manifest", NO_MANIFEST, INSTALL_CHANGED, 3, PENDING_NONE, 0, true },
 	{ "key of another version", OTHER_KEY, INSTALL_BROKEN, 3, PENDING_DEPLOY, 2, true },
-	{ "manifest of another version", OTHER_MANIFEST, INSTALL_CHANGED, 3, PENDING_NONE, 0, true },
+	{ "manifest of another version", OTHER_MANIFEST, INSTALL_CHANGED, 3, PENDING_NONE, 0,
+	    true },
 	{ "empty file", EMPTY_CHAIN, INSTALL_BROKEN, 3, PENDING_DEPLOY, 2, true },
 	{ "older generation with a newer journal", OLD_WITH_NEW_JOURNAL, INSTALL_GOOD, 2,
 	  PENDING_NONE, 0, true },
@@ -89,7 +91,8 @@ static const struct {
 	{ "an older one placed by hand, a newer one staged", HAND_OLDER_STAGED, INSTALL_CHANGED, 0,
 	  PENDING_DEPLOY, 4, true },
 	{ "journal of garbage", JOURNAL_GARBAGE, INSTALL_GOOD, 3, PENDING_NONE, 0, false },
-	{ "other modes are nobody's fault here", CHMODDED, INSTALL_GOOD, 3, PENDING_NONE, 0, false },
+	{ "other modes are nobody's fault here", CHMODDED, INSTALL_GOOD, 3, PENDING_NONE, 0,
+	    false },
 };
 
 static void

@@ -123,7 +123,8 @@ static const struct {
 START_TEST(the_threads_mode_is_found_in_a_configuration)
 {
 	ck_assert_msg(release_threads_mode(span_str(modes[_i].text)) == modes[_i].want,
-	    "%s: got %jd", modes[_i].text, (intmax_t)release_threads_mode(span_str(modes[_i].text)));
+	    "%s: got %jd", modes[_i].text,
+	    (intmax_t)release_threads_mode(span_str(modes[_i].text)));
 }
 END_TEST
 

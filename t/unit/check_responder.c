@@ -16,14 +16,17 @@
 /* --- JWS --- */
 
 /* RFC 7515 appendix A.3 (ES256) and A.2 (RS256) keys; the thumbprint is RFC 7638 section 3.1's. */
-static const char rfc7638_key[] = "{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4"
-    "cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6"
-    "Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bF"
-    "TWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw\",\"e\":\"AQAB\","
+static const char rfc7638_key[] = "{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2ai"
+    "AFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc"
+    "5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL"
+    "5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFC"
+    "ur-kEgU8awapJzKnqDKgw\",\"e\":\"AQAB\","
     "\"alg\":\"RS256\",\"kid\":\"2011-04-29\"}";
 
 /* RFC 8037 appendices A.2 and A.3. */
-#define ED_KEY "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
+#define ED_KEY \
+	"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" \
+	    "\"}"
 
 static const struct { const char *key, *thumb; } thumbs[] = {
 	{ rfc7638_key, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" },
@@ -50,7 +53,8 @@ START_TEST(thumbprints_are_those_of_the_rfcs)
 }
 END_TEST
 
-#define EC_KEY "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"," \
+#define EC_KEY "\"kty\":\"EC\",\"crv\":\"P-256\"," \
+    "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"," \
     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""
 
 static const struct {
@@ -59,14 +63,19 @@ static const struct {
 	const char	*problem;	/* NULL: it is taken */
 } keys[] = {
 	{ "P-256", "{" EC_KEY "}", NULL },
-	{ "a private key", "{" EC_KEY ",\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}", "malformed" },
-	{ "no point of the curve", "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+	{ "a private key", "{" EC_KEY ",\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}",
+	    "malformed" },
+	{ "no point of the curve", "{\"kty\":\"EC\",\"crv\":\"P-256\","
+	    "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
 	    "\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}", "badPublicKey" },
-	{ "an x too short", "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AQAB\",\"y\":\"AQAB\"}", "badPublicKey" },
+	{ "an x too short", "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AQAB\",\"y\":\"AQAB\"}",
+	    "badPublicKey" },
 	{ "Ed25519", ED_KEY, NULL },
 	{ "Ed448", "{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"AQAB\"}", "badPublicKey" },
-	{ "an Ed25519 key too short", "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQAB\"}", "badPublicKey" },
-	{ "P-521", "{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AQAB\",\"y\":\"AQAB\"}", "badPublicKey" },
+	{ "an Ed25519 key too short", "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQAB\"}",
+	    "badPublicKey" },
+	{ "P-521", "{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AQAB\",\"y\":\"AQAB\"}",
+	    "badPublicKey" },
 	{ "a short RSA key", "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "badPublicKey" },
 	{ "no kind", "{\"x\":\"AQAB\"}", "malformed" },
 };
@@ -82,7 +91,8 @@ START_TEST(keys_are_read_strictly)
 
 	ck_assert_ptr_nonnull(doc = json_parse(span_str(keys[_i].key), &e));
 	rc = jwk_read(json_root(doc), &key, thumb, &p);
-	ck_assert_msg((rc == 0) == (keys[_i].problem == NULL), "%s: got %d %s", keys[_i].what, rc, p.detail);
+	ck_assert_msg((rc == 0) == (keys[_i].problem == NULL), "%s: got %d %s", keys[_i].what, rc,
+	    p.detail);
 	if (keys[_i].problem != NULL)
 		ck_assert_msg(strcmp(p.type, keys[_i].problem) == 0, "%s: got %s, want %s",
 		    keys[_i].what, p.type, keys[_i].problem);
@@ -139,21 +149,27 @@ static const struct {
 	{ "an empty payload", "{" HEADER ",\"kid\":\"k\"}", "", "", NULL },
 	{ "kid and jwk", "{" HEADER ",\"kid\":\"k\",\"jwk\":{" EC_KEY "}}", "{}", "", "malformed" },
 	{ "neither", "{" HEADER "}", "{}", "", "malformed" },
-	{ "an unprotected header", "{" HEADER ",\"kid\":\"k\"}", "{}", ",\"header\":{}", "malformed" },
-	{ "several signatures", "{" HEADER ",\"kid\":\"k\"}", "{}", ",\"signatures\":[]", "malformed" },
-	{ "critical members", "{" HEADER ",\"kid\":\"k\",\"crit\":[\"b64\"]}", "{}", "", "malformed" },
-	{ "no url", "{\"alg\":\"ES256\",\"nonce\":\"n\",\"kid\":\"k\"}", "{}", "", "malformed" },
-	{ "no alg", "{\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}", "", "malformed" },
-	{ "alg none", "{\"alg\":\"none\",\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}", "",
-	    "badSignatureAlgorithm" },
-	{ "a MAC", "{\"alg\":\"HS256\",\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}", "",
-	    "badSignatureAlgorithm" },
-	{ "an unknown alg with its own key", "{\"alg\":\"ES512\",\"nonce\":\"n\",\"url\":\"https://a/\",\"jwk\":"
-	    "{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AQAB\",\"y\":\"AQAB\"}}", "{}", "", "badSignatureAlgorithm" },
-	{ "EdDSA by another kind of key", "{\"alg\":\"EdDSA\",\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}",
-	    "{}", "", "malformed" },
-	{ "an alg of another key", "{\"alg\":\"RS256\",\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}", "",
+	{ "an unprotected header", "{" HEADER ",\"kid\":\"k\"}", "{}", ",\"header\":{}",
 	    "malformed" },
+	{ "several signatures", "{" HEADER ",\"kid\":\"k\"}", "{}", ",\"signatures\":[]",
+	    "malformed" },
+	{ "critical members", "{" HEADER ",\"kid\":\"k\",\"crit\":[\"b64\"]}", "{}", "",
+	    "malformed" },
+	{ "no url", "{\"alg\":\"ES256\",\"nonce\":\"n\",\"kid\":\"k\"}", "{}", "", "malformed" },
+	{ "no alg", "{\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}", "",
+	    "malformed" },
+	{ "alg none", "{\"alg\":\"none\",\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}",
+	    "{}", "", "badSignatureAlgorithm" },
+	{ "a MAC", "{\"alg\":\"HS256\",\"nonce\":\"n\",\"url\":\"https://a/\",\"kid\":\"k\"}", "{}",
+	    "", "badSignatureAlgorithm" },
+	{ "an unknown alg with its own key", "{\"alg\":\"ES512\",\"nonce\":\"n\","
+	    "\"url\":\"https://a/\",\"jwk\":{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AQAB\","
+	    "\"y\":\"AQAB\"}}", "{}", "", "badSignatureAlgorithm" },
+	{ "EdDSA by another kind of key", "{\"alg\":\"EdDSA\",\"nonce\":\"n\","
+	    "\"url\":\"https://a/\",\"kid\":\"k\"}",
+	    "{}", "", "malformed" },
+	{ "an alg of another key", "{\"alg\":\"RS256\",\"nonce\":\"n\",\"url\":\"https://a/\","
+	    "\"kid\":\"k\"}", "{}", "", "malformed" },
 	{ "a payload that is no JSON", "{" HEADER ",\"kid\":\"k\"}", "{", "", "malformed" },
 };
 
@@ -170,7 +186,8 @@ START_TEST(signed_requests_are_read_strictly)
 	rc = jws_read(buf_span(&text), &j, &p);
 	if (rc == 0)
 		rc = jws_verify(&j, key, &p);
-	ck_assert_msg((rc == 0) == (jwses[_i].problem == NULL), "%s: got %d %s", jwses[_i].what, rc, p.detail);
+	ck_assert_msg((rc == 0) == (jwses[_i].problem == NULL), "%s: got %d %s", jwses[_i].what, rc,
+	    p.detail);
 	if (jwses[_i].problem != NULL)
 		ck_assert_msg(strcmp(p.type, jwses[_i].problem) == 0, "%s: got %s, want %s",
 		    jwses[_i].what, p.type, jwses[_i].problem);
@@ -328,8 +345,10 @@ static const struct {
 	const char	*address;
 	bool		 ok;
 } addresses[] = {
-	{ "127.0.0.1:0", true }, { "127.9.8.7:1", true }, { "[::1]:443", true }, { "0.0.0.0:1", false },
-	{ "192.0.2.1:1", false }, { "[::]:1", false }, { "[2001:db8::1]:1", false }, { "localhost:1", false },
+	{ "127.0.0.1:0", true }, { "127.9.8.7:1", true }, { "[::1]:443", true },
+	    { "0.0.0.0:1", false },
+	{ "192.0.2.1:1", false }, { "[::]:1", false }, { "[2001:db8::1]:1", false },
+	    { "localhost:1", false },
 	{ "127.0.0.1", false }, { "127.0.0.1:65536", false }, { "", false }, { ":1", false },
 };
 
@@ -339,8 +358,8 @@ START_TEST(only_loopback_is_listened_on)
 	struct sockaddr_storage a;
 	struct err e;
 
-	ck_assert_msg((options_address(addresses[_i].address, &a, &e) == 0) == addresses[_i].ok, "%s",
-	    addresses[_i].address);
+	ck_assert_msg((options_address(addresses[_i].address, &a, &e) == 0) == addresses[_i].ok,
+	    "%s", addresses[_i].address);
 }
 END_TEST
 

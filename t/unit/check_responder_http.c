@@ -27,14 +27,17 @@ static const struct {
 	{ "nothing but bare LFs", "GET / HTTP/1.1\n\n", HTTP_BAD, 400 },
 	{ "HTTP/1.0", "GET / HTTP/1.0\r\nHost: a\r\n\r\n", HTTP_WHOLE, 0 },
 	{ "HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", HTTP_BAD, 400 },
-	{ "chunks in HTTP/1.0", "POST / HTTP/1.0\r\nHost: a\r\n" CHUNKED "0\r\n\r\n", HTTP_BAD, 501 },
+	{ "chunks in HTTP/1.0", "POST / HTTP/1.0\r\nHost: a\r\n" CHUNKED "0\r\n\r\n", HTTP_BAD,
+	    501 },
 	{ "HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP_BAD, 505 },
 	{ "no Host", "GET / HTTP/1.1\r\n\r\n", HTTP_BAD, 400 },
 	{ "Host twice", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", HTTP_BAD, 400 },
 	{ "a Host that is none", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", HTTP_BAD, 400 },
 	{ "an absolute target", "GET https://a/dir HTTP/1.1\r\nHost: b\r\n\r\n", HTTP_WHOLE, 0 },
-	{ "an absolute target, not by TLS", "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_BAD, 400 },
-	{ "an absolute target with a password", "GET https://a@b/ HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_BAD, 400 },
+	{ "an absolute target, not by TLS", "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_BAD,
+	    400 },
+	{ "an absolute target with a password", "GET https://a@b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+	    HTTP_BAD, 400 },
 	{ "an absolute target and no Host", "GET https://a/ HTTP/1.1\r\n\r\n", HTTP_BAD, 400 },
 	{ "an empty line before", "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_WHOLE, 0 },
 	{ "two empty lines before", "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_BAD, 400 },
@@ -42,7 +45,8 @@ static const struct {
 	{ "a folded line", "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", HTTP_BAD, 400 },
 	{ "a line without colon", "GET / HTTP/1.1\r\nHost: a\r\nxyz\r\n\r\n", HTTP_BAD, 400 },
 	{ "a method too long", "PROPPATCH / HTTP/1.1\r\nHost: a\r\n\r\n", HTTP_BAD, 501 },
-	{ "another transfer coding", POST_HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n", HTTP_BAD, 501 },
+	{ "another transfer coding", POST_HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n", HTTP_BAD,
+	    501 },
 	{ "chunks", POST_HEAD CHUNKED "1\r\na\r\n0\r\n\r\n", HTTP_WHOLE, 0 },
 	{ "chunks with a trailer", POST_HEAD CHUNKED "1\r\na\r\n0\r\nA: b\r\n\r\n", HTTP_WHOLE, 0 },
 	{ "a trailer is not all there", POST_HEAD CHUNKED "1\r\na\r\n0\r\nA: b\r\n", HTTP_MORE, 0 },
@@ -52,12 +56,15 @@ static const struct {
 	{ "a chunk with a bad size", POST_HEAD CHUNKED "-1\r\na\r\n", HTTP_BAD, 400 },
 	{ "a chunk longer than it says", POST_HEAD CHUNKED "1\r\nabc\r\n", HTTP_BAD, 400 },
 	{ "a chunk too long", POST_HEAD CHUNKED "50000\r\n", HTTP_BAD, 413 },
-	{ "chunks and a length", POST_HEAD "Content-Length: 1\r\n" CHUNKED "1\r\na\r\n0\r\n\r\n", HTTP_BAD, 400 },
+	{ "chunks and a length", POST_HEAD "Content-Length: 1\r\n" CHUNKED "1\r\na\r\n0\r\n\r\n",
+	    HTTP_BAD, 400 },
 	{ "POST without length", POST_HEAD "\r\n", HTTP_BAD, 411 },
-	{ "two lengths", POST_HEAD "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", HTTP_BAD, 400 },
+	{ "two lengths", POST_HEAD "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", HTTP_BAD,
+	    400 },
 	{ "a negative length", POST_HEAD "Content-Length: -1\r\n\r\n", HTTP_BAD, 400 },
 	{ "a body too long", POST_HEAD "Content-Length: 300000\r\n\r\n", HTTP_BAD, 413 },
-	{ "a length beyond all numbers", POST_HEAD "Content-Length: 99999999999999999999\r\n\r\n", HTTP_BAD, 400 },
+	{ "a length beyond all numbers", POST_HEAD "Content-Length: 99999999999999999999\r\n\r\n",
+	    HTTP_BAD, 400 },
 	{ "a TLS hello", "\x16\x03\x01\x02\r\n\r\n", HTTP_BAD, 400 },
 };
 
@@ -73,8 +80,8 @@ START_TEST(requests_are_read_strictly)
 	ck_assert_msg(got == requests[_i].result, "%s: got %d, want %d", requests[_i].what, got,
 	    requests[_i].result);
 	if (got == HTTP_BAD)
-		ck_assert_msg(status == requests[_i].status, "%s: got %d, want %d", requests[_i].what,
-		    status, requests[_i].status);
+		ck_assert_msg(status == requests[_i].status, "%s: got %d, want %d",
+		    requests[_i].what, status, requests[_i].status);
 	if (got == HTTP_WHOLE)
 		ck_assert_uint_eq(req.size, strlen(requests[_i].in));
 	buf_clear(&scratch);
@@ -87,17 +94,23 @@ static const struct {
 	const char	*host, *path, *body;
 	bool		 close, waits;
 } details[] = {
-	{ "a request", "GET /dir?a HTTP/1.1\r\nHost: a:1\r\n\r\n", "a:1", "/dir", "", false, false },
-	{ "the authority goes before Host", "GET https://b:2/dir HTTP/1.1\r\nHost: a\r\n\r\n", "b:2", "/dir", "",
+	{ "a request", "GET /dir?a HTTP/1.1\r\nHost: a:1\r\n\r\n", "a:1", "/dir", "", false,
+	    false },
+	{ "the authority goes before Host", "GET https://b:2/dir HTTP/1.1\r\nHost: a\r\n\r\n",
+	    "b:2", "/dir", "", false, false },
+	{ "an authority alone", "GET https://b HTTP/1.1\r\nHost: a\r\n\r\n", "b", "/", "", false,
+	    false },
+	{ "HTTP/1.0 ends", "GET / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", "a", "/",
+	    "", true, false },
+	{ "close among others", "GET / HTTP/1.1\r\nHost: a\r\nConnection: TE, Close\r\n\r\n", "a",
+	    "/", "", true, false },
+	{ "close is no part of a word", "GET / HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\n",
+	    "a", "/", "", false, false },
+	{ "chunks are put together", POST_HEAD CHUNKED
+	    "2\r\nab\r\n1;x=\"y\"\r\nc\r\n0\r\nT: u\r\n\r\n", "a", "/x", "abc",
 	    false, false },
-	{ "an authority alone", "GET https://b HTTP/1.1\r\nHost: a\r\n\r\n", "b", "/", "", false, false },
-	{ "HTTP/1.0 ends", "GET / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", "a", "/", "", true, false },
-	{ "close among others", "GET / HTTP/1.1\r\nHost: a\r\nConnection: TE, Close\r\n\r\n", "a", "/", "", true, false },
-	{ "close is no part of a word", "GET / HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\n", "a", "/", "",
-	    false, false },
-	{ "chunks are put together", POST_HEAD CHUNKED "2\r\nab\r\n1;x=\"y\"\r\nc\r\n0\r\nT: u\r\n\r\n", "a", "/x", "abc",
-	    false, false },
-	{ "who waits", POST_HEAD "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\na", "a", "/x", "a", false, true },
+	{ "who waits", POST_HEAD "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\na", "a", "/x",
+	    "a", false, true },
 };
 
 START_TEST(requests_are_understood)
@@ -107,13 +120,17 @@ START_TEST(requests_are_understood)
 	int status;
 
 	buf_init(&scratch, HTTP_BODY_MAX);
-	ck_assert_int_eq(http_read_request(span_str(details[_i].in), &scratch, &req, &status), HTTP_WHOLE);
-	ck_assert_msg(strcmp(req.host, details[_i].host) == 0 && strcmp(req.path, details[_i].path) == 0,
+	ck_assert_int_eq(http_read_request(span_str(details[_i].in), &scratch, &req, &status),
+	    HTTP_WHOLE);
+	ck_assert_msg(strcmp(req.host, details[_i].host) == 0 &&
+	    strcmp(req.path, details[_i].path) == 0,
 	    "%s: got %s %s", details[_i].what, req.host, req.path);
 	ck_assert_msg(span_is(req.body, details[_i].body), "%s: got %.*s", details[_i].what,
 	    (int)req.body.n, (const char *)req.body.p);
-	ck_assert_msg(req.close == details[_i].close, "%s: got close %d", details[_i].what, req.close);
-	ck_assert_msg(req.waits == details[_i].waits, "%s: got waits %d", details[_i].what, req.waits);
+	ck_assert_msg(req.close == details[_i].close, "%s: got close %d", details[_i].what,
+	    req.close);
+	ck_assert_msg(req.waits == details[_i].waits, "%s: got waits %d", details[_i].what,
+	    req.waits);
 	buf_clear(&scratch);
 }
 END_TEST
@@ -125,10 +142,12 @@ START_TEST(a_body_that_is_waited_with_is_told_apart)
 	int status;
 
 	buf_init(&scratch, HTTP_BODY_MAX);
-	ck_assert_int_eq(http_read_request(span_str(POST_HEAD "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n"),
+	ck_assert_int_eq(http_read_request(span_str(POST_HEAD
+	    "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n"),
 	    &scratch, &req, &status), HTTP_MORE);
 	ck_assert(req.waits);
-	ck_assert_int_eq(http_read_request(span_str(POST_HEAD "Expect: 100-continue\r\nContent-Length: 1\r\n"),
+	ck_assert_int_eq(http_read_request(span_str(POST_HEAD
+	    "Expect: 100-continue\r\nContent-Length: 1\r\n"),
 	    &scratch, &req, &status), HTTP_MORE);
 	ck_assert(!req.waits);
 	buf_clear(&scratch);
@@ -144,7 +163,8 @@ START_TEST(a_head_without_end_is_refused)
 
 	buf_init(&scratch, 1024);
 	memset(text, 'a', sizeof(text));
-	ck_assert_int_eq(http_read_request(span_of(text, sizeof(text)), &scratch, &req, &status), HTTP_BAD);
+	ck_assert_int_eq(http_read_request(span_of(text, sizeof(text)), &scratch, &req, &status),
+	    HTTP_BAD);
 	ck_assert_int_eq(status, 431);
 }
 END_TEST
@@ -158,14 +178,18 @@ static const struct {
 	enum http_result	 result;
 	const char		*body;
 } answers[] = {
-	{ "with a length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc", false, HTTP_WHOLE, "ab" },
+	{ "with a length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc", false, HTTP_WHOLE,
+	    "ab" },
 	{ "until the end", "HTTP/1.1 200 OK\r\n\r\nabc", true, HTTP_WHOLE, "abc" },
 	{ "not yet", "HTTP/1.1 200 OK\r\n\r\nabc", false, HTTP_MORE, NULL },
 	{ "cut", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", true, HTTP_BAD, NULL },
-	{ "in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n",
+	{ "in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\n"
+	    "c\r\n0\r\n\r\n",
 	    false, HTTP_WHOLE, "abc" },
-	{ "in chunks, cut in a size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r", false, HTTP_MORE, NULL },
-	{ "in cut chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", true, HTTP_BAD, NULL },
+	{ "in chunks, cut in a size", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n"
+	    "ab\r\n1\r", false, HTTP_MORE, NULL },
+	{ "in cut chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", true,
+	    HTTP_BAD, NULL },
 	{ "no HTTP", "SIP/2.0 200 OK\r\n\r\n", true, HTTP_BAD, NULL },
 };
 

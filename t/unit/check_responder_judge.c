@@ -39,7 +39,8 @@ START_TEST(identifiers_are_canonical)
 	struct ident i;
 	int rc = ident_read(idents[_i].type, idents[_i].value, &i, &p);
 
-	ck_assert_msg((rc == 0) == (idents[_i].canonical != NULL), "%s: got %d", idents[_i].value, rc);
+	ck_assert_msg((rc == 0) == (idents[_i].canonical != NULL), "%s: got %d", idents[_i].value,
+	    rc);
 	if (rc == 0) {
 		ck_assert_str_eq(i.value, idents[_i].canonical);
 		free(i.value);
@@ -56,13 +57,18 @@ static const struct {
 } csrs[] = {
 	{ "all names", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1", NULL, false, true },
 	{ "in upper case", "DNS:A.example,DNS:*.b.EXAMPLE,IP:127.0.0.1", "a.Example", false, true },
-	{ "a name of the order in the subject", "DNS:*.b.example,IP:127.0.0.1", "a.example", false, true },
+	{ "a name of the order in the subject", "DNS:*.b.example,IP:127.0.0.1", "a.example", false,
+	    true },
 	{ "one is missing", "DNS:a.example,DNS:*.b.example", NULL, false, false },
-	{ "one too much", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1,DNS:c.example", NULL, false, false },
+	{ "one too much", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1,DNS:c.example", NULL, false,
+	    false },
 	{ "the wildcard's parent", "DNS:a.example,DNS:b.example,IP:127.0.0.1", NULL, false, false },
-	{ "a foreign subject", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1", "c.example", false, false },
-	{ "an address as a name", "DNS:a.example,DNS:*.b.example,DNS:127.0.0.1", NULL, false, false },
-	{ "an e-mail address", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1,email:a@b.example", NULL, false, false },
+	{ "a foreign subject", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1", "c.example", false,
+	    false },
+	{ "an address as a name", "DNS:a.example,DNS:*.b.example,DNS:127.0.0.1", NULL, false,
+	    false },
+	{ "an e-mail address", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1,email:a@b.example", NULL,
+	    false, false },
 	{ "no names", NULL, NULL, false, false },
 	{ "the account's key", "DNS:a.example,DNS:*.b.example,IP:127.0.0.1", NULL, true, false },
 };
@@ -79,7 +85,8 @@ make_csr(EVP_PKEY *key, const char *names, const char *cn)
 		X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_ASC,
 		    (const uint8_t *)cn, -1, -1, 0);
 	if (names != NULL) {
-		sk_X509_EXTENSION_push(exts, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names));
+		sk_X509_EXTENSION_push(exts, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
+		    names));
 		X509_REQ_add_extensions(req, exts);
 	}
 	X509_REQ_set_pubkey(req, key);
@@ -94,13 +101,15 @@ make_csr(EVP_PKEY *key, const char *names, const char *cn)
 START_TEST(requests_for_certificates_fit_their_order)
 {
 	char a[] = "a.example", b[] = "b.example", ip[] = "127.0.0.1";
-	struct authz az[3] = { { .ident = { IDENT_DNS, false, a } }, { .ident = { IDENT_DNS, true, b } },
+	struct authz az[3] = { { .ident = { IDENT_DNS, false, a } },
+	    { .ident = { IDENT_DNS, true, b } },
 		{ .ident = { IDENT_IP, false, ip } } };
 	struct authz *list[] = { &az[0], &az[1], &az[2] };
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	struct account account = { .key = EVP_EC_gen("P-256") };
 	struct order o = { .account = &account, .authz = list, .nauthz = 3 };
-	struct span der = make_csr(csrs[_i].own_key ? account.key : key, csrs[_i].names, csrs[_i].cn);
+	struct span der = make_csr(csrs[_i].own_key ? account.key : key, csrs[_i].names,
+	    csrs[_i].cn);
 	struct problem p = { .type = "" };
 	struct csr csr;
 	int rc = csr_check(der, &o, &csr, &p);
@@ -179,11 +188,14 @@ static const struct {
 	{ "not the account", VA_ISSUER "; accounturi=https://ca/2", false, false },
 	{ "no account", VA_ISSUER, false, false },
 	{ "another issuer", "ca.example; accounturi=https://ca/1", false, false },
-	{ "for some time yet", VA_ISSUER ";accounturi=https://ca/1;persistUntil=2000", false, true },
+	{ "for some time yet", VA_ISSUER ";accounturi=https://ca/1;persistUntil=2000", false,
+	    true },
 	{ "no longer", VA_ISSUER ";accounturi=https://ca/1;persistUntil=999", false, false },
-	{ "until nobody knows", VA_ISSUER ";accounturi=https://ca/1;persistUntil=later", false, false },
+	{ "until nobody knows", VA_ISSUER ";accounturi=https://ca/1;persistUntil=later", false,
+	    false },
 	{ "a wildcard without the policy", VA_ISSUER "; accounturi=https://ca/1", true, false },
-	{ "a wildcard with it", VA_ISSUER "; accounturi=https://ca/1; policy=WildCard", true, true },
+	{ "a wildcard with it", VA_ISSUER "; accounturi=https://ca/1; policy=WildCard", true,
+	    true },
 	{ "an empty record", "", false, false },
 };
 
@@ -200,17 +212,23 @@ static const struct {
 	{ "nothing is said", false, true, { NULL } },
 	{ "this one among others", false, true, { "0 issue ca.example", "0 ISSUE " VA_ISSUER } },
 	{ "only about wildcards", false, true, { "0 issuewild ca.example" } },
-	{ "a wildcard of another CA", true, false, { "0 issue " VA_ISSUER, "0 issuewild ca.example" } },
-	{ "a wildcard of this CA only", true, true, { "0 issue ca.example", "0 issuewild " VA_ISSUER } },
+	{ "a wildcard of another CA", true, false,
+	    { "0 issue " VA_ISSUER, "0 issuewild ca.example" } },
+	{ "a wildcard of this CA only", true, true,
+	    { "0 issue ca.example", "0 issuewild " VA_ISSUER } },
 	{ "a wildcard by issue", true, true, { "0 issue " VA_ISSUER } },
 	{ "an unknown tag", false, true, { "0 tbs x" } },
 	{ "a critical unknown tag", false, false, { "128 tbs x", "0 issue " VA_ISSUER } },
 	{ "a critical report address", false, true, { "128 iodef mailto:a@example.org" } },
 	{ "this account", false, true, { "0 issue \"" VA_ISSUER "; accounturi=https://ca/1\"" } },
-	{ "another account", false, false, { "0 issue \"" VA_ISSUER "; accounturi=https://ca/2\"" } },
-	{ "this challenge", false, true, { "0 issue \"" VA_ISSUER ";validationmethods=http-01,dns-01\"" } },
-	{ "another challenge", false, false, { "0 issue \"" VA_ISSUER ";validationmethods=http-01\"" } },
-	{ "a name that only begins like this CA", false, false, { "0 issue " VA_ISSUER ".example" } },
+	{ "another account", false, false, { "0 issue \"" VA_ISSUER
+	    "; accounturi=https://ca/2\"" } },
+	{ "this challenge", false, true, { "0 issue \"" VA_ISSUER
+	    ";validationmethods=http-01,dns-01\"" } },
+	{ "another challenge", false, false, { "0 issue \"" VA_ISSUER
+	    ";validationmethods=http-01\"" } },
+	{ "a name that only begins like this CA", false, false,
+	    { "0 issue " VA_ISSUER ".example" } },
 	{ "no flags", false, true, { "issue ca.example" } },
 };
 
@@ -228,11 +246,13 @@ END_TEST
 
 START_TEST(dns_persist_01_wants_issuer_account_and_time)
 {
-	struct va_ask ask = { CHAL_PERSIST, persists[_i].wildcard ? &star : &host, "", "", "https://ca/1" };
+	struct va_ask ask = { CHAL_PERSIST, persists[_i].wildcard ? &star : &host, "", "",
+	    "https://ca/1" };
 	struct va_answer a = { .ntext = 1, .text = { (char *)persists[_i].text } };
 	struct problem p;
 
-	ck_assert_msg((va_judge_persist(&ask, &a, 1000, &p) == 0) == persists[_i].ok, "%s", persists[_i].what);
+	ck_assert_msg((va_judge_persist(&ask, &a, 1000, &p) == 0) == persists[_i].ok, "%s",
+	    persists[_i].what);
 }
 END_TEST
 

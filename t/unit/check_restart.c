@@ -138,8 +138,8 @@ START_TEST(a_restart_of_another_unit_is_seen)
 	want_another();
 	script.restart[0] = RESTART_OTHER;
 	fake_run_to(CMD_RENEW, OUT_ROLLBACK);
-	ck_assert_ptr_nonnull(strstr(seen.last, "systemd says that it was restarted, but the server "
-	    "at unix:/run/kamailio/0 is still process 1000"));
+	ck_assert_ptr_nonnull(strstr(seen.last, "systemd says that it was restarted, but the "
+	    "server at unix:/run/kamailio/0 is still process 1000"));
 	ck_assert(fake_is_served(0));
 }
 END_TEST

@@ -170,7 +170,10 @@ START_TEST(workers_that_differ_are_told_once_more)
 }
 END_TEST
 
-/* Nobody can say what it serves: no success, and no way back that is proven (FAULTS K02, K03, K11). */
+/*
+ * Nobody can say what it serves: no success, and no way back that is proven
+ * (FAULTS K02, K03, K11).
+ */
 START_TEST(an_unknown_end_that_no_listener_decides_is_no_success)
 {
 	static const struct {

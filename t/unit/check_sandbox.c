@@ -111,7 +111,8 @@ connect_internet(void)
 
 	if (fd == -1)
 		return errno;
-	return connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1 && errno == ECONNREFUSED ? 0 : errno;
+	return connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == -1 && errno == ECONNREFUSED ? 0 :
+	    errno;
 }
 
 static int
@@ -492,7 +493,8 @@ enter_without(int what, bool best_effort)
 	w.best_effort = best_effort;
 	rc = sandbox_enter(&w, ROLE_NET, &out, &e);
 	if (!best_effort)
-		return rc == -1 && e.class == OUT_HOLD && strstr(e.hint, "best-effort") != NULL ? 0 : 2;
+		return rc == -1 && e.class == OUT_HOLD && strstr(e.hint, "best-effort") != NULL ?
+		    0 : 2;
 	if (rc == -1 || out.missing.n != 1 || walled_wholly(&out))
 		return 3;
 	return what == 0 ? out.landlock != 0 || !out.calls : out.landlock == 0 || out.calls;

@@ -407,7 +407,8 @@ START_TEST(an_account_has_a_label_of_its_own)
 {
 	char label[SOLVE_LABEL];
 
-	ck_assert_int_eq(solve_account_label("https://example.com/acme/acct/ExampleAccount", label), 0);
+	ck_assert_int_eq(solve_account_label("https://example.com/acme/acct/ExampleAccount", label),
+	    0);
 	ck_assert_str_eq(label, "_ujmmovf2vn55tgye");
 	ck_assert_int_eq(solve_account_label(NULL, label), -1);
 }

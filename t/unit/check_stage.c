@@ -58,7 +58,8 @@ START_TEST(a_version_whose_folder_does_not_sync_never_was)
 	ck_assert_msg(version == syncs[_i].version, "%s: got version %jd, want %jd", what,
 	    (intmax_t)version, (intmax_t)syncs[_i].version);
 	ck_assert_msg((rc == -1) == (version == 0), "%s: got %d", what, rc);
-	ck_assert_msg(rc == 0 || (e.class == OUT_RETRY && e.sys == EIO), "%s: got %s", what, e.text);
+	ck_assert_msg(rc == 0 || (e.class == OUT_RETRY && e.sys == EIO), "%s: got %s", what,
+	    e.text);
 	for (int64_t v = 2; v <= 3; v++) {
 		(void)snprintf(path, sizeof path, DIR "versions/%jd", (intmax_t)v);
 		ck_assert_msg((tree_stat(path).st_mode != 0) == (v == version), "%s: version %jd",

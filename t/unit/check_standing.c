@@ -175,7 +175,8 @@ static const struct {
 	{ "a weaker issuer", "ecdsa-p256", "rsa-2048", 0, 0, "112 bits of security", NULL },
 	{ "a weaker issuer for another kind of key", "ecdsa-p256", "rsa-2048", 0, 0, NULL,
 	  "rsa-2048" },
-	{ "an issuer that ends before the leaf", NULL, "ecdsa-p256", 0, 30, "before the leaf", NULL },
+	{ "an issuer that ends before the leaf", NULL, "ecdsa-p256", 0, 30, "before the leaf",
+	    NULL },
 	{ "an issuer that ends before the leaf, as before", "ecdsa-p256", "ecdsa-p256", 30, 20,
 	  NULL, NULL },
 };
@@ -214,7 +215,8 @@ main(void)
 	tcase_add_checked_fixture(keeper, fake_start, fake_finish);
 	tcase_add_test(keeper, a_revoked_intermediate_is_refused_and_the_next_chain_is_taken);
 	tcase_add_test(keeper, a_list_is_fetched_once_a_day);
-	tcase_add_loop_test(keeper, a_list_that_cannot_be_had_stops_nobody, 0, (int)NITEMS(unknown));
+	tcase_add_loop_test(keeper, a_list_that_cannot_be_had_stops_nobody, 0,
+	    (int)NITEMS(unknown));
 	tcase_add_loop_test(keeper, a_chain_worse_than_the_one_in_service_is_refused, 0,
 	    (int)NITEMS(changes));
 	suite_add_tcase(s, lists_case);

@@ -127,7 +127,8 @@ static const char *const bad_urls[] = {
 	"https://example.com#f", "https://user@example.com/", "https://user:pw@example.com/",
 	"https://a@b@c/", "https://example.com:/", "https://example.com:0/",
 	"https://example.com:65536/", "https://example.com:99999999999999999999/",
-	"https://example.com:443x/", "https://example.com:000443/", "https://example.com:-1/", "https://example.com:+1/",
+	"https://example.com:443x/", "https://example.com:000443/", "https://example.com:-1/",
+	    "https://example.com:+1/",
 	"https://example.com:1:2/", "https://[::1/", "https://[::1]x/", "https://[::1]]/",
 	"https://[]/", "https://[127.0.0.1]/", "https://[fe80::1%25eth0]/", "https://[g::]/",
 	"https://::1/", "https://1.2.3/", "https://0x7f.1/", "https://2130706433/",
@@ -255,7 +256,8 @@ static const struct {
 	const char	*want;
 } spans[] = {
 	{ -5, "0 s" }, { 0, "0 s" }, { 45, "45 s" }, { 59, "59 s" }, { 60, "1 min" },
-	{ 61, "1 min 1 s" }, { HOUR - 1, "59 min 59 s" }, { 2 * HOUR + 5 * MINUTE + 9, "2 h 5 min" },
+	{ 61, "1 min 1 s" }, { HOUR - 1, "59 min 59 s" },
+	    { 2 * HOUR + 5 * MINUTE + 9, "2 h 5 min" },
 	{ HOUR, "1 h" }, { HOUR + 59, "1 h" }, { DAY - 1, "23 h 59 min" }, { DAY, "1 day" },
 	{ DAY + 2 * HOUR, "1 day 2 h" }, { 3 * DAY - 1, "2 days 23 h" }, { 3 * DAY, "3 days" },
 	{ 400 * DAY + 5, "400 days" }, { INT64_MAX, "106751991167300 days" },

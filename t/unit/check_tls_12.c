@@ -149,28 +149,35 @@ static const struct {
 	{ "a short share", ALERT(ILLEGAL_PARAMETER), "X25519:P-256", false, 16, BODY, "0101" },
 	{ "a share of zeros", ALERT(ILLEGAL_PARAMETER), "X25519:P-256", false, 16, BODY,
 	    "200000000000000000000000000000000000000000000000000000000000000000" },
-	{ "a point that is not on the curve", ALERT(ILLEGAL_PARAMETER), "P-256", false, 16, FLIP, NULL },
+	{ "a point that is not on the curve", ALERT(ILLEGAL_PARAMETER), "P-256", false, 16, FLIP,
+	    NULL },
 	{ "no key exchange", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", false, 16, OMIT, NULL },
 	{ "two key exchanges", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", false, 16, DOUBLE, NULL },
 
 	/* RFC 5246 sections 7.4.6 and 7.4.8 */
 	{ "an empty chain", ALERT(HANDSHAKE_FAILURE), "X25519:P-256", true, 11, BODY, "000000" },
-	{ "an empty certificate", ALERT(DECODE_ERROR), "X25519:P-256", true, 11, BODY, "000003000000" },
-	{ "half a certificate", ALERT(DECODE_ERROR), "X25519:P-256", true, 11, BODY, "00000400000230" },
+	{ "an empty certificate", ALERT(DECODE_ERROR), "X25519:P-256", true, 11, BODY,
+	    "000003000000" },
+	{ "half a certificate", ALERT(DECODE_ERROR), "X25519:P-256", true, 11, BODY,
+	    "00000400000230" },
 	{ "a certificate that is none", ALERT(BAD_CERTIFICATE), "X25519:P-256", true, 11, BODY,
 	    "0000050000023000" },
 	{ "a chain and more", ALERT(DECODE_ERROR), "X25519:P-256", true, 11, APPEND, "00" },
 	{ "no chain", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", true, 11, OMIT, NULL },
 	{ "a wrong signature", ALERT(DECRYPT_ERROR), "X25519:P-256", true, 15, FLIP, NULL },
-	{ "an unknown scheme", ALERT(ILLEGAL_PARAMETER), "X25519:P-256", true, 15, BODY, "070700020000" },
+	{ "an unknown scheme", ALERT(ILLEGAL_PARAMETER), "X25519:P-256", true, 15, BODY,
+	    "070700020000" },
 	{ "SHA-1", ALERT(ILLEGAL_PARAMETER), "X25519:P-256", true, 15, BODY, "020300020000" },
 	{ "a signature and more", ALERT(DECODE_ERROR), "X25519:P-256", true, 15, APPEND, "00" },
 	{ "no signature", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", true, 15, OMIT, NULL },
 
 	/* RFC 5246 section 7.1 */
-	{ "another change_cipher_spec", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", false, CHANGE, BODY, "02" },
-	{ "a long change_cipher_spec", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", false, CHANGE, APPEND, "01" },
-	{ "no change_cipher_spec", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", false, CHANGE, OMIT, NULL },
+	{ "another change_cipher_spec", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", false, CHANGE,
+	    BODY, "02" },
+	{ "a long change_cipher_spec", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", false, CHANGE,
+	    APPEND, "01" },
+	{ "no change_cipher_spec", ALERT(UNEXPECTED_MESSAGE), "X25519:P-256", false, CHANGE, OMIT,
+	    NULL },
 };
 
 static void
@@ -400,7 +407,8 @@ START_TEST(renegotiation_is_refused_and_the_connection_lives_on_but_not_for_ever
 
 	open_joint(&j, &half);
 	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(feed_sealed(&j, &half, TLS_HANDSHAKE, span_of(hello, sizeof(hello))), 0);
+		ck_assert_int_eq(feed_sealed(&j, &half, TLS_HANDSHAKE,
+		    span_of(hello, sizeof(hello))), 0);
 		tls_info(j.server, &info);
 		ck_assert_int_eq(info.alert_sent, TLS_ALERT_NO_RENEGOTIATION);
 		/* libssl would end the connection at the warning, so it is not shown one. */
@@ -410,7 +418,8 @@ START_TEST(renegotiation_is_refused_and_the_connection_lives_on_but_not_for_ever
 	ck_assert_int_eq(feed_sealed(&j, &half, TLS_APPLICATION_DATA, span_str("hello")), 0);
 	ck_assert(span_is(tls_read(j.server), "hello"));
 	for (int i = 0; i < TLS_POSTS_MAX; i++)
-		ck_assert_int_eq(feed_sealed(&j, &half, TLS_HANDSHAKE, span_of(hello, sizeof(hello))), 0);
+		ck_assert_int_eq(feed_sealed(&j, &half, TLS_HANDSHAKE,
+		    span_of(hello, sizeof(hello))), 0);
 	ck_assert_int_eq(feed_sealed(&j, &half, TLS_HANDSHAKE, span_of(hello, sizeof(hello))), -1);
 	expect_alert(&j, "too many", TLS_ALERT_UNEXPECTED_MESSAGE);
 	half_free(&half);
@@ -484,7 +493,8 @@ START_TEST(long_and_forged_records_end_the_connection)
 	struct joint j;
 
 	open_joint(&j, &half);
-	ck_assert_int_eq(feed_sealed(&j, &half, TLS_APPLICATION_DATA, span_of(data, TLS_RECORD_MAX)), 0);
+	ck_assert_int_eq(feed_sealed(&j, &half, TLS_APPLICATION_DATA,
+	    span_of(data, TLS_RECORD_MAX)), 0);
 	ck_assert_uint_eq(tls_read(j.server).n, TLS_RECORD_MAX);
 	if (_i == 0) {
 		ck_assert_int_eq(feed_sealed(&j, &half, TLS_APPLICATION_DATA,
@@ -542,9 +552,11 @@ build_suite(void)
 	TCase *t = tcase_create("server");
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
-	tcase_add_loop_test(t, a_bad_message_in_the_clear_gets_the_alert_of_the_rfc, 0, NITEMS(rows));
+	tcase_add_loop_test(t, a_bad_message_in_the_clear_gets_the_alert_of_the_rfc, 0,
+	    NITEMS(rows));
 	tcase_add_test(t, change_cipher_spec_stands_between_messages);
-	tcase_add_loop_test(t, a_bad_end_of_the_handshake_gets_the_alert_of_the_rfc, 0, NITEMS(ends));
+	tcase_add_loop_test(t, a_bad_end_of_the_handshake_gets_the_alert_of_the_rfc, 0,
+	    NITEMS(ends));
 	tcase_add_test(t, renegotiation_is_refused_and_the_connection_lives_on_but_not_for_ever);
 	tcase_add_loop_test(t, bad_content_after_the_handshake_gets_the_alert_of_the_rfc, 0,
 	    NITEMS(afters));

@@ -62,7 +62,8 @@ send_data(struct pair *p)
 
 START_TEST(a_flood_ends_the_connection_and_traffic_with_data_does_not)
 {
-	struct tls_config server = { .identities = ids, .tickets = tickets }, client = { .verify = accept_any };
+	struct tls_config server = { .identities = ids, .tickets = tickets },
+	    client = { .verify = accept_any };
 	struct pair p;
 
 	open_pair(&p, &client, &server);
@@ -120,7 +121,8 @@ static const struct {
 	{ "two alerts", "1503030004015a015a", TLS_ALERT_DECODE_ERROR },
 	{ "a ClientHello of 16 MiB", "160301000401ffffff", TLS_ALERT_DECODE_ERROR },
 	{ "a cut message between others", "16030300020100" "150303000102", TLS_ALERT_DECODE_ERROR },
-	{ "change_cipher_spec within a message", "16030300020100" "140303000101", TLS_ALERT_UNEXPECTED_MESSAGE },
+	{ "change_cipher_spec within a message", "16030300020100" "140303000101",
+	    TLS_ALERT_UNEXPECTED_MESSAGE },
 };
 
 START_TEST(a_bad_record_gets_the_alert_of_the_rfc)
@@ -230,7 +232,10 @@ END_TEST
 
 /* --- early data --- */
 
-/* By hand: RFC 8446 section 4.2.10 wants records skipped that cannot be deprotected, within a limit. */
+/*
+ * By hand: RFC 8446 section 4.2.10 wants records skipped that cannot be
+ * deprotected, within a limit.
+ */
 START_TEST(early_data_is_skipped_up_to_a_limit)
 {
 	static uint8_t early[5 + 16384] = { 23, 3, 3, 0x40, 0 };
@@ -262,7 +267,8 @@ START_TEST(nothing_is_skipped_once_a_record_was_deprotected)
 {
 	static const uint8_t early[5 + 20] = { 23, 3, 3, 0, 20 };
 	struct tls_fault fault = { .fragment = 20 };
-	struct tls_config server = { .identities = ids }, client = { .verify = accept_any, .fault = &fault };
+	struct tls_config server = { .identities = ids },
+	    client = { .verify = accept_any, .fault = &fault };
 	struct err e = ERR_NONE;
 	struct pair p;
 	struct span flight;

@@ -33,7 +33,8 @@ expect_hex(const char *what, const uint8_t *got, const char *want)
 
 	buf_init(&hex, 4 * OCTETS_MAX);
 	buf_hex(&hex, span_of(got, w.n));
-	ck_assert_msg(memcmp(got, w.p, w.n) == 0, "%s: got %s, want %s", what, buf_cstr(&hex), want);
+	ck_assert_msg(memcmp(got, w.p, w.n) == 0, "%s: got %s, want %s", what, buf_cstr(&hex),
+	    want);
 	buf_clear(&hex);
 }
 
@@ -65,8 +66,8 @@ static const struct {
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	    "aaaaaa",
-	    "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368"
-	    "204b6579204669727374",
+	    "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d20486173"
+	    "68204b6579204669727374",
 	    "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
 };
 
@@ -117,8 +118,8 @@ START_TEST(hkdf_gives_the_vectors)
 	const struct tls_hash *hash = &tls_hashes[TLS_SHA256];
 	uint8_t ikm[OCTETS_MAX], salt[OCTETS_MAX], info[OCTETS_MAX], prk[32], okm[OCTETS_MAX];
 
-	ck_assert_int_eq(tls_hkdf_extract(hash, unhex(hkdfs[_i].salt, salt), unhex(hkdfs[_i].ikm, ikm),
-	    prk), 0);
+	ck_assert_int_eq(tls_hkdf_extract(hash, unhex(hkdfs[_i].salt, salt),
+	    unhex(hkdfs[_i].ikm, ikm), prk), 0);
 	expect_hex(hkdfs[_i].what, prk, hkdfs[_i].prk);
 	ck_assert_int_eq(tls_hkdf_expand(hash, span_of(prk, 32), unhex(hkdfs[_i].info, info), okm,
 	    hkdfs[_i].n), 0);
@@ -176,7 +177,8 @@ START_TEST(what_was_sealed_opens_and_nothing_else)
 	uint8_t key[TLS_KEY_MAX] = { 1 }, nonce[TLS_IV_LEN] = { 2 }, text[50] = { 3 };
 	uint8_t sealed[50 + TLS_TAG_LEN], opened[50];
 	struct tls_aead_io seal = { nonce, span_str("aad"), span_of(text, 50), sealed };
-	struct tls_aead_io open = { nonce, span_str("aad"), span_of(sealed, sizeof(sealed)), opened };
+	struct tls_aead_io open = { nonce, span_str("aad"), span_of(sealed, sizeof(sealed)),
+	    opened };
 	EVP_CIPHER_CTX *in = tls_aead_new(aead, key, true), *out = tls_aead_new(aead, key, false);
 
 	ck_assert_int_eq(tls_aead_seal(in, &seal), 0);
@@ -211,7 +213,8 @@ START_TEST(x25519_gives_the_vector_of_rfc_7748)
 	(void)unhex("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c", point);
 	ck_assert_int_eq(tls_kx_generate(&tls_groups[0], scalar, &key, &e), 0);
 	ck_assert_int_eq(tls_kx_derive(&tls_groups[0], key, span_of(point, 32), out), TLS_KX_OK);
-	expect_hex("x25519", out, "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
+	expect_hex("x25519", out,
+	    "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
 	EVP_PKEY_free(key);
 }
 END_TEST
@@ -258,7 +261,8 @@ START_TEST(shares_that_are_no_point_of_the_group_are_refused)
 			ck_assert_int_eq(tls_kx_derive(g, key, span_of(share, n), out),
 			    TLS_KX_BAD_SHARE);
 	for (size_t i = 0; g->curve == NULL && i < NITEMS(small); i++)
-		ck_assert_int_eq(tls_kx_derive(g, key, unhex(small[i], share), out), TLS_KX_BAD_SHARE);
+		ck_assert_int_eq(tls_kx_derive(g, key, unhex(small[i], share), out),
+		    TLS_KX_BAD_SHARE);
 	if (g->curve != NULL) {
 		share[g->share_len - 1] ^= 1;
 		ck_assert_int_eq(tls_kx_derive(g, key, span_of(share, g->share_len), out),
@@ -298,9 +302,11 @@ START_TEST(a_scheme_fits_the_keys_that_the_rfc_gives_it)
 		const struct tls_scheme *s = tls_scheme_find(fits[i].id);
 
 		ck_assert_ptr_nonnull(s);
-		ck_assert_msg(tls_scheme_fits(s, tls_key_kind(key), EVP_PKEY_get_size(key), TLS_1_3) == (fits[i].fits_13[_i] == 'y'),
+		ck_assert_msg(tls_scheme_fits(s, tls_key_kind(key), EVP_PKEY_get_size(key),
+		    TLS_1_3) == (fits[i].fits_13[_i] == 'y'),
 		    "%s with %s in TLS 1.3", s->name, keys[_i]);
-		ck_assert_msg(tls_scheme_fits(s, tls_key_kind(key), EVP_PKEY_get_size(key), TLS_1_2) == (fits[i].fits_12[_i] == 'y'),
+		ck_assert_msg(tls_scheme_fits(s, tls_key_kind(key), EVP_PKEY_get_size(key),
+		    TLS_1_2) == (fits[i].fits_12[_i] == 'y'),
 		    "%s with %s in TLS 1.2", s->name, keys[_i]);
 	}
 	EVP_PKEY_free(key);
@@ -330,10 +336,13 @@ START_TEST(a_signature_holds_for_its_content_alone)
 			ck_assert_int_eq(tls_sign(s, ctx, other, &signature, &e), 0);
 			buf_reset(&signature);
 			ck_assert_int_eq(tls_sign(s, ctx, content, &signature, &e), 0);
-			ck_assert_int_eq(tls_verify_signature(s, key, content, buf_span(&signature), &e), 0);
-			ck_assert_int_eq(tls_verify_signature(s, key, other, buf_span(&signature), &e), -1);
+			ck_assert_int_eq(tls_verify_signature(s, key, content, buf_span(&signature),
+			    &e), 0);
+			ck_assert_int_eq(tls_verify_signature(s, key, other, buf_span(&signature),
+			    &e), -1);
 			signature.p[signature.n / 2] ^= 1;
-			ck_assert_int_eq(tls_verify_signature(s, key, content, buf_span(&signature), &e), -1);
+			ck_assert_int_eq(tls_verify_signature(s, key, content, buf_span(&signature),
+			    &e), -1);
 			ck_assert_int_eq(tls_verify_signature(s, key, content, SPAN_NONE, &e), -1);
 			EVP_PKEY_CTX_free(ctx);
 			buf_clear(&signature);

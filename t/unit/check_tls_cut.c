@@ -2,7 +2,10 @@
  * check_tls_cut: a recorded handshake that is cut at each octet, and one whose
  * octets are changed one by one.
  */
-/* RAND_set_rand_method(): nothing else makes libcrypto's own keys and signatures repeat themselves. */
+/*
+ * RAND_set_rand_method(): nothing else makes libcrypto's own keys and
+ * signatures repeat themselves.
+ */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <openssl/rand.h>
@@ -86,7 +89,8 @@ new_end(const struct recording *r, bool is_server)
 	if (is_server)
 		ck_assert_int_eq(tls_server_new(&r->server, &c, &e), 0);
 	else
-		ck_assert_int_eq(tls_client_new(&r->client, "server.example.com", SPAN_NONE, &c, &e), 0);
+		ck_assert_int_eq(tls_client_new(&r->client, "server.example.com", SPAN_NONE, &c,
+		    &e), 0);
 	return c;
 }
 
@@ -97,7 +101,8 @@ expect_sound_failure(const struct tls_conn *c, const struct err *e, size_t at)
 	int alert = info_of(c).alert_sent;
 
 	ck_assert_msg(alert > 0 && alert != TLS_ALERT_INTERNAL_ERROR &&
-	    strcmp(tls_alert_name(alert), "unknown") != 0, "octet %zu: alert %d (%s)", at, alert, e->text);
+	    strcmp(tls_alert_name(alert), "unknown") != 0, "octet %zu: alert %d (%s)", at, alert,
+	    e->text);
 	ck_assert_int_eq(e->class, OUT_REFUSE);
 	ck_assert_uint_gt(tls_output(c).n, 0);
 }
@@ -115,7 +120,8 @@ START_TEST(a_stream_may_be_cut_at_every_octet)
 	stream = buf_span(is_server ? &r.to_server : &r.to_client);
 	for (size_t cut = 0; cut <= stream.n; cut++) {
 		c = new_end(&r, is_server);
-		ck_assert_msg(tls_feed(c, span_of(stream.p, cut), &eaten, &e) == 0, "%zu: %s", cut, e.text);
+		ck_assert_msg(tls_feed(c, span_of(stream.p, cut), &eaten, &e) == 0, "%zu: %s", cut,
+		    e.text);
 		ck_assert_uint_eq(eaten, cut);
 		if (cut < stream.n)
 			ck_assert_int_eq(tls_state(c), TLS_HANDSHAKING);
@@ -172,7 +178,8 @@ is_ignored(struct span stream, size_t at)
 }
 
 static void
-flip_and_feed(const struct recording *r, bool is_server, struct span stream, size_t at, uint8_t bits)
+flip_and_feed(const struct recording *r, bool is_server, struct span stream, size_t at,
+    uint8_t bits)
 {
 	struct tls_conn *c = new_end(r, is_server);
 	struct err e = ERR_NONE;

@@ -60,22 +60,29 @@ static const struct {
 	{ "bad Finished", { .version = 0 }, { .type = TLS_MSG_FINISHED }, TLS_ALERT_DECRYPT_ERROR },
 	{ "bad CertificateVerify", { .version = 0 }, { .type = TLS_MSG_CERTIFICATE_VERIFY },
 	    TLS_ALERT_DECRYPT_ERROR },
-	{ "no CertificateVerify", { .version = 0 }, { .type = TLS_MSG_CERTIFICATE_VERIFY, .instead = "" },
+	{ "no CertificateVerify", { .version = 0 },
+	    { .type = TLS_MSG_CERTIFICATE_VERIFY, .instead = "" },
 	    TLS_ALERT_UNEXPECTED_MESSAGE },
 	{ "a message in place of another", { .version = 0 }, { .type = TLS_MSG_ENCRYPTED_EXTENSIONS,
 	    .instead = "1800000100" }, TLS_ALERT_UNEXPECTED_MESSAGE },
 	{ "bad MAC", { .version = 0 }, { .spoil_record = true }, TLS_ALERT_BAD_RECORD_MAC },
-	{ "empty records", { .version = 0 }, { .empty_record = true }, TLS_ALERT_UNEXPECTED_MESSAGE },
-	{ "a suite that was not offered", { .suite = 0x1302 }, { .type = 0 }, TLS_ALERT_ILLEGAL_PARAMETER },
-	{ "a group that was not offered", { .group = 0x0018 }, { .type = 0 }, TLS_ALERT_ILLEGAL_PARAMETER },
-	{ "a protocol that was not offered", { .alpn = "h2" }, { .type = 0 }, TLS_ALERT_ILLEGAL_PARAMETER },
+	{ "empty records", { .version = 0 }, { .empty_record = true },
+	    TLS_ALERT_UNEXPECTED_MESSAGE },
+	{ "a suite that was not offered", { .suite = 0x1302 }, { .type = 0 },
+	    TLS_ALERT_ILLEGAL_PARAMETER },
+	{ "a group that was not offered", { .group = 0x0018 }, { .type = 0 },
+	    TLS_ALERT_ILLEGAL_PARAMETER },
+	{ "a protocol that was not offered", { .alpn = "h2" }, { .type = 0 },
+	    TLS_ALERT_ILLEGAL_PARAMETER },
 	{ "a signature that was not offered", { .signature = 0x0805 }, { .type = 0 },
 	    TLS_ALERT_ILLEGAL_PARAMETER },
 	{ "an endless HelloRetryRequest", { .retry_always = true }, { .type = 0 },
 	    TLS_ALERT_UNEXPECTED_MESSAGE },
-	{ "TLS 1.2 to one who does not speak it", { .version = TLS_1_2, .suite = 0xc02f, .no_sentinel = true },
+	{ "TLS 1.2 to one who does not speak it", { .version = TLS_1_2, .suite = 0xc02f,
+	    .no_sentinel = true },
 	    { .type = 0 }, TLS_ALERT_PROTOCOL_VERSION },
-	{ "a downgrade", { .version = TLS_1_2, .suite = 0xc02f }, { .type = 0 }, TLS_ALERT_ILLEGAL_PARAMETER },
+	{ "a downgrade", { .version = TLS_1_2, .suite = 0xc02f }, { .type = 0 },
+	    TLS_ALERT_ILLEGAL_PARAMETER },
 	{ "records of one octet", { .fragment = 1 }, { .type = 0 }, -1 },
 };
 
@@ -130,7 +137,8 @@ END_TEST
 START_TEST(hello_retry_requests_can_be_sent_for_ever)
 {
 	struct tls_fault fault = { .retry_always = true };
-	struct tls_config server = { .identities = ids, .fault = &fault }, client = { .verify = accept_any };
+	struct tls_config server = { .identities = ids, .fault = &fault },
+	    client = { .verify = accept_any };
 	struct tls_conn *c;
 	struct err e = ERR_NONE;
 	struct pair p;
@@ -157,7 +165,8 @@ main(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_unchecked_fixture(t, set_up, tear_down);
-	tcase_add_loop_test(t, each_fault_of_our_server_is_noticed_by_our_client, 0, NITEMS(faults));
+	tcase_add_loop_test(t, each_fault_of_our_server_is_noticed_by_our_client, 0,
+	    NITEMS(faults));
 	tcase_add_test(t, raw_octets_go_out_as_they_are);
 	tcase_add_test(t, hello_retry_requests_can_be_sent_for_ever);
 	suite_add_tcase(s, t);

@@ -337,7 +337,8 @@ build_suite(void)
 	tcase_add_loop_test(t, the_orders_are_the_paths_of_the_drawings, 0, NITEMS(drawings));
 	tcase_add_test(t, every_message_of_an_order_can_be_written_and_read_where_it_occurs);
 	tcase_add_loop_test(t, only_the_next_message_of_an_order_is_taken, 0, NITEMS(orders));
-	tcase_add_loop_test(t, records_that_fit_nowhere_in_a_handshake_are_refused, 0, NITEMS(orders));
+	tcase_add_loop_test(t, records_that_fit_nowhere_in_a_handshake_are_refused, 0,
+	    NITEMS(orders));
 	tcase_add_loop_test(t, change_cipher_spec_is_for_its_place_in_tls_1_2, 0, NITEMS(orders));
 	suite_add_tcase(s, t);
 	return s;

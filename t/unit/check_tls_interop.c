@@ -275,7 +275,8 @@ START_TEST(a_libssl_client_shows_its_certificate)
 	ck_assert_int_eq(SSL_CTX_set1_client_sigalgs_list(j.ctx, signatures[s].name), 1);
 	join_server(&j, &cfg);
 	run(&j);
-	ck_assert_msg(is_open(&j), "%s %s: %s", signatures[s].name, with_12 ? "1.2" : "1.3", why(&j));
+	ck_assert_msg(is_open(&j), "%s %s: %s", signatures[s].name, with_12 ? "1.2" : "1.3",
+	    why(&j));
 	tls_info(j.ours, &info);
 	ck_assert_uint_eq(info.npeer_certs, 1);
 	talk(&j, 100);
@@ -399,7 +400,8 @@ main(void)
 	tcase_add_test(t, a_client_without_certificate_is_let_in_only_when_it_is_not_required);
 	tcase_add_loop_test(t, our_client_shows_its_certificate, 0, NITEMS(signatures));
 	tcase_add_test(t, tls_1_2_works_without_the_extended_master_secret);
-	tcase_add_loop_test(t, a_downgrade_is_noticed_by_libssl_unless_the_sentinel_is_left_out, 0, 2);
+	tcase_add_loop_test(t, a_downgrade_is_noticed_by_libssl_unless_the_sentinel_is_left_out, 0,
+	    2);
 	suite_add_tcase(s, t);
 	return suite_run(s);
 }

@@ -219,7 +219,8 @@ START_TEST(every_allocation_may_fail_and_the_error_says_so)
 			break;
 		ck_assert_msg(e.class == OUT_RETRY || e.class == OUT_OK || is_silent(&e),
 		    "allocation %lu: %s %s", n, outcome_word(e.class), e.text);
-		ck_assert_msg(nlive == before, "allocation %lu: %ld blocks are lost", n, nlive - before);
+		ck_assert_msg(nlive == before, "allocation %lu: %ld blocks are lost", n,
+		    nlive - before);
 	}
 	ck_assert_uint_gt(n, 100);
 }

@@ -22,8 +22,8 @@ START_TEST(every_suite_group_and_signature_works)
 	const uint16_t groups[] = { tls_groups[_i / 3 % 3].id, 0 };
 	const uint16_t signatures[] = { schemes[_i / 9].id, 0 };
 	const struct tls_identity *own[] = { *schemes[_i / 9].identity, NULL };
-	struct tls_config server = { .identities = own, .verify = accept_any, .signatures = signatures,
-	    .client_auth = TLS_CLIENT_AUTH_REQUIRE };
+	struct tls_config server = { .identities = own, .verify = accept_any,
+	    .signatures = signatures, .client_auth = TLS_CLIENT_AUTH_REQUIRE };
 	struct tls_config client = { .verify = accept_any, .suites = suites, .groups = groups,
 	    .signatures = signatures, .identities = own };
 	struct pair p;
@@ -54,7 +54,8 @@ static const struct {
 	uint16_t	 group;
 	bool		 retried;
 } retries[] = {
-	{ "the server's preference among shares", { 0x001d, 0x0017 }, { 0x0017, 0x001d }, 0x001d, false },
+	{ "the server's preference among shares", { 0x001d, 0x0017 }, { 0x0017, 0x001d }, 0x001d,
+	    false },
 	{ "no share of the server's only group", { 0x001d, 0x0017 }, { 0x0017 }, 0x0017, true },
 	{ "the server's preference without shares", { 0x001d, 0x0017, 0x0018 }, { 0x0018, 0x0017 },
 	    0x0018, true },
@@ -80,7 +81,8 @@ END_TEST
 /* --- names and identities --- */
 
 static size_t
-choose_by_name(void *arg, const struct tls_hello *h, const struct tls_identity **out, uint8_t *alert)
+choose_by_name(void *arg, const struct tls_hello *h, const struct tls_identity **out,
+    uint8_t *alert)
 {
 	*(struct tls_hello *)arg = *h;
 	if (h->sni == NULL) {
@@ -101,8 +103,8 @@ START_TEST(an_identity_is_chosen_by_name_and_protocol_and_fits_the_client)
 	const uint16_t signatures[] = { 0x0403, 0 };
 	struct tls_hello seen;
 	struct tls_config server = { .choose = choose_by_name, .choose_arg = &seen, .alpn = mine };
-	struct tls_config client = { .verify = accept_any, .signatures = _i == 0 ? signatures : NULL,
-	    .alpn = theirs };
+	struct tls_config client = { .verify = accept_any, .signatures = _i == 0 ? signatures :
+	    NULL, .alpn = theirs };
 	struct pair p;
 
 	pair_new(&p, &client, &server, SPAN_NONE);
@@ -133,7 +135,8 @@ START_TEST(a_name_that_is_not_served_is_refused_by_the_alert_that_was_chosen)
 
 	pair_new(&p, &client, &server, SPAN_NONE);
 	tls_free(p.client);
-	ck_assert_int_eq(tls_client_new(&client, names[_i].name, SPAN_NONE, &p.client, &p.client_err), 0);
+	ck_assert_int_eq(tls_client_new(&client, names[_i].name, SPAN_NONE, &p.client,
+	    &p.client_err), 0);
 	pair_run(&p, 0);
 	ck_assert_int_eq(info_of(p.client).alert_received, names[_i].alert);
 	pair_free(&p);
@@ -141,7 +144,8 @@ START_TEST(a_name_that_is_not_served_is_refused_by_the_alert_that_was_chosen)
 END_TEST
 
 static int
-refuse_expired(void *arg, const struct span *ders UNUSED, size_t n UNUSED, uint8_t *alert, struct err *e)
+refuse_expired(void *arg, const struct span *ders UNUSED, size_t n UNUSED, uint8_t *alert,
+    struct err *e)
 {
 	if (arg != NULL)
 		*alert = TLS_ALERT_CERTIFICATE_EXPIRED;
@@ -244,7 +248,8 @@ longest_record(struct span stream)
 START_TEST(no_record_exceeds_the_limit_of_its_reader)
 {
 	struct tls_config server = { .identities = ids, .record_limit = limits[_i] };
-	struct tls_config client = { .verify = accept_any, .record_limit = limits[NITEMS(limits) - 1 - (size_t)_i] };
+	struct tls_config client = { .verify = accept_any,
+	    .record_limit = limits[NITEMS(limits) - 1 - (size_t)_i] };
 	struct pair p;
 	struct err e = ERR_NONE;
 	uint8_t data[20000] = { 0 };
@@ -386,7 +391,8 @@ END_TEST
 START_TEST(a_failed_connection_has_no_keys_and_takes_nothing)
 {
 	struct tls_config server = { .identities = ids }, client = { .verify = accept_any };
-	static const uint8_t rubbish[] = { 23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+	static const uint8_t rubbish[] = { 23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+	    13, 14,
 		15, 16, 17, 18, 19, 20 };
 	struct tls_schedule nothing = { .stage = TLS_STAGE_NONE };
 	struct pair p;
@@ -498,9 +504,11 @@ static const struct {
 	    .client_auth = TLS_CLIENT_AUTH_ASK } },
 	{ "a record limit of 63", false, { .verify = accept_any, .record_limit = 63 } },
 	{ "a record limit of 16385", false, { .verify = accept_any, .record_limit = 16385 } },
-	{ "no suite of TLS 1.3", false, { .verify = accept_any, .suites = (const uint16_t[]){ 0xc02b, 0 } } },
+	{ "no suite of TLS 1.3", false, { .verify = accept_any,
+	    .suites = (const uint16_t[]){ 0xc02b, 0 } } },
 	{ "no group", false, { .verify = accept_any, .groups = (const uint16_t[]){ 0 } } },
-	{ "an empty protocol", false, { .verify = accept_any, .alpn = (const char *const[]){ "", NULL } } },
+	{ "an empty protocol", false, { .verify = accept_any,
+	    .alpn = (const char *const[]){ "", NULL } } },
 };
 
 START_TEST(an_unfit_configuration_makes_no_connection)
@@ -511,8 +519,8 @@ START_TEST(an_unfit_configuration_makes_no_connection)
 	if (unfit[_i].is_server)
 		ck_assert_msg(tls_server_new(&unfit[_i].cfg, &c, &e) == -1, "%s", unfit[_i].what);
 	else
-		ck_assert_msg(tls_client_new(&unfit[_i].cfg, "a.example", SPAN_NONE, &c, &e) == -1, "%s",
-		    unfit[_i].what);
+		ck_assert_msg(tls_client_new(&unfit[_i].cfg, "a.example", SPAN_NONE, &c, &e) == -1,
+		    "%s", unfit[_i].what);
 	ck_assert_int_eq(e.class, OUT_HOLD);
 	ck_assert_ptr_null(c);
 }
@@ -546,7 +554,8 @@ main(void)
 	tcase_add_unchecked_fixture(t, set_up, tear_down);
 	tcase_add_loop_test(t, every_suite_group_and_signature_works, 0, 9 * NITEMS(schemes));
 	tcase_add_loop_test(t, a_group_without_share_costs_a_round_trip, 0, NITEMS(retries));
-	tcase_add_loop_test(t, an_identity_is_chosen_by_name_and_protocol_and_fits_the_client, 0, 2);
+	tcase_add_loop_test(t, an_identity_is_chosen_by_name_and_protocol_and_fits_the_client, 0,
+	    2);
 	tcase_add_loop_test(t, a_name_that_is_not_served_is_refused_by_the_alert_that_was_chosen, 0,
 	    NITEMS(names));
 	tcase_add_loop_test(t, the_verdict_on_a_certificate_reaches_the_peer, 0, 2);

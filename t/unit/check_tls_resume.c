@@ -64,7 +64,8 @@ START_TEST(a_session_is_resumed_with_every_suite_and_after_a_retry)
 }
 END_TEST
 
-enum change { NO_CHANGE, OTHER_KEYS, OTHER_HASH, SAME_HASH, NO_KEYS, WITH_CLIENT_CERT, AGED_59, AGED_61,
+enum change { NO_CHANGE, OTHER_KEYS, OTHER_HASH, SAME_HASH, NO_KEYS, WITH_CLIENT_CERT, AGED_59,
+    AGED_61,
 	CLOCK_BACK };
 
 static const struct {
@@ -135,7 +136,8 @@ END_TEST
 
 START_TEST(ticket_keys_change_and_the_old_ones_open_for_a_lifetime_more)
 {
-	struct tls_config server = { .identities = ids, .now_ms = settable_now, .verify = accept_any };
+	struct tls_config server = { .identities = ids, .now_ms = settable_now,
+	    .verify = accept_any };
 	struct tls_config client = { .verify = accept_any };
 	struct err e = ERR_NONE;
 	struct buf old, later;
@@ -224,7 +226,8 @@ START_TEST(a_ticket_is_not_taken_for_another_name)
 	buf_str(&session, other);
 	pair_new(&p, &client, &server, SPAN_NONE);
 	tls_free(p.client);
-	ck_assert_int_eq(tls_client_new(&client, other, buf_span(&session), &p.client, &p.client_err), 0);
+	ck_assert_int_eq(tls_client_new(&client, other, buf_span(&session), &p.client,
+	    &p.client_err), 0);
 	ck_assert_ptr_nonnull(p.client->hs->psk_hash);
 	pair_run(&p, 0);
 	ck_pair_open(&p, other);
@@ -252,7 +255,8 @@ note_psk(void *arg, struct tls_conn *c UNUSED, uint8_t type, struct buf *msg)
 /* RFC 8446 section 4.1.4. */
 START_TEST(a_ticket_of_another_hash_is_dropped_after_a_retry)
 {
-	const uint16_t sha256_only[] = { 0x1301, 0 }, sha384_only[] = { 0x1302, 0 }, p384[] = { 0x0018, 0 };
+	const uint16_t sha256_only[] = { 0x1301, 0 }, sha384_only[] = { 0x1302, 0 },
+	    p384[] = { 0x0018, 0 };
 	bool has_psk = false;
 	struct tls_fault fault = { .arg = &has_psk, .message = note_psk };
 	struct tls_config server = { .identities = ids, .tickets = tickets, .suites = sha256_only };
@@ -303,10 +307,12 @@ main(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_unchecked_fixture(t, set_up, tear_down);
 	tcase_add_loop_test(t, a_session_is_resumed_with_every_suite_and_after_a_retry, 0, 6);
-	tcase_add_loop_test(t, a_ticket_is_taken_only_where_and_when_it_is_good, 0, NITEMS(changes));
+	tcase_add_loop_test(t, a_ticket_is_taken_only_where_and_when_it_is_good, 0,
+	    NITEMS(changes));
 	tcase_add_test(t, ticket_keys_change_and_the_old_ones_open_for_a_lifetime_more);
 	tcase_add_test(t, resumption_after_resumption_ends_a_week_after_the_full_handshake);
-	tcase_add_loop_test(t, a_client_offers_a_session_to_nobody_else_and_not_after_its_time, 0, 4);
+	tcase_add_loop_test(t, a_client_offers_a_session_to_nobody_else_and_not_after_its_time, 0,
+	    4);
 	tcase_add_test(t, a_ticket_is_not_taken_for_another_name);
 	tcase_add_loop_test(t, a_ticket_of_another_hash_is_dropped_after_a_retry, 0, 2);
 	tcase_add_test(t, tickets_come_as_many_as_wanted_and_later_more);

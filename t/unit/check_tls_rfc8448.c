@@ -178,7 +178,8 @@ server_script(void *arg, struct tls_conn *c, uint8_t type, struct buf *msg)
 	bool is_retry = (c->hs->course & TLS_COURSE_RETRY) != 0 && s->nhellos++ == 0;
 
 	if (type == TLS_MSG_SERVER_HELLO)
-		put_in(msg, without_header(value(s->trace, is_retry ? "hello_retry" : "server_hello")));
+		put_in(msg, without_header(value(s->trace, is_retry ? "hello_retry" :
+		    "server_hello")));
 	for (size_t i = 0; i < NITEMS(names); i++)
 		if (names[i].type == type)
 			put_in(msg, value(s->trace, names[i].name));
@@ -241,7 +242,8 @@ START_TEST(our_client_says_what_the_trace_says)
 
 	RAND_set_rand_method(&rand_method);
 	will_draw(value(t->name, "client_random"),
-	    t->has_session_id ? value(t->name, "session_id") : SPAN_NONE, value(t->name, "client_key"));
+	    t->has_session_id ? value(t->name, "session_id") : SPAN_NONE,
+	    value(t->name, "client_key"));
 	ck_assert_msg(tls_client_new(&cfg, "server", SPAN_NONE, &c, &e) == 0, "%s", e.text);
 	if (!t->has_session_id)
 		c->hs->session_id_len = 0;
@@ -415,7 +417,8 @@ open_by(const uint8_t *secret, struct span record, uint8_t *out)
 	EVP_CIPHER_CTX *ctx;
 	struct err e = ERR_NONE;
 
-	ck_assert_int_eq(tls_expand_label(suite->hash, secret, &(struct tls_label){ "key", SPAN_NONE,
+	ck_assert_int_eq(tls_expand_label(suite->hash, secret,
+	    &(struct tls_label){ "key", SPAN_NONE,
 	    key, 16 }, &e), 0);
 	ck_assert_int_eq(tls_expand_label(suite->hash, secret, &(struct tls_label){ "iv", SPAN_NONE,
 	    iv, TLS_IV_LEN }, &e), 0);
@@ -448,9 +451,12 @@ START_TEST(the_resumed_handshake_of_section_4_has_our_binder_and_keys)
 	ck_assert_int_eq(tls_schedule_binder(&s, now, out, &e), 0);
 	expect_octets("binder", span_of(out, 32), binder);
 
-	/* The server's share stands behind its pre_shared_key: 5 + 4 + 44 + 6 + 8 octets into the record. */
-	ck_assert_int_eq(tls_kx_generate(tls_group_find(0x001d), value("resumed", "client_key").p, &key,
-	    &e), 0);
+	/*
+	 * The server's share stands behind its pre_shared_key: 5 + 4 + 44 + 6 +
+	 * 8 octets into the record.
+	 */
+	ck_assert_int_eq(tls_kx_generate(tls_group_find(0x001d), value("resumed", "client_key").p,
+	    &key, &e), 0);
 	ck_assert_int_eq(tls_kx_derive(tls_group_find(0x001d), key,
 	    span_of(value("resumed", "server_hello").p + 63, 32), shared), TLS_KX_OK);
 	EVP_PKEY_free(key);
@@ -460,7 +466,8 @@ START_TEST(the_resumed_handshake_of_section_4_has_our_binder_and_keys)
 	ck_assert_int_eq(tls_schedule_handshake(&s, span_of(shared, 32), now, &e), 0);
 	plain = open_by(s.handshake[TLS_BY_SERVER], value("resumed", "server_flight"), out);
 	ck_assert_uint_eq(plain.n, 44 + 36 + 1);
-	expect_octets("EncryptedExtensions", span_of(plain.p, 44), value("resumed", "encrypted_extensions"));
+	expect_octets("EncryptedExtensions", span_of(plain.p, 44),
+	    value("resumed", "encrypted_extensions"));
 
 	/* The client's second record is its Finished, over EndOfEarlyData too. */
 	hash_messages(&t, "resumed", server, now);

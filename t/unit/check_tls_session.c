@@ -99,9 +99,10 @@ START_TEST(exported_keying_material_is_the_same)
 	new_theirs(&j, false);
 	join_server(&j, &cfg);
 	run(&j);
-	ck_assert_int_eq(tls_export(j.ours, "EXPORTER-test", span_str("context"), ours, sizeof(ours)), 0);
-	ck_assert_int_eq(SSL_export_keying_material(j.theirs, theirs, sizeof(theirs), "EXPORTER-test",
-	    13, (const unsigned char *)"context", 7, 1), 1);
+	ck_assert_int_eq(tls_export(j.ours, "EXPORTER-test", span_str("context"), ours,
+	    sizeof(ours)), 0);
+	ck_assert_int_eq(SSL_export_keying_material(j.theirs, theirs, sizeof(theirs),
+	    "EXPORTER-test", 13, (const unsigned char *)"context", 7, 1), 1);
 	ck_assert_mem_eq(ours, theirs, sizeof(ours));
 	joint_free(&j);
 }
@@ -158,7 +159,10 @@ START_TEST(a_libssl_client_resumes)
 		run(&j);
 		ck_assert_msg(is_open(&j), "%s", why(&j));
 		tls_info(j.ours, &info);
-		/* Our server prefers AES-128: another hash than the ticket's is a full handshake. */
+		/*
+		 * Our server prefers AES-128: another hash than the ticket's is
+		 * a full handshake.
+		 */
 		ck_assert_int_eq(info.resumed, _i != 1);
 		ck_assert_int_eq(SSL_session_reused(j.theirs), info.resumed);
 		ck_assert_int_eq(info.retried, retry);

@@ -71,7 +71,8 @@ static const struct {
 	  "1[server:any] a.org " OWN "\n" DEF },
 	{ "IPv6 has one spelling", "[s:[2001:DB8:0:0::1]:5061]\n",
 	  "1[server:[2001:db8::1]:5061] " OWN "\n" DEF },
-	{ "a port is cut to 16 bits", "[s:1.2.3.4:99999]\n", "1[server:1.2.3.4:34463] " OWN "\n" DEF },
+	{ "a port is cut to 16 bits", "[s:1.2.3.4:99999]\n",
+	    "1[server:1.2.3.4:34463] " OWN "\n" DEF },
 	{ "paths", "[server:default]\ncertificate = /a/b.pem\nprivate_key = ./k.pem\n"
 	  "ca_list = tls/ca.pem\ncrl = \"x y.pem\"\n",
 	  "1[server:default] cert=/a/b.pem key=/run/kamailio/./k.pem ca=/etc/kamailio/tls/ca.pem "
@@ -79,19 +80,23 @@ static const struct {
 	{ "aliases", "[server:default]\ncert_file=/c\npkey_file=/k\ncalist_file=/a\n"
 	  "tls_method=TLSv1.2+\nverify_cert=yes\nrequire_cert=on\n",
 	  "1[server:default] cert=/c key=/k ca=/a verify require\n" },
-	{ "names know no case", "[SERVER:Default]\nCertificate=/c\nPRIVATE_KEY=/k\nmethod=tlsv1.2+\n"
+	{ "names know no case", "[SERVER:Default]\nCertificate=/c\nPRIVATE_KEY=/k\n"
+	    "method=tlsv1.2+\n"
 	  "verify_client=OPTIONAL\n", "1[server:default] cert=/c key=/k ask\n" },
 	{ "the last assignment wins", "[server:default]\ncertificate=/a\ncertificate=/b\n"
 	  "private_key=/k\n", "1[server:default] cert=/b key=/k\n" },
 	{ "a comment ends a path", "[server:default]\ncertificate=/a#b\nprivate_key=/k\n",
 	  "1[server:default] cert=/a key=/k\n" },
-	{ "a single quote is part of a value", "[server:default]\ncertificate='/a'\nprivate_key=/k\n",
+	{ "a single quote is part of a value", "[server:default]\ncertificate='/a'\n"
+	    "private_key=/k\n",
 	  "1[server:default] cert=/etc/kamailio/'/a' key=/k\n" },
-	{ "escapes in quotes", "[server:default]\ncertificate=\"/a\\\\\\\"\\t\\\nb\"\nprivate_key=/k\n",
+	{ "escapes in quotes", "[server:default]\ncertificate=\"/a\\\\\\\"\\t\\\nb\"\n"
+	    "private_key=/k\n",
 	  "1[server:default] cert=/a\\\"\tb key=/k\n" },
 	{ "escapes without quotes", "[server:default]\ncertificate=/a\\ b\\#c\nprivate_key=/k\n",
 	  "1[server:default] cert=/a b#c key=/k\n" },
-	{ "marks in a value", "[server:default]\ncertificate=/a;=[]:,?@!$%&*()-+|\nprivate_key=/k\n",
+	{ "marks in a value",
+	    "[server:default]\ncertificate=/a;=[]:,?@!$%&*()-+|\nprivate_key=/k\n",
 	  "1[server:default] cert=/a;=[]:,?@!$%&*()-+| key=/k\n" },
 	{ "CRLF", "[server:default]\r\ncertificate=/a\r\nprivate_key=/k\r\n",
 	  "1[server:default] cert=/a key=/k\n" },
@@ -107,7 +112,8 @@ static const struct {
 	{ "a second default takes the place of the first", "[server:default]\ncertificate=/a\n"
 	  "[client:default]\n[server:default]\ncertificate=/b\nprivate_key=/k\n",
 	  "3[client:default]\n4[server:default] cert=/b key=/k\n" },
-	{ "an address twice, the last with a name", "[s:1.2.3.4:1]\n[s:1.2.3.4:1]\nserver_name=a.org\n",
+	{ "an address twice, the last with a name",
+	    "[s:1.2.3.4:1]\n[s:1.2.3.4:1]\nserver_name=a.org\n",
 	  "1[server:1.2.3.4:1] " OWN "\n2[server:1.2.3.4:1] a.org " OWN "\n" DEF },
 	{ "an address twice without a name, at the end", "[s:1.2.3.4:1]\n[s:1.2.3.4:1]\n",
 	  "1[server:1.2.3.4:1] " OWN "\n2[server:1.2.3.4:1] " OWN "\n" DEF },
@@ -150,10 +156,12 @@ static const struct {
 	{ "no value but a comment", S "verify_depth = # 3\n", "the value is missing" },
 	{ "two values", S "crl = a b\n", "tls.cfg:2:9: want the end of the line" },
 	{ "a word behind a string", S "crl = \"a\"b\n", "tls.cfg:2:10: want the end of the line" },
-	{ "a number that is none", S "verify_depth = 3x\n", "tls.cfg:2:16: verify_depth: want a number" },
+	{ "a number that is none", S "verify_depth = 3x\n",
+	    "tls.cfg:2:16: verify_depth: want a number" },
 	{ "a negative number", S "verify_depth = -3\n", "tls.cfg:2:16: verify_depth: the value" },
 	{ "a large number", S "verify_depth = 99999999999999\n", "want a number" },
-	{ "a boolean that is none", S "verify_certificate = 2\n", "tls.cfg:2:22: unknown value '2'" },
+	{ "a boolean that is none", S "verify_certificate = 2\n",
+	    "tls.cfg:2:22: unknown value '2'" },
 	{ "an unknown method", S "method = TLSv9\n", "unknown value 'TLSv9'" },
 	{ "a method that nobody has", S "method = SSLv2\n", "unknown value 'SSLv2'" },
 	{ "an unknown kind of section", "[proxy:default]\n", "tls.cfg:1:2: want server or client" },
@@ -163,21 +171,26 @@ static const struct {
 	{ "an address without a port", "[server:1.2.3.4]\n", "tls.cfg:1:16: want ':'" },
 	{ "a part over 255", "[server:1.2.3.256:1]\n", "IPv4 address: want a number" },
 	{ "IPv6 that is none", "[server:[1:2]:1]\n", "want an IPv6 address, have '1:2'" },
-	{ "IPv6 that is too long", "[server:[1111:1111:1111:1111:1111:1111:1111:1111:1111:1111]:1]\n",
+	{ "IPv6 that is too long", "[server:[1111:1111:1111:1111:1111:1111:1111:1111:1111:1111]:1]"
+	    "\n",
 	  "want an IPv6 address" },
-	{ "a section that goes on", "[server:default] x\n", "tls.cfg:1:18: want the end of the line" },
+	{ "a section that goes on", "[server:default] x\n",
+	    "tls.cfg:1:18: want the end of the line" },
 	{ "a section that ends with the file", "[server:", "want default" },
 	{ "a semicolon", S "; x\n", "tls.cfg:2:1: want an option or a section" },
-	{ "an octet outside ASCII", S "crl = \xc3\xa9\n", "tls.cfg:2:7: octet 0xc3 may only stand" },
+	{ "an octet outside ASCII", S "crl = \xc3\xa9\n",
+	    "tls.cfg:2:7: octet 0xc3 may only stand" },
 	{ "a byte order mark", "\xef\xbb\xbf" S, "tls.cfg:1:1: octet 0xef" },
 	{ "an open quote", S "crl = \"a\n", "tls.cfg:2:7: the closing quote is missing" },
 	{ "an unknown escape", S "crl = \"\\x\"\n", "tls.cfg:2:7: unknown escape" },
 	{ "a backslash at the end", S "crl = a\\", "the file ends behind a backslash" },
-	{ "any without a name", "[server:any]\n[client:default]\n", "tls.cfg:1: a profile for any" },
+	{ "any without a name", "[server:any]\n[client:default]\n",
+	    "tls.cfg:1: a profile for any" },
 	{ "any without a name at the end", S "[client:any]\n", "tls.cfg:2: a profile for any" },
 	{ "any with an empty name", "[server:any]\nserver_name=\"\"\n[client:default]\n",
 	  "tls.cfg:1: a profile for any" },
-	{ "an address twice, the second without a name", "[s:1.2.3.4:1]\nserver_name=a\n[s:1.2.3.4:1]\n"
+	{ "an address twice, the second without a name",
+	    "[s:1.2.3.4:1]\nserver_name=a\n[s:1.2.3.4:1]\n"
 	  "[c:default]\n", "tls.cfg:3: a second profile for 1.2.3.4:1 (the first: line 1)" },
 };
 

@@ -21,10 +21,13 @@ static const struct {
 	  "[server:default]\ncertificate = /a.pem\nprivate_key = /b.pem\n",
 	  "[server:default]\ncertificate = " C "\nprivate_key = " K "\n", NULL },
 	{ "comments, blanks, line ends and what follows", "server:default", NULL,
-	  "# \xc3\xa4 certificate = /no\r\n\r\n[ Server:Def ]\t# x\r\n  CERT_FILE=\t/a.pem   # why\r\n"
+	  "# \xc3\xa4 certificate = /no\r\n\r\n[ Server:Def ]\t# x\r\n  CERT_FILE=\t/a.pem   # "
+	  "why\r\n"
 	  "pkey_file =\"/b c.pem\"\r\ncipher_list = \"a b\"\r\n[client:default]\r\nmethod=TLSv1.2",
-	  "# \xc3\xa4 certificate = /no\r\n\r\n[ Server:Def ]\t# x\r\n  CERT_FILE=\t" C "   # why\r\n"
-	  "pkey_file =\"" K "\"\r\ncipher_list = \"a b\"\r\n[client:default]\r\nmethod=TLSv1.2", NULL },
+	  "# \xc3\xa4 certificate = /no\r\n\r\n[ Server:Def ]\t# x\r\n  CERT_FILE=\t" C
+	  "   # why\r\n"
+	  "pkey_file =\"" K "\"\r\ncipher_list = \"a b\"\r\n[client:default]\r\nmethod=TLSv1.2",
+	  NULL },
 	{ "other profiles stay", "server:any sip.example.org", NULL,
 	  "[server:default]\ncertificate = /a\nprivate_key = /b\n[server:any]\n"
 	  "server_name = SIP.example.org\ncertificate = /a\nprivate_key = /b\n[server:any]\n"
@@ -67,17 +70,20 @@ static const struct {
 	  "certificate2=/s/fullchain-rsa.pem\nprivate_key2=\"/s/privkey-rsa.pem\"\n", NULL },
 	{ "a second pair that is another's is left alone", "server:default", NULL,
 	  "[server:default]\ncertificate=/a\nprivate_key=/b\ncertificate2=/c\nprivate_key2=/d\n",
-	  "[server:default]\ncertificate=" C "\nprivate_key=" K "\ncertificate2=/c\nprivate_key2=/d\n",
+	  "[server:default]\ncertificate=" C "\nprivate_key=" K
+	  "\ncertificate2=/c\nprivate_key2=/d\n",
 	  NULL },
 	{ "a default that is not written", "server:default", NULL, "[client:default]\n", NULL,
 	  "no profile \"server:default\"" },
 	{ "a name that is none", "server:any b.example.org", NULL,
 	  "[server:any]\nserver_name=a.example.org\ncertificate=/a\n", NULL, "no profile" },
-	{ "a file that Kamailio refuses", "server:default", NULL, "[server:default]\ncolour = blue\n",
+	{ "a file that Kamailio refuses", "server:default", NULL,
+	    "[server:default]\ncolour = blue\n",
 	  NULL, "tls.cfg:2:1" },
 	{ "a first default that a later one takes the place of", "server:default", NULL,
 	  "[server:default]\ncertificate=/x\n[server:default]\ncertificate=/a\nprivate_key=/b\n",
-	  "[server:default]\ncertificate=/x\n[server:default]\ncertificate=" C "\nprivate_key=" K "\n",
+	  "[server:default]\ncertificate=/x\n[server:default]\ncertificate=" C "\nprivate_key=" K
+	  "\n",
 	  NULL },
 };
 
@@ -89,7 +95,8 @@ is_ours(void *arg UNUSED, const char *path)
 
 START_TEST(edits_keep_their_table)
 {
-	char *names[] = { (char *)(uintptr_t)rows[_i].profile, (char *)(uintptr_t)rows[_i].profile2 };
+	char *names[] = { (char *)(uintptr_t)rows[_i].profile,
+	    (char *)(uintptr_t)rows[_i].profile2 };
 	const struct strs profiles = { names, names[1] != NULL ? 2 : 1 };
 	const struct tlscfg_values values = { &profiles, "/s", is_ours, NULL };
 	struct tlscfg_in in = { .text = span_str(rows[_i].in), .name = "tls.cfg", .release = -1 };
@@ -100,10 +107,12 @@ START_TEST(edits_keep_their_table)
 	buf_init(&out, TLSCFG_MAX);
 	buf_init(&again, TLSCFG_MAX);
 	rc = tlscfg_edit(&in, &values, &out, &e);
-	ck_assert_msg((rc == 0) == (rows[_i].out != NULL), "%s: got %d, %s", rows[_i].what, rc, e.text);
+	ck_assert_msg((rc == 0) == (rows[_i].out != NULL), "%s: got %d, %s", rows[_i].what, rc,
+	    e.text);
 	if (rc == -1) {
 		ck_assert_int_eq(e.class, OUT_HOLD);
-		ck_assert_msg(strstr(e.text, rows[_i].text) != NULL, "%s: got %s", rows[_i].what, e.text);
+		ck_assert_msg(strstr(e.text, rows[_i].text) != NULL, "%s: got %s", rows[_i].what,
+		    e.text);
 	} else {
 		ck_assert_str_eq(buf_cstr(&out), rows[_i].out);
 		in.text = buf_span(&out);
@@ -121,7 +130,8 @@ START_TEST(a_path_with_blanks_is_quoted)
 	char *names[] = { name };
 	const struct strs profiles = { names, 1 };
 	const struct tlscfg_values values = { &profiles, "/a b/\"c\\d#", is_ours, NULL };
-	struct tlscfg_in in = { .text = span_str("[server:default]\ncertificate=/a\nprivate_key=/b\n"),
+	struct tlscfg_in in = { .text = span_str("[server:default]\ncertificate=/a\n"
+	    "private_key=/b\n"),
 		.name = "tls.cfg", .release = -1 };
 	struct err e = ERR_NONE;
 	struct buf out;

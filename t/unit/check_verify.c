@@ -19,8 +19,10 @@ static const struct {
 	{ "new, old not known", { .serves = "n" }, "tls", false, VERIFY_NEW, 4, NULL, NEW },
 	{ "old (K07)", { .serves = "o" }, "sips", true, VERIFY_OLD, 4, NULL, OLD },
 	{ "not new, old not known", { .serves = "x" }, "sips", false, VERIFY_OLD, 4, NULL, OTHER },
-	{ "mixed at the end (K08)", { .serves = "nnno" }, "sips", true, VERIFY_MIXED, 4, NULL, OLD },
-	{ "mixed at the beginning", { .serves = "onnn" }, "sips", true, VERIFY_MIXED, 4, NULL, OLD },
+	{ "mixed at the end (K08)", { .serves = "nnno" }, "sips", true, VERIFY_MIXED, 4, NULL,
+	    OLD },
+	{ "mixed at the beginning", { .serves = "onnn" }, "sips", true, VERIFY_MIXED, 4, NULL,
+	    OLD },
 	{ "mixed, old not known", { .serves = "nxnn" }, "sips", false, VERIFY_MIXED, 4, NULL,
 	  OTHER },
 	{ "neither (K15)", { .serves = "x" }, "sips", true, VERIFY_OTHER, 4, NULL, OTHER },
@@ -45,11 +47,11 @@ static const struct {
 	{ "TLS 1.1 only", { .serves = "n", .version = TLS1_1_VERSION }, "sips", true,
 	  VERIFY_UNREACHABLE, 1, "TLS handshake: ", TLSPEER_KINDS },
 	{ "demands a certificate in TLS 1.2 (K13)",
-	  { .serves = "n", .demands = true, .version = TLS1_2_VERSION }, "sips", true, VERIFY_NEW, 4,
-	  "wants a client certificate", NEW },
+	  { .serves = "n", .demands = true, .version = TLS1_2_VERSION }, "sips", true, VERIFY_NEW,
+	  4, "wants a client certificate", NEW },
 	{ "demands a certificate in TLS 1.3 (K13)",
-	  { .serves = "n", .demands = true, .version = TLS1_3_VERSION }, "sips", true, VERIFY_NEW, 4,
-	  "wants a client certificate", NEW },
+	  { .serves = "n", .demands = true, .version = TLS1_3_VERSION }, "sips", true, VERIFY_NEW,
+	  4, "wants a client certificate", NEW },
 	{ "demands a certificate and has the old one", { .serves = "o", .demands = true }, "sips",
 	  true, VERIFY_OLD, 4, NULL, OLD },
 	{ "asks for a certificate", { .serves = "n", .invites = true }, "sips", true, VERIFY_NEW, 4,
@@ -62,8 +64,8 @@ static const struct {
 	{ "a websocket elsewhere", { .serves = "n", .answers = "HTTP/1.1 404 No\r\n" }, "wss", true,
 	  VERIFY_NEW, 4, "HTTP status 404", NEW },
 	{ "a websocket that is none",
-	  { .serves = "n", .answers = "HTTP/1.1 101 Yes\r\nSec-WebSocket-Accept: x\r\n\r\n" }, "wss",
-	  true, VERIFY_SILENT, 4, "neither SIP nor a websocket", NEW },
+	  { .serves = "n", .answers = "HTTP/1.1 101 Yes\r\nSec-WebSocket-Accept: x\r\n\r\n" },
+	  "wss", true, VERIFY_SILENT, 4, "neither SIP nor a websocket", NEW },
 };
 
 static void
@@ -76,7 +78,8 @@ check_leaf(const char *what, const struct verify_seen *s, enum tlspeer_kind kind
 		digest(tlspeer_leaf(kind), &d);
 	ck_assert_msg(span_eq(blob_span(&s->sha256), buf_span(&d)), "%s: got another digest", what);
 	ck_assert_msg(kind == TLSPEER_KINDS || kind == HUGE ||
-	    span_eq(blob_span(&s->leaf.der), testca_der(tlspeer_leaf(kind))), "%s: got another leaf", what);
+	    span_eq(blob_span(&s->leaf.der), testca_der(tlspeer_leaf(kind))),
+	    "%s: got another leaf", what);
 	ck_assert_msg(kind != HUGE || s->leaf.der.n == 0, "%s: kept", what);
 	buf_clear(&d);
 }
@@ -139,7 +142,8 @@ START_TEST(patience_ends)
 	ck_assert_int_eq(verify_run(&in, &out, &e), 0);
 	s = out.seen.v;
 	ck_assert_msg(s->verdict == (int64_t)silent[_i].want && s->note != NULL &&
-	    strstr(s->note, silent[_i].note) != NULL, "got %s, %s", verify_word(s->verdict), s->note);
+	    strstr(s->note, silent[_i].note) != NULL, "got %s, %s", verify_word(s->verdict),
+	    s->note);
 	ck_assert_int_eq(verify_judge(&out, &e), -1);
 	ck_assert_int_eq(e.class, silent[_i].want == VERIFY_SILENT ? OUT_HOLD : OUT_RETRY);
 	pack_clear(&verify_out_pack, &out);

@@ -32,16 +32,20 @@ static const struct {
 	{ "both in TLS 1.2", "P", TLS1_2_VERSION, VERIFY_NEW, VERIFY_NEW, VERIFY_NEW },
 	{ "both in TLS 1.3", "P", TLS1_3_VERSION, VERIFY_NEW, VERIFY_NEW, VERIFY_NEW },
 	{ "the first alone", "n", 0, VERIFY_NEW, VERIFY_ABSENT, VERIFY_NEW },
-	{ "the first alone in TLS 1.2", "n", TLS1_2_VERSION, VERIFY_NEW, VERIFY_ABSENT, VERIFY_NEW },
-	{ "the first alone in TLS 1.3", "n", TLS1_3_VERSION, VERIFY_NEW, VERIFY_ABSENT, VERIFY_NEW },
+	{ "the first alone in TLS 1.2", "n", TLS1_2_VERSION, VERIFY_NEW, VERIFY_ABSENT,
+	    VERIFY_NEW },
+	{ "the first alone in TLS 1.3", "n", TLS1_3_VERSION, VERIFY_NEW, VERIFY_ABSENT,
+	    VERIFY_NEW },
 	{ "the second alone", "R", 0, VERIFY_ABSENT, VERIFY_NEW, VERIFY_NEW },
-	{ "the second alone in TLS 1.2", "R", TLS1_2_VERSION, VERIFY_ABSENT, VERIFY_NEW, VERIFY_NEW },
+	{ "the second alone in TLS 1.2", "R", TLS1_2_VERSION, VERIFY_ABSENT, VERIFY_NEW,
+	    VERIFY_NEW },
 	{ "an old first alone", "o", 0, VERIFY_OLD, VERIFY_ABSENT, VERIFY_OLD },
 	{ "an old second", "S", 0, VERIFY_NEW, VERIFY_OLD, VERIFY_OLD },
 	{ "an old second in TLS 1.2", "S", TLS1_2_VERSION, VERIFY_NEW, VERIFY_OLD, VERIFY_OLD },
 	{ "the second in some processes", "PPPPPPPn", 0, VERIFY_NEW, VERIFY_UNREACHABLE,
 	  VERIFY_UNREACHABLE },
-	{ "nothing for anybody", "c", 0, VERIFY_UNREACHABLE, VERIFY_UNREACHABLE, VERIFY_UNREACHABLE },
+	{ "nothing for anybody", "c", 0, VERIFY_UNREACHABLE, VERIFY_UNREACHABLE,
+	    VERIFY_UNREACHABLE },
 };
 
 START_TEST(each_leaf_of_a_pair_is_asked_for_by_itself)
@@ -64,7 +68,8 @@ START_TEST(each_leaf_of_a_pair_is_asked_for_by_itself)
 	s = out.seen.v;
 	ck_assert_str_eq(s[0].family, "ecdsa");
 	ck_assert_str_eq(s[1].family, "rsa");
-	ck_assert_msg(s[0].verdict == (int64_t)pairs[_i].ecdsa && s[1].verdict == (int64_t)pairs[_i].rsa,
+	ck_assert_msg(s[0].verdict == (int64_t)pairs[_i].ecdsa &&
+	    s[1].verdict == (int64_t)pairs[_i].rsa,
 	    "%s: got %s, %s (%s; %s)", what, verify_word(s[0].verdict), verify_word(s[1].verdict),
 	    s[0].note, s[1].note);
 	ck_assert_msg(out.verdict == (int64_t)pairs[_i].all, "%s: got %s", what,

@@ -93,7 +93,8 @@ START_TEST(starts_are_spread_over_the_seconds_of_a_minute)
 		most = at[i] > most ? at[i] : most;
 		least = at[i] < least ? at[i] : least;
 	}
-	ck_assert_msg(least > 100 && most < 250, "between %u and %u starts in a second", least, most);
+	ck_assert_msg(least > 100 && most < 250, "between %u and %u starts in a second", least,
+	    most);
 }
 END_TEST
 

@@ -50,7 +50,8 @@ struct member {
 	int64_t			 lifetime;
 	int64_t			 until;		/* true time: watched so long */
 	int64_t			 wake;		/* by the host's clock */
-	int64_t			 issued[3];	/* by the CA's books: the last three, newest first */
+	/* by the CA's books: the last three, newest first */
+	int64_t			 issued[3];
 	int64_t			 count, attempts, seen_expired;
 	int64_t			 in_leap;	/* orders while the host's clock was wrong */
 };
@@ -281,7 +282,8 @@ live(int64_t end)
 		w.next = first_wake();
 		w.last_ms = host_boot_ms();
 		w.random = draw();
-		ck_assert_msg(w.next > host_wall(), "something is due at once behind a run, day %jd",
+		ck_assert_msg(w.next > host_wall(),
+		    "something is due at once behind a run, day %jd",
 		    (intmax_t)((now - T0) / DAY));
 		sleep_until_due(&w);
 	}
@@ -364,8 +366,8 @@ judge(const struct member *m)
 	ck_assert_msg(m->in_leap <= 1, "%s: %jd orders while the clock was wrong", m->name,
 	    (intmax_t)m->in_leap);
 	/* 30 days without the CA: 1, 10, 100 minutes, then daily */
-	ck_assert_msg(m->attempts - m->count < 100 + m->count / 10, "%s: %jd attempts for %jd", m->name,
-	    (intmax_t)m->attempts, (intmax_t)m->count);
+	ck_assert_msg(m->attempts - m->count < 100 + m->count / 10, "%s: %jd attempts for %jd",
+	    m->name, (intmax_t)m->attempts, (intmax_t)m->count);
 	if (m->until == INT64_MAX)
 		ck_assert_msg(m->state.active.not_after > T0 + YEAR, "%s has expired", m->name);
 }

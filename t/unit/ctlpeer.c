@@ -120,7 +120,8 @@ put_answer(struct buf *b, const struct run *run, const char *method)
 	} else if (strcmp(method, "core.psx") == 0) {
 		put_process(b, run->pid, "main process - attendant");
 		for (i = 0; i < 8; i++)
-			put_process(b, run->pid + 1 + i, "udp receiver child=0 sock=127.0.0.1:5060");
+			put_process(b, run->pid + 1 + i,
+			    "udp receiver child=0 sock=127.0.0.1:5060");
 		put_process(b, run->pid + 20, "tcp receiver (generic) child=0");
 		put_process(b, run->pid + 21, "tcp receiver (generic) child=1");
 	} else if (strcmp(method, "core.shmmem") == 0) {
@@ -399,7 +400,8 @@ converse(struct run *run, int fd, bool dgram)
 
 	while (more) {
 		len = dgram ? sizeof(from) : 0;
-		n = recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)(dgram ? &from : NULL), &len);
+		n = recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)(dgram ? &from : NULL),
+		    &len);
 		if (n <= 0 || !read_request(span_of(in, (size_t)n), &a))
 			return;
 		if (s->hang_at_once)

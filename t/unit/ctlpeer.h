@@ -37,7 +37,8 @@ struct ctlpeer_script {
 	const char	*lacks;		/* a method that it does not know */
 	const char	*denies;	/* a method that this client may not call */
 	bool		 real;		/* answers are those of a real 5.6.3, where one was kept */
-	const char	*damages;	/* a method whose answers are damaged, by the tale's number */
+	/* a method whose answers are damaged, by the tale's number */
+	const char	*damages;
 	bool		 no_config;
 	const char	*allocator;	/* on its command line; NULL: none */
 	int64_t		 free_kib;	/* 0: plenty */
@@ -54,7 +55,8 @@ struct ctlpeer_script {
 struct ctlpeer_tale {
 	int	reloads;
 	int	lists;		/* tls.list */
-	int	damage;		/* which one, told by the test: bits that are turned, then octets cut off */
+	/* which one, told by the test: bits that are turned, then octets cut off */
+	int	damage;
 	bool	damaged;	/* there is such a one */
 	bool	hangs;		/* now: it is the client's turn to lose patience */
 };

@@ -202,7 +202,8 @@ on_start(void *arg UNUSED, struct message *m)
 	const struct msg_start *body = m->body;
 	struct msg_lost lost = { .cert = fake_text(script.lost != NULL ? script.lost : ""),
 		.why = { .class = OUT_HOLD, .text = fake_text("listen 192.0.2.1:80: in use") } };
-	struct msg_started started = { { &lost, body->role == ROLE_ANSWER && script.lost != NULL } };
+	struct msg_started started = { { &lost, body->role == ROLE_ANSWER &&
+	    script.lost != NULL } };
 	struct err why = ERR_NONE;
 	char word[32];
 	int pair[2];
@@ -219,8 +220,8 @@ on_start(void *arg UNUSED, struct message *m)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	ck_assert_int_eq(channel_new(run.loop, pair[0], handlers_of((enum role)body->role), NULL,
 	    &run.channels[body->role], &why), 0);
-	ck_assert_int_eq(channel_send(run.channels[ROLE_KEEPER], MSG_STARTED, m->id, &started, pair[1],
-	    &why), 0);
+	ck_assert_int_eq(channel_send(run.channels[ROLE_KEEPER], MSG_STARTED, m->id, &started,
+	    pair[1], &why), 0);
 	close(pair[1]);
 }
 
@@ -376,7 +377,8 @@ send_walls(void)
 	char *hidden[] = { fake_text("/sys"), fake_text("/root") };
 	char *writes[] = { tree, getenv("KAMCERT_COVERAGE") };	/* where counters are kept */
 	struct walls walls = { .uid = SANDBOX_STAY, .gid = SANDBOX_STAY, .kill = true,
-		.reads = { &all, 1 }, .writes = { writes, writes[1] != NULL ? 2 : 1 }, .hidden = { hidden, NITEMS(hidden) } };
+		.reads = { &all, 1 }, .writes = { writes, writes[1] != NULL ? 2 : 1 },
+		    .hidden = { hidden, NITEMS(hidden) } };
 
 	fake_send(ROLE_KEEPER, MSG_WALLS, 0, &walls);
 }

@@ -86,7 +86,8 @@ struct fake_ca {
 };
 
 struct script {
-	struct msg_setup	 setup;		/* command and flags; the configuration is filled in */
+	/* command and flags; the configuration is filled in */
+	struct msg_setup	 setup;
 	size_t			 certs;		/* how many are configured; 0: one */
 	bool			 twins;		/* all certificates are for the first one's name */
 	size_t			 cas;		/* how many each has, "ca0", "ca1"; 0: one, "ca" */
@@ -100,7 +101,8 @@ struct script {
 	bool			 alpn;		/* proven by tls-alpn-01 */
 	bool			 blind;		/* no listener to look at */
 	bool			 program;	/* an operator's program besides the server */
-	size_t			 servers;	/* 0: one; with more, words of the trace have its number */
+	/* 0: one; with more, words of the trace have its number */
+	size_t			 servers;
 	int64_t			 at_once;	/* hooks-at-once */
 	bool			 partial;	/* hooks-partial */
 	int64_t			 started;	/* of the servers: another one is another process */
@@ -111,12 +113,17 @@ struct script {
 	int64_t			 max_connections;	/* of the server's hook */
 	int64_t			 tls_open;
 	enum fake_reload	 reload[8];	/* one after the other */
-	int			 verdict[8];	/* 0: what the server has loaded; else enum verify_verdict */
+	/* 0: what the server has loaded; else enum verify_verdict */
+	int			 verdict[8];
 	enum outcome		 program_result;
-	/* Changes what the server says of itself behind a proof, the n-th time; false: it says nothing. */
+	/*
+	 * Changes what the server says of itself behind a proof, the n-th time;
+	 * false: it says nothing.
+	 */
 	bool			(*watched)(struct msg_watched *, unsigned n);
 	struct strs		 rollback_on;
-	bool			 managed;	/* a profile of the server's file is kept by kamcert */
+	/* a profile of the server's file is kept by kamcert */
+	bool			 managed;
 	bool			 unsafe;	/* the server's release */
 	const char		*unsafe_reload;	/* of its hook */
 	bool			 no_unit;	/* systemd has none of that name */
@@ -135,14 +142,18 @@ struct script {
 	const char		*address;	/* of all names; NULL: the resolver does not tell */
 	bool			 no_name;	/* there is no such name */
 	const char		*caa;		/* value of an issue record, NULL: there is none */
-	int64_t			 answers;	/* status of what answers at the address, with the wrong text; 0: right */
+	/* status of what answers at the address, with the wrong text; 0: right */
+	int64_t			 answers;
 	int			 refuses;	/* errno: nobody answers there */
 	bool			 behind_nat, not_own;
 	int64_t			 skew;		/* of the CA's clock */
-	bool			 binds, terms;	/* the CA wants an external account; has terms that nobody agreed to */
+	/* the CA wants an external account; has terms that nobody agreed to */
+	bool			 binds, terms;
 
-	enum fake_list		 list;		/* of revoked certificates; NONE: the chain names none */
-	const char		*inter_key;	/* type of another intermediate's; NULL: the usual one */
+	/* of revoked certificates; NONE: the chain names none */
+	enum fake_list		 list;
+	/* type of another intermediate's; NULL: the usual one */
+	const char		*inter_key;
 	int64_t			 inter_days;	/* that this one has left; 0: ten years */
 
 	bool			 net_dies;
@@ -155,7 +166,8 @@ struct script {
 	/* Called with each message to control; says true if it has answered. */
 	bool			(*liar)(struct message *);
 
-	unsigned		 kill_at;	/* the keeper, when its n-th message has come; 0: never */
+	/* the keeper, when its n-th message has come; 0: never */
+	unsigned		 kill_at;
 	unsigned		 stop_at;	/* MSG_STOP then */
 };
 
@@ -172,8 +184,10 @@ struct seen {
 	bool		 ended;		/* MSG_END came */
 	int64_t		 outcome;
 	int64_t		 next;		/* of MSG_END */
-	char		 cas[256];	/* that were asked for an order or account, in their order */
-	char		 last[1024];	/* text of the last result that is not OK, else of the last */
+	/* that were asked for an order or account, in their order */
+	char		 cas[256];
+	/* text of the last result that is not OK, else of the last */
+	char		 last[1024];
 	char		 order[256];	/* URL in the last task for an order; "" none */
 	char		 directory[256];	/* of the CA in the last task */
 	struct blob	 public_key;	/* in the last CSR */

@@ -11,7 +11,10 @@
 #include "hooks/release.h"
 #include "verify.h"
 
-/* What each server has loaded: a digest of a leaf for each part of each certificate, none at first. */
+/*
+ * What each server has loaded: a digest of a leaf for each part of each
+ * certificate, none at first.
+ */
 static struct blob loaded[FAKE_SERVERS][FAKE_CERTS][PART_MAX];
 
 static size_t
@@ -257,6 +260,7 @@ fake_control_handlers(void)
 void
 fake_control_finish(void)
 {
-	for (size_t i = 0; i < FAKE_SERVERS * FAKE_CERTS * PART_MAX; i++)
-		blob_clear(&loaded[i / PART_MAX / FAKE_CERTS][i / PART_MAX % FAKE_CERTS][i % PART_MAX]);
+	for (size_t i = 0; i < FAKE_SERVERS; i++)
+		for (size_t k = 0; k < FAKE_CERTS * PART_MAX; k++)
+			blob_clear(&loaded[i][k / PART_MAX][k % PART_MAX]);
 }

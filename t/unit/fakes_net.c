@@ -173,8 +173,8 @@ ask(struct fake_task *t, enum message_type type, const void *body, channel_answe
 	struct err why = ERR_NONE;
 
 	if (fake_channel(ROLE_NET) != NULL)
-		ck_assert_msg(channel_call(fake_channel(ROLE_NET), type, body, -1, cb, t, &why) == 0,
-		    "%s", why.text);
+		ck_assert_msg(channel_call(fake_channel(ROLE_NET), type, body, -1, cb, t,
+		    &why) == 0, "%s", why.text);
 }
 
 static void
@@ -183,7 +183,8 @@ ask_signature(struct fake_task *t, enum acme_key key, const char *path, channel_
 	struct msg_sign body = {
 		.job = t->job,
 		.sign = { .key = key, .url = fake_text(fake_url(path)),
-		    .nonce = key == ACME_KEY_NEW || key == ACME_KEY_EAB ? NULL : fake_text("bm9uY2U") },
+		    .nonce = key == ACME_KEY_NEW || key == ACME_KEY_EAB ? NULL :
+		    fake_text("bm9uY2U") },
 	};
 
 	ask(t, MSG_SIGN, &body, cb);
@@ -193,7 +194,8 @@ static void
 tell_solve(struct fake_task *t, enum message_type type, channel_answer *cb)
 {
 	struct acme_challenge c = {
-		.name = t->name, .type = fake_text(fake_challenge()), .token = fake_text(FAKE_TOKEN),
+		.name = t->name, .type = fake_text(fake_challenge()),
+		    .token = fake_text(FAKE_TOKEN),
 		.key_auth = t->key_auth,
 	};
 	struct msg_solve body = { .job = t->job, .challenges = { &c, 1 } };
@@ -429,7 +431,8 @@ begin_order(struct fake_task *t, const struct msg_task *body)
 static void
 on_registered(void *arg, struct message *m)
 {
-	struct acme_result result = { .account = fake_text(fake_url("/account/1")), .created = true };
+	struct acme_result result = { .account = fake_text(fake_url("/account/1")),
+	    .created = true };
 
 	if (!fake_comes(NULL) && !is_refused(arg, m, MSG_SIGNED))
 		end_task(arg, &result);
@@ -447,7 +450,8 @@ on_rolled(void *arg, struct message *m)
 		return;
 	jws = blob_span(&((struct msg_signed *)m->body)->jws);
 	ck_assert(span_starts(jws, "{\"protected\":\""));
-	line = span_of(jws.p, (size_t)((const uint8_t *)memchr(jws.p + 14, '"', jws.n - 14) - jws.p));
+	line = span_of(jws.p, (size_t)((const uint8_t *)memchr(jws.p + 14, '"',
+	    jws.n - 14) - jws.p));
 	blob_clear(&seen.new_key);
 	ck_assert_int_eq(blob_set(&seen.new_key, line), 0);
 	if (!fake_comes("rolled"))
@@ -459,10 +463,12 @@ begin_other(struct fake_task *t)
 {
 	char *issuer = fake_text("ca.example.net");
 	struct acme_result result = { .ask_again_at = (int64_t)time(NULL) + script.ask_again,
-		.caa = { &issuer, 1 }, .has_skew = true, .skew = script.skew, .eab_required = script.binds,
+		.caa = { &issuer, 1 }, .has_skew = true, .skew = script.skew,
+		    .eab_required = script.binds,
 		.terms = script.terms ? fake_text("https://ca.example/terms") : NULL };
 
-	if ((t->kind == ACME_RENEWAL || script.setup.command != CMD_RENEW) && turns_away(t, NET_TASK))
+	if ((t->kind == ACME_RENEWAL || script.setup.command != CMD_RENEW) &&
+	    turns_away(t, NET_TASK))
 		return;
 	switch (t->kind) {
 	case ACME_REGISTER:

@@ -43,7 +43,8 @@ struct fake_settings {
 	char			*names[FAKE_CERTS];
 	char			*key[PART_MAX], *ca_names[FAKE_CAS], *hosts[1], *listen, *command;
 	char			 rpc[FAKE_SERVERS][48], verify[FAKE_SERVERS][48];
-	char			*verifies[FAKE_SERVERS], *rollback_on[2], *profile, tls_cfg[PATH_MAX];
+	char			*verifies[FAKE_SERVERS], *rollback_on[2], *profile,
+	    tls_cfg[PATH_MAX];
 };
 
 /* Everything is lent by the settings, and by literals. */

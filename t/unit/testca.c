@@ -314,7 +314,8 @@ testca_crl(const struct testca_cert *issuer, const struct testca_list *spec, str
 	int64_t from = spec->from != 0 ? spec->from : TESTCA_NOW - DAY;
 	int64_t until = spec->until != 0 ? spec->until : TESTCA_NOW + DAY;
 	X509_CRL *crl = X509_CRL_new();
-	ASN1_TIME *begin = ASN1_TIME_set(NULL, (time_t)from), *end = ASN1_TIME_set(NULL, (time_t)until);
+	ASN1_TIME *begin = ASN1_TIME_set(NULL, (time_t)from),
+	    *end = ASN1_TIME_set(NULL, (time_t)until);
 	uint8_t *octets = NULL;
 	int n;
 

@@ -16,7 +16,8 @@ struct testca_cert;	/* a certificate, and its private key unless it is for a csr
 /* A zeroed one is a sound leaf without a name. */
 struct testca_spec {
 	const char	*cn;		/* NULL: an empty subject */
-	const char	*names;		/* "DNS:a.example,IP:192.0.2.1,URI:sip:a.example"; NULL: none */
+	/* "DNS:a.example,IP:192.0.2.1,URI:sip:a.example"; NULL: none */
+	const char	*names;
 	const char	*key;		/* "ecdsa-p256" (NULL), "rsa-1024", "ED25519", ..., or
 					   "rsa-2048-slow" for a long public exponent */
 	struct span	 csr;		/* DER: its public key instead */

@@ -259,8 +259,8 @@ run_row(const struct row *row, bool edits_client)
 	struct tls_config server = { .identities = (row->flavour & F_RSA) != 0 ? ids_rsa : ids,
 	    .alpn = (row->flavour & F_ALPN) != 0 ? http : NULL, .verify = accept_any,
 	    .groups = (row->flavour & F_RETRY) != 0 ? p384 : NULL,
-	    .client_auth = (row->flavour & F_ASK) != 0 ? TLS_CLIENT_AUTH_REQUIRE : TLS_CLIENT_AUTH_NONE,
-	    .max_version = (row->flavour & F_ONLY_12) != 0 ? TLS_1_2 : 0,
+	    .client_auth = (row->flavour & F_ASK) != 0 ? TLS_CLIENT_AUTH_REQUIRE :
+	    TLS_CLIENT_AUTH_NONE, .max_version = (row->flavour & F_ONLY_12) != 0 ? TLS_1_2 : 0,
 	    .fault = edits_client ? NULL : &fault };
 	struct tls_config client = { .verify = accept_any, .identities = ids,
 	    .alpn = (row->flavour & F_NO_ALPN_CLIENT) != 0 ? NULL : server.alpn,
@@ -285,7 +285,8 @@ run_row(const struct row *row, bool edits_client)
 	if (row->alert != NO_ALERT) {
 		ck_assert_int_eq(tls_state(edits_client ? p.server : p.client), TLS_FAILED);
 		tls_info(edits_client ? p.client : p.server, &info);
-		ck_assert_msg(info.alert_received == row->alert, "%s: the alert did not arrive", row->what);
+		ck_assert_msg(info.alert_received == row->alert, "%s: the alert did not arrive",
+		    row->what);
 	}
 	pair_free(&p);
 	buf_clear(&session);

@@ -111,7 +111,8 @@ static inline void
 join_client(struct joint *j, const struct tls_config *cfg, struct span session)
 {
 	start_theirs(j, true);
-	ck_assert_msg(tls_client_new(cfg, NAME, session, &j->ours, &j->err) == 0, "%s", j->err.text);
+	ck_assert_msg(tls_client_new(cfg, NAME, session, &j->ours, &j->err) == 0, "%s",
+	    j->err.text);
 }
 
 static inline void
@@ -195,8 +196,8 @@ talk(struct joint *j, size_t n)
 		tls_read_done(j->ours, in.n);
 	}
 	for (done = 0; done < n; done += taken) {
-		ck_assert_msg(tls_write(j->ours, span_of(data + done, n - done), &taken, &j->err) == 0,
-		    "%s", j->err.text);
+		ck_assert_msg(tls_write(j->ours, span_of(data + done, n - done), &taken,
+		    &j->err) == 0, "%s", j->err.text);
 		(void)move(j);
 	}
 	(void)move(j);

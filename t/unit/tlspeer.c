@@ -89,7 +89,8 @@ note_sni(SSL *ssl, int *alert UNUSED, void *arg)
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
 	if (t->names < TLSPEER_SNI_MAX)
-		(void)snprintf(t->sni[t->names++], sizeof(t->sni[0]), "%s", name != NULL ? name : "");
+		(void)snprintf(t->sni[t->names++], sizeof(t->sni[0]), "%s", name != NULL ? name :
+		    "");
 	return SSL_TLSEXT_ERR_OK;
 }
 
