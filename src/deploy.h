@@ -15,4 +15,10 @@
  */
 bool	deploy_spare(struct job *, const struct instance *, const struct err *);
 
+/*
+ * Does a server serve what is nobody's here, still? Telling it again changes
+ * nothing (FAULTS K15).
+ */
+bool	deploy_is_foreign(const struct job *);
+
 #endif

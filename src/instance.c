@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -129,6 +130,14 @@ bool
 instance_put_off(const struct instance *in)
 {
 	return in->reload == ANSWERED && in->told.result == HOOK_LATER;
+}
+
+bool
+instance_denied(const struct instance *in)
+{
+	return in->reload == ANSWERED && in->told.result == HOOK_FAILED &&
+	    ((in->restarts && in->told.before.pid > 0) || in->told.why.sys == EACCES ||
+	    in->told.why.sys == EPERM);
 }
 
 int

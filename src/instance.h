@@ -57,6 +57,12 @@ bool		instance_touched(const struct instance *);
 bool		instance_put_off(const struct instance *);
 
 /*
+ * Could it not be told, although it runs and answers: somebody did not allow it? It goes on with what
+ * it had, and there is nothing to be led back.
+ */
+bool		instance_denied(const struct instance *);
+
+/*
  * Is it known how its last reload ended? If not, -1 and HOLD: only what its
  * listeners serve can tell (FAULTS K02, K03).
  */

@@ -105,6 +105,20 @@ equal "$before" "$(process)" "process"
 equal 2 "$(version "$name")" "active version"
 ok "a unit that runs another server is not restarted"
 
+units "denied=yes $works"
+run 11 renew --force
+says 'the server was not told, and serves what it did before: .*Permission denied'
+says '-> .*polkit must allow its user to manage units'
+equal "$before" "$(process)" "process"
+equal 2 "$(version "$name")" "active version"
+equal "$(installed "$name")" "$(served "$name")" "certificate served"
+units "$works"
+run 0 renew
+equal 3 "$(version "$name")" "active version of the next run"
+equal "$(installed "$name")" "$(served "$name")" "certificate served"
+run 0 rollback "$name"
+ok "K01: a restart that is denied leaves all as it was, HOLD; the next run deploys what was got"
+
 units "$works"
 echo once >"$work/broken"
 run 13 renew --force

@@ -49,8 +49,10 @@ class Manager(dbus.service.Object):
     jobs = 0
 
     def job(self, method, unit):
-        print(method, unit, flush=True)
         todo = script()
+        if "denied" in todo:
+            raise dbus.exceptions.DBusException("Permission denied", name="org.freedesktop.DBus.Error.AccessDenied")
+        print(method, unit, flush=True)
         Manager.jobs += 1
         path = dbus.ObjectPath("/org/freedesktop/systemd1/job/%d" % Manager.jobs)
         ran = subprocess.run(todo["command"], shell=True, check=False)

@@ -169,6 +169,8 @@ static const struct deploy_row {
 	  { 0 }, OUT_ROLLBACK, " reload verify back-reload verify", 1, PENDING_AGAIN },
 	{ "not now: what waits is as good as before (K05, K20)", { RELOAD_LATER }, { 0 }, OUT_RETRY,
 	  " reload", 2, PENDING_DEPLOY },
+	{ "nobody may tell it: as it was before the switch (K01)", { RELOAD_DENIED }, { 0 }, OUT_HOLD,
+	  " reload", 1, PENDING_DEPLOY },
 	{ "it says that it has, and has not (K07)", { RELOAD_LIES }, { 0 }, OUT_ROLLBACK,
 	  " reload verify back-reload verify", 1, PENDING_AGAIN },
 	{ "refused and the old one is not served either", { RELOAD_REFUSED },

@@ -125,10 +125,18 @@ START_TEST(a_restart_that_is_denied_changes_nothing)
 {
 	want_another();
 	script.restart[0] = RESTART_DENIED;
-	fake_run_to(CMD_RENEW, OUT_ROLLBACK);
+	fake_run_to(CMD_RENEW, OUT_HOLD);
 	ck_assert_uint_eq(seen.restarts, 1);
-	ck_assert_ptr_nonnull(strstr(seen.trace, " restart verify"));
+	ck_assert_ptr_nonnull(strstr(seen.last, "the server was not told, and serves what it did before"));
+	ck_assert_ptr_null(strstr(seen.trace, "verify"));
 	ck_assert_int_eq(fake_look(0).version, 1);
+	ck_assert(fake_is_served(0));
+	/* what was got is neither bad nor lost (FAULTS V4) */
+	ck_assert_int_eq(fake_look(0).pending, PENDING_DEPLOY);
+	script.restart[0] = RESTART_OK;
+	fake_run_to(CMD_RENEW, OUT_OK);
+	ck_assert_int_eq(fake_look(0).version, 2);
+	ck_assert_uint_eq(fake_issued(), 2);
 	ck_assert(fake_is_served(0));
 }
 END_TEST

@@ -65,6 +65,8 @@ static const struct fall {
 	  "reload:0 verify:0 verify:1 verify:2" },
 	{ "the second refuses: the first goes back", { RELOAD_OK, RELOAD_REFUSED }, { 0 },
 	  "reload:0 verify:0 reload:1 back-reload:0 verify:0 verify:1 verify:2" },
+	{ "nobody may tell the second: the first goes back", { RELOAD_OK, RELOAD_DENIED }, { 0 },
+	  "reload:0 verify:0 reload:1 back-reload:0 verify:0 verify:1 verify:2" },
 	{ "the third says it has, and has not: all go back", { RELOAD_OK, RELOAD_OK, RELOAD_LIES },
 	  { 0 }, "verify:1 reload:2 verify:2 back-reload:0 back-reload:1 back-reload:2 verify:0 "
 	  "verify:1 verify:2" },

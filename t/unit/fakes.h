@@ -48,6 +48,7 @@ enum fake_reload {
 	RELOAD_LIES,		/* says that it has, and has not */
 	RELOAD_DIES,		/* control ends instead of an answer */
 	RELOAD_LATER,		/* says "not now" */
+	RELOAD_DENIED,		/* may not be told any more */
 };
 
 enum fake_restart {

@@ -2,6 +2,7 @@
  * fakes_control: control, and the server behind it. Words of the trace:
  * preflight, reload, back-reload, verify.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/fs.h"
@@ -162,7 +163,10 @@ on_reload(void *arg UNUSED, struct message *m)
 		fake_load(server);
 	if (how == RELOAD_LATER)
 		out.error.class = OUT_RETRY;
-	out.result = how == RELOAD_REFUSED ? HOOK_REFUSED : how == RELOAD_FAILED ? HOOK_FAILED :
+	if (how == RELOAD_DENIED)
+		out.error.sys = EACCES;
+	out.result = how == RELOAD_REFUSED ? HOOK_REFUSED :
+	    how == RELOAD_FAILED || how == RELOAD_DENIED ? HOOK_FAILED :
 	    how == RELOAD_LATER ? HOOK_LATER :
 	    how == RELOAD_LOST || how == RELOAD_LOST_OLD ? HOOK_UNKNOWN : HOOK_OK;
 	hook_facts_init(&out.before);
