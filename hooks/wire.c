@@ -248,10 +248,36 @@ left_ms(int64_t deadline_ms)
 	return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
+static struct {
+	int	 fd;
+	void	(*cut)(void);
+} lifeline = { -1, NULL };
+
+void
+wire_lifeline(int fd, void (*cut)(void))
+{
+	lifeline.fd = fd;
+	lifeline.cut = cut;
+}
+
+/* poll(2) for one descriptor, or none (-1). */
+static int
+poll_one(int fd, short events, int ms)
+{
+	struct pollfd p[] = {
+		{ .fd = fd, .events = events },
+		{ .fd = lifeline.fd },	/* POLLHUP is told unasked */
+	};
+	int rc = poll(p, NITEMS(p), ms);
+
+	if (rc > 0 && p[1].revents != 0)
+		lifeline.cut();
+	return rc;
+}
+
 bool
 wire_wait(int fd, short events, int64_t deadline_ms)
 {
-	struct pollfd p = { .fd = fd, .events = events };
 	int left, rc;
 
 	for (;;) {
@@ -260,7 +286,7 @@ wire_wait(int fd, short events, int64_t deadline_ms)
 			errno = ETIMEDOUT;
 			return false;
 		}
-		rc = poll(&p, 1, left);
+		rc = poll_one(fd, events, left);
 		if (rc > 0)
 			return true;
 		if (rc == -1 && errno != EINTR)
@@ -275,7 +301,7 @@ wire_rest(int64_t ms)
 	int left;
 
 	while ((left = left_ms(until)) > 0)
-		(void)poll(NULL, 0, left);
+		(void)poll_one(-1, 0, left);
 }
 
 /* --- sockets --- */

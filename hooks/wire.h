@@ -93,6 +93,12 @@ bool	wire_has_more(const struct wire *);
 
 void	wire_close(struct wire *);	/* also after a failed wire_open() */
 
+/*
+ * All waiting of this process is in vain once the other end of fd has gone:
+ * then cut() is called, which does not return.
+ */
+void	wire_lifeline(int fd, void (*cut)(void));
+
 /* Waits for POLLIN or POLLOUT. False with errno (ETIMEDOUT) otherwise. */
 MUST_CHECK bool wire_wait(int fd, short events, int64_t deadline_ms);
 

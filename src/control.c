@@ -4,7 +4,11 @@
  * One thing after the other, each with its deadline: a handshake of our own
  * never meets a reload (FAULTS K18).
  */
+#include <stdlib.h>
+
+#include "base/log.h"
 #include "hooking.h"
+#include "hooks/wire.h"
 #include "role.h"
 #include "verify.h"
 
@@ -22,6 +26,21 @@ on_verify(void *arg, struct message *m)
 	pack_clear(&verify_out_pack, &out);
 }
 
+/* No server is waited for that nobody asks about any more. */
+static void
+leave(void)
+{
+	log_debug(KV_S("event", "leaving"), KV_S("why", "the keeper has gone"));
+	exit(0);
+}
+
+static int
+control_start(void *arg, struct loop *loop, struct channel *keeper, struct err *e)
+{
+	wire_lifeline(ROLE_FD, leave);
+	return hooking_start(arg, loop, keeper, e);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -37,7 +56,7 @@ main(int argc, char **argv)
 		.role = ROLE_CONTROL,
 		.handlers = &handlers,
 		.arg = &control,
-		.start = hooking_start,
+		.start = control_start,
 		.stop = hooking_stop,
 	};
 

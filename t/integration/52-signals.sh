@@ -66,7 +66,7 @@ interrupted() {
 	local rc=0 begin before what="$1 in the phase \"$2\""
 	before=$(version "$name")
 	begin --json -v renew --force ${5:+"$5"}
-	until_ok 20 "$what: it is reached" reached "$2"
+	until_ok 60 "$what: it is reached" reached "$2"
 	begin=$(ms)
 	kill -s "$1" "$pid"
 	# As from timeout(1), or a key at a terminal, to the whole group.
