@@ -26,7 +26,8 @@ static const struct pack wall_group_pack = PACK(wall_group, I64(wall_group, gid)
 
 const struct pack walls_pack = PACK(walls, I64(walls, uid), I64(walls, gid),
 	LIST(walls, groups, wall_group_pack), I64(walls, keep), STRS(walls, reads),
-	STRS(walls, writes), STRS(walls, hidden), STRS(walls, secrets), FLAG(walls, signals),
+	STRS(walls, writes), STRS(walls, hidden), STRS(walls, secrets),
+	LIST(walls, users, user_entry_pack), FLAG(walls, signals),
 	FLAG(walls, best_effort), FLAG(walls, kill));
 
 const struct pack walled_pack = PACK(walled, I64(walled, class), STR(walled, text),

@@ -32,12 +32,15 @@ put_up_walls(enum role r, struct err *e)
 {
 	struct walled out = { 0 };
 	struct err lost = ERR_NONE;
+	struct walls *walls;
 	struct message m;
 	int rc;
 
 	if (frame_get(ROLE_FD, MSG_WALLS, &m, e) == -1)
 		return -1;
-	if ((rc = sandbox_enter(m.body, r, &out, e)) == -1) {
+	walls = m.body;
+	users_know(&walls->users);
+	if ((rc = sandbox_enter(walls, r, &out, e)) == -1) {
 		out.class = e->class;
 		out.text = strdup(e->text);
 		out.hint = strdup(e->hint);

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/pack.h"
+#include "base/users.h"
 
 #define SANDBOX_STAY	-1	/* as user: the one that started kamcert */
 
@@ -28,6 +29,7 @@ struct walls {
 	struct strs	 writes;
 	struct strs	 hidden;	/* that are not read, although they lie in one of reads */
 	struct strs	 secrets;	/* files that are opened before rights are given up */
+	struct list	 users;		/* struct user_entry: whom the role will ask about */
 	bool		 signals;	/* to processes outside */
 	bool		 best_effort;	/* what cannot be had is told, and does without */
 	bool		 kill;		/* a forbidden system call ends the role: for tests */

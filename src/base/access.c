@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,6 @@
 #define LOCK_TRIES	8	/* how often the lock file may be exchanged under us */
 #define HOLDER_MAX	200	/* octets of the holder's line */
 #define LINKS_MAX	40	/* as the kernel */
-#define GROUPS_MAX	65536	/* NGROUPS_MAX of Linux */
 
 /* --- safe parents --- */
 
@@ -304,30 +302,6 @@ struct reader {
 	int	 ngroups;
 };
 
-/* The user's own group alone if the user data base does not know the user. */
-static int
-find_groups(struct reader *r, gid_t gid, struct err *e)
-{
-	char *name;
-	int rc = 0;
-
-	if (user_name(r->uid, &name, e) == -1)
-		return -1;
-	r->ngroups = GROUPS_MAX;
-	if ((r->groups = calloc(GROUPS_MAX, sizeof(*r->groups))) == NULL) {
-		free(name);
-		return err_nomem(e);
-	}
-	if (name == NULL) {
-		r->groups[0] = gid;
-		r->ngroups = 1;
-	} else if (getgrouplist(name, gid, r->groups, &r->ngroups) == -1) {
-		rc = err_set(e, OUT_HOLD, "user %s is in too many groups", name);
-	}
-	free(name);
-	return rc;
-}
-
 static bool
 is_in(const struct reader *r, gid_t gid)
 {
@@ -476,7 +450,7 @@ fs_user_can_read(const char *path, uid_t uid, gid_t gid, struct err *e)
 	if (path[0] != '/' || strlen(path) >= sizeof(w.rest))
 		return err_set(e, OUT_HOLD, "%s: want an absolute path", path);
 	(void)snprintf(w.rest, sizeof(w.rest), "%s", path);
-	if (find_groups(&r, gid, e) == -1)
+	if (user_groups(r.uid, gid, &r.groups, &r.ngroups, e) == -1)
 		goto out;
 	if ((w.dir = fs_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0)) == -1) {
 		(void)fs_fail(e, AT_FDCWD, "/", "open the folder");

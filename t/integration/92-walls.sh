@@ -154,6 +154,57 @@ equal 1 "$(version handed.example.org)" "active version"
 equal "$user" "$(stat -c %u "$state/certs")" "owner of the store"
 ok "without root: port $handed, opened by somebody else"
 
+# --- users that are asked for over a socket, as those of LDAP and sssd
+
+cat >"$work/nss.c" <<-END
+	#include <errno.h>
+	#include <nss.h>
+	#include <pwd.h>
+	#include <string.h>
+	#include <sys/socket.h>
+	#include <unistd.h>
+	enum nss_status _nss_hesiod_getpwnam_r(const char *name, struct passwd *pw, char *room, size_t size,
+	    int *error)
+	{
+	    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	    if (fd == -1) {
+	        *error = errno;
+	        return NSS_STATUS_UNAVAIL;
+	    }
+	    close(fd);
+	    if (strcmp(name, "of-ldap") != 0)
+	        return NSS_STATUS_NOTFOUND;
+	    *pw = (struct passwd){ .pw_name = "of-ldap", .pw_passwd = "x", .pw_uid = 54321, .pw_gid = 54322,
+	        .pw_gecos = "", .pw_dir = "/", .pw_shell = "/" };
+	    return NSS_STATUS_SUCCESS;
+	}
+END
+module=$(ldconfig -p | sed -n 's/.*libnss_hesiod.so.2 .*=> //p' | head -n 1)
+if [ "$(id -u)" = 0 ] && [ -n "$module" ] && unshare -m true 2>/dev/null; then
+	"${CC:-cc}" -shared -fPIC -o "$work/nss.so" "$work/nss.c"
+	chmod 755 "$work/nss.so"
+	sed 's/^\(passwd\|group\|initgroups\):.*/\1: files hesiod/' /etc/nsswitch.conf >"$work/nsswitch.conf"
+	# elsewhere CODE USER: a renewal for this user's files, where the module stands in for sssd's.
+	elsewhere() {
+		local rc=0
+		state=$work/$2
+		write_conf ldap.example.org
+		sed -i "s|^certificate .*|&\n    user = \"$2\"|" "$conf"
+		# shellcheck disable=SC2016
+		unshare -m sh -c 'mount --bind "$1" "$2" && mount --bind "$3" /etc/nsswitch.conf && shift 3 && exec "$@"' \
+		    x "$work/nss.so" "$module" "$work/nsswitch.conf" "$kamcert" -c "$conf" renew --force \
+		    >"$out" 2>&1 </dev/null || rc=$?
+		equal "$1" "$rc" "files for the user $2: exit code"
+	}
+	elsewhere 0 of-ldap
+	equal "54321 54322" "$(stat -c '%u %g' "$state/certs/ldap.example.org/current/privkey.pem")" \
+	    "owner and group of the key"
+	elsewhere 10 not-of-ldap
+	says 'user "not-of-ldap": the user data base does not answer'
+	says '-> getent passwd not-of-ldap must find it'
+	ok "a user whom only a socket knows, where the keeper has none: found; another one: told what to look at"
+fi
+
 # --- units
 
 for unit in kamcert.service kamcert-daemon.service; do

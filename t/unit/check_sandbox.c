@@ -444,6 +444,96 @@ START_TEST(rights_are_kept_for_what_the_configuration_needs_only)
 }
 END_TEST
 
+/* A user of LDAP or sssd: known to the starter, and to be asked for over a socket. */
+static void
+know_somebody(void)
+{
+	static const int64_t groups[] = { 54321, 777 };
+	struct user_entry *u;
+	struct user_group *g;
+	struct list users = { NULL, 0 };
+
+	if ((u = list_add(&users, sizeof(*u))) == NULL)
+		_exit(NOT_WALLED);
+	*u = (struct user_entry){ .name = strdup("sip-of-ldap"), .uid = 54321, .gid = 54321 };
+	for (size_t i = 0; i < NITEMS(groups); i++)
+		if ((g = list_add(&u->groups, sizeof(*g))) != NULL)
+			g->gid = groups[i];
+	if ((u = list_add(&users, sizeof(*u))) == NULL)
+		_exit(NOT_WALLED);
+	*u = (struct user_entry){ .name = strdup("group-of-ldap"), .uid = -1, .gid = 778 };
+	users_know(&users);
+}
+
+static int
+ask_about_users(void)
+{
+	int64_t uid = 0, gid = 0;
+	gid_t *groups;
+	char *name;
+	int n, in = 0;
+
+	know_somebody();
+	if (user_find("sip-of-ldap", &uid, &gid, &e) == -1 || uid != 54321 || gid != 54321)
+		return 1;
+	if (group_find("group-of-ldap", &gid, &e) == -1 || gid != 778)
+		return 2;
+	if (user_name(54321, &name, &e) == -1 || name == NULL || strcmp(name, "sip-of-ldap") != 0)
+		return 3;
+	if (user_groups(54321, 1, &groups, &n, &e) == -1)
+		return 4;
+	for (int i = 0; i < n; i++)
+		in += groups[i] == 1 || groups[i] == 777;
+	free(groups);
+	free(name);
+	if (in != 2)
+		return 5;
+	/* one is no user because there is a group of that name, and the others are asked for */
+	if (user_find("group-of-ldap", &uid, &gid, &e) == 0 || e.class != OUT_HOLD ||
+	    strstr(e.hint, "getent passwd group-of-ldap") == NULL)
+		return 6;
+	return user_find("root", &uid, &gid, &e) == 0 && uid == 0 ? 0 : 7;
+}
+
+START_TEST(users_that_a_role_could_not_ask_for_are_known_to_it)
+{
+	static const enum role roles[] = { ROLE_KEEPER, ROLE_CONTROL, ROLE_COURIER };
+
+	start(false);
+	for (size_t i = 0; i < NITEMS(roles); i++)
+		ck_assert_int_eq(inside(roles[i], false, true, ask_about_users), 0);
+	finish();
+}
+END_TEST
+
+START_TEST(a_role_is_told_of_the_users_of_the_configuration)
+{
+	static char root[] = "root", daemon[] = "daemon", nobody[] = "nobody-of-that-name",
+	    program[] = "program";
+	struct hook_conf hooks[] = { { .type = program, .user = daemon },
+		{ .type = program, .user = root }, { .type = program, .user = nobody } };
+	const struct user_entry *u;
+	struct walls w;
+
+	cert.user = root;
+	cert.group = daemon;
+	cert.hooks = (struct list){ hooks, NITEMS(hooks) };
+	for (int r = 0; r < ROLE_COUNT; r++) {
+		ck_assert_msg(walls_for(&setup, (enum role)r, &w, &e) == 0, "%s", e.text);
+		u = w.users.v;
+		if (r == ROLE_NET || r == ROLE_ANSWER)
+			ck_assert_uint_eq(w.users.n, 0);
+		else {
+			ck_assert_uint_eq(w.users.n, 3);
+			ck_assert(strcmp(u[0].name, root) == 0 && u[0].uid == 0 && u[0].groups.n > 0);
+			ck_assert(strcmp(u[1].name, daemon) == 0 && u[1].uid == -1 && u[1].gid > 0);
+			ck_assert(strcmp(u[2].name, daemon) == 0 && u[2].uid > 0);
+		}
+		pack_clear(&walls_pack, &w);
+	}
+}
+END_TEST
+
 START_TEST(a_user_that_is_not_there_or_root_is_refused)
 {
 	static char *users[] = { (char *)(uintptr_t)"nobody-of-that-name", NULL };
@@ -576,6 +666,8 @@ main(void)
 	tcase_add_loop_test(tc, a_state_folder_by_another_name_is_hidden_too, 0, 2);
 	tcase_add_test(tc, root_becomes_a_user_without_rights);
 	tcase_add_test(tc, rights_are_kept_for_what_the_configuration_needs_only);
+	tcase_add_test(tc, users_that_a_role_could_not_ask_for_are_known_to_it);
+	tcase_add_test(tc, a_role_is_told_of_the_users_of_the_configuration);
 	tcase_add_loop_test(tc, a_user_that_is_not_there_or_root_is_refused, 0, 2);
 	tcase_add_loop_test(tc, what_cannot_be_had_is_fatal_unless_allowed, 0, 4);
 	tcase_add_loop_test(tc, closed_standard_streams_are_opened_on_nothing, 0, 8);
