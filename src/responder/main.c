@@ -8,11 +8,14 @@
 #include <unistd.h>
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <arpa/inet.h>
 
 #include "base/log.h"
 #include "responder/api.h"
+
+#define DESCRIPTORS	8192	/* for all connections, and as many validations */
 
 static const char *const protocols[] = { "http/1.1", NULL };
 
@@ -135,6 +138,19 @@ stop(struct program *p)
 	options_clear(&r->o);
 }
 
+/* As many connections as the system lets it have; fewer, and it answers in turn. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur < DESCRIPTORS &&
+	    now.rlim_cur < now.rlim_max) {
+		now.rlim_cur = now.rlim_max < DESCRIPTORS ? now.rlim_max : DESCRIPTORS;
+		(void)setrlimit(RLIMIT_NOFILE, &now);
+	}
+}
+
 static int
 may_run(const struct options *o, struct err *e)
 {
@@ -142,6 +158,7 @@ may_run(const struct options *o, struct err *e)
 		return err_set(e, OUT_USAGE, "it does not run as root; --allow-root if it must");
 	/* Keys of a test CA are worth nothing, but what is not needed is not left lying about. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	raise_descriptors();
 	return 0;
 }
 

@@ -6,21 +6,49 @@
  * broken HTTP, which is what half of FAULTS section 2 is about. ACME needs
  * little of HTTP, and http.c is that little.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <netinet/in.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "responder/conn.h"
 #include "responder/server.h"
+
+#define PAUSE_MS	100
 
 struct server {
 	struct server_config	 c;
 	int			 fd;
 	struct loop_fd		*io;
+	struct loop_timer	*pause;		/* while descriptors or memory are used up */
 	struct conns		 conns;
 	uint16_t		 port;
 };
+
+static void
+on_pause_over(void *arg)
+{
+	struct server *s = arg;
+	struct err e;
+
+	s->pause = NULL;
+	if (loop_fd_set(s->io, LOOP_READ, &e) == -1)
+		log_warn(KV_S("step", "accept"), KV_S("error", e.text));
+}
+
+/* Whoever waits is still waiting when there is room again; asking meanwhile is of no use. */
+static void
+pause_accepting(struct server *s)
+{
+	struct err e;
+
+	if (loop_fd_set(s->io, 0, &e) == 0 && (s->pause = loop_timer_add(s->c.loop,
+	    clock_boot_ms() + PAUSE_MS, on_pause_over, s, &e)) == NULL)
+		on_pause_over(s);
+}
 
 static void
 on_accept(void *arg, unsigned events)
@@ -33,9 +61,13 @@ on_accept(void *arg, unsigned events)
 		socklen_t n = sizeof(from);
 		int fd = accept4(s->fd, (struct sockaddr *)&from, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd == -1)
-			return;
-		conn_new(&s->conns, fd, &from);
+		if (fd != -1) {
+			conn_new(&s->conns, fd, &from);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(s);
+		return;
 	}
 }
 
@@ -85,6 +117,7 @@ server_free(struct server *s)
 	if (s == NULL)
 		return;
 	conns_end(&s->conns);
+	loop_timer_del(s->pause);
 	loop_fd_del(s->io);
 	if (s->fd != -1)
 		close(s->fd);

@@ -29,3 +29,29 @@ run protocol.py "$directory" "$control" "$addr" "$http_port"
 at=${directory#https://}
 at=${at%/dir}
 run strict.py "${at%:*}" "${at#*:}" "$work/server.pem"
+
+# ticks: of the processor, that the responder has used so far.
+ticks() {
+	awk '{ print $14 + $15 }' "/proc/$pid/stat"
+}
+
+start few "$ca_user" bash -c 'ulimit -n 40 && exec "$@"' few "$work/ca/kamcert-responder" \
+    --listen "$addr:0" --server-cert "$work/ca/few.pem"
+until_ok 20 "the responder is ready" grep -q ^directory "$work/few.log"
+directory=$(sed -n 's/^directory //p' "$work/few.log")
+at=${directory#https://}
+at=${at%/dir}
+held=()
+for ((i = 0; i < 60; i++)); do
+	exec {fd}<>"/dev/tcp/${at%:*}/${at#*:}"
+	held+=("$fd")
+done
+before=$(ticks)
+read -r -t 2 <>"$work/never" || :
+used=$(($(ticks) - before))
+[ "$used" -lt 20 ] || fail "out of descriptors, it used $used ticks of two seconds"
+for fd in "${held[@]}"; do
+	exec {fd}>&-
+done
+curl -fsS --max-time 20 --cacert "$work/ca/few.pem" "$directory" >"$out" || fail "no answer afterwards"
+ok "with no descriptor left it waits for one, and answers then"
