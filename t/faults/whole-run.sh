@@ -50,8 +50,9 @@ whole() {
 	    fail "$1: fullchain.pem is not cert.pem and chain.pem"
 }
 
-# strike ROLE CALL FAULT N: a renewal that meets it (an error, or signal=KILL), and what comes after
-# it without a fault.
+# strike ROLE CALL FAULT N [EXIT]: a renewal that meets it (an error, or signal=KILL) at the N-th
+# call, or with "N+" from that one on, and what comes after it without a fault. EXIT is the code that
+# it must end with, where there is but one.
 strike() {
 	local what="$1: $2 $4 with $3" rc=0 before active made fault=$3
 	[[ $fault == *=* ]] || fault=error=$fault
@@ -62,7 +63,7 @@ strike() {
 	pid=$!
 	wait "$pid" || rc=$?
 	wrap "$1"
-	until_ok 5 "$what: no process is left" gone "$pid"
+	until_ok 10 "$what: no process is left" gone "$pid"	# 5 s, on an idle machine
 	cat "$out" >>"$work/kamcert.log"
 	points=$((points + 1))
 	! grep -q -e INJECTED -e 'killed by SIGKILL' "$work/struck" || struck=$((struck + 1))
@@ -72,13 +73,19 @@ strike() {
 	*:1[013] | control:14 | courier:14 | starter:137) failures=$((failures + 1)) ;;
 	*) fail "$what: exit code $rc" ;;
 	esac
+	[ "$rc" = "${5-$rc}" ] || fail "$what: want exit code $5, have $rc"
+	[ "$3" != EINTR ] || [ "$rc" = 0 ] || fail "$what: exit code $rc, and the call was to be repeated"
+	[ "$rc" != 13 ] || equal "$active" "$(version "$name")" "$what: active version, led back"
+	# Only 14 says that it is not known what is served.
+	[ -z "${kam_pid-}" ] || [ "$rc" = 14 ] ||
+	    equal "$(installed "$name")" "$(served "$name")" "$what: served"
 	whole "$what"
 	# A version that is stored is deployed; only where there is none is another try an order, or
 	# the rest of the one that was begun. HOLD gave that up.
 	case $rc in
 	0) ;;
 	# A way back that ended early is gone to its end, which is what that run has to tell.
-	14) "${traced[@]}" -c "$conf" renew >"$out" 2>&1 || [ $? = 13 ] || fail "$what: the way back" ;;
+	14) run 13 renew ;;
 	*) run 0 renew ;;
 	esac
 	[ -z "${kam_pid-}" ] ||
@@ -201,7 +208,9 @@ until_ok 5 "the process to tell is there" test -s "$work/target.pid"
 hook="hook \"signal\" { pid-file = \"$work/target.pid\" signal = \"HUP\" }" write_conf "$name"
 run 0 renew --force
 trace courier
-spread courier pidfd_send_signal 2 EPERM,signal=KILL
+spread courier pidfd_send_signal 2 EPERM
+strike courier pidfd_send_signal signal=KILL 3 14
+ok "courier: killed when it is about to send the signal: the way back is gone to its end"
 
 # With a server, whose role this is.
 unset hook
@@ -216,13 +225,19 @@ while read -r role call times errors; do
 	spread "$role" "$call" "$times" "$errors"
 done <<-END
 	control socket 1 EMFILE
-	control connect 2 ECONNREFUSED,EINTR
 	control recvmsg 2 ENOMEM,EINTR
 	control sendmsg 1 EPIPE
 	control epoll_ctl 1 ENOMEM
-	control connect 2 signal=KILL
-	control recvmsg 2 signal=KILL
 END
+# By moments that matter: the connection over which the reload is asked for, and the next one.
+n=$(awk '/^connect\(/ { n++ } /tls\.reload/ { print n; exit }' "$work/control.trace")
+[ "${n:-0}" -gt 0 ] || fail "control asks for no reload"
+strike control connect EINTR "$n" 0
+strike control connect ECONNREFUSED "$n" 13
+strike control connect ECONNREFUSED "$n+" 14
+strike control connect signal=KILL "$n" 14
+strike control connect signal=KILL $((n + 1)) 14
+ok "control: connect, EINTR,ECONNREFUSED,signal=KILL before the reload, and behind it"
 [ "$struck" -ge $((points * 4 / 5)) ] || fail "only $struck of $points calls were met"
 [ "$failures" -ge $((points / 4)) ] || fail "only $failures runs failed: nothing was injected"
 ok "$struck of $points calls failed: $failures runs said so, and each next one converged without a certificate too many"
