@@ -163,13 +163,17 @@ add_file_group(const struct cert_conf *cert, struct walls *w, struct err *e)
 	return add_group(w, gid, e);
 }
 
-/* Files of another user can only be made, read back and removed with root's rights over files. */
+/*
+ * Files of another user can only be made, read back and removed with root's rights over files. One who
+ * cannot be found now, as the data base does not answer, may own some already: without these, what is
+ * installed would look broken.
+ */
 static void
 keep_for_owner(const struct cert_conf *cert, struct walls *w)
 {
 	int64_t uid, gid;
 
-	if (cert->user != NULL && is_user(cert->user, &uid, &gid) && uid != w->uid)
+	if (cert->user != NULL && (!is_user(cert->user, &uid, &gid) || uid != w->uid))
 		w->keep |= CAP(CAP_CHOWN) | CAP(CAP_FOWNER) | CAP(CAP_DAC_OVERRIDE);
 }
 

@@ -184,12 +184,12 @@ if [ "$(id -u)" = 0 ] && [ -n "$module" ] && unshare -m true 2>/dev/null; then
 	"${CC:-cc}" -shared -fPIC -o "$work/nss.so" "$work/nss.c"
 	chmod 755 "$work/nss.so"
 	sed 's/^\(passwd\|group\|initgroups\):.*/\1: files hesiod/' /etc/nsswitch.conf >"$work/nsswitch.conf"
+	state=$work/ldap
+	write_conf ldap.example.org
 	# elsewhere CODE USER: a renewal for this user's files, where the module stands in for sssd's.
 	elsewhere() {
 		local rc=0
-		state=$work/$2
-		write_conf ldap.example.org
-		sed -i "s|^certificate .*|&\n    user = \"$2\"|" "$conf"
+		sed -i "/^    user = /d; s|^certificate .*|&\n    user = \"$2\"|" "$conf"
 		# shellcheck disable=SC2016
 		unshare -m sh -c 'mount --bind "$1" "$2" && mount --bind "$3" /etc/nsswitch.conf && shift 3 && exec "$@"' \
 		    x "$work/nss.so" "$module" "$work/nsswitch.conf" "$kamcert" -c "$conf" renew --force \
@@ -202,6 +202,7 @@ if [ "$(id -u)" = 0 ] && [ -n "$module" ] && unshare -m true 2>/dev/null; then
 	elsewhere 10 not-of-ldap
 	says 'user "not-of-ldap": the user data base does not answer'
 	says '-> getent passwd not-of-ldap must find it'
+	equal 1 "$(version ldap.example.org)" "active version"
 	ok "a user whom only a socket knows, where the keeper has none: found; another one: told what to look at"
 fi
 
