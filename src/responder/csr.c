@@ -57,14 +57,25 @@ bad(struct problem *p, const char *what)
 	return problem_set(p, 400, "badCSR", "RFC 8555 section 7.4: %s", what);
 }
 
+/* Of curves there are several of 256 bits. */
+static bool
+is_certified(EVP_PKEY *key)
+{
+	char curve[32];
+
+	if (key == NULL)
+		return false;
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+		return EVP_PKEY_get_bits(key) >= 2048 && EVP_PKEY_get_bits(key) <= 4096;
+	return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+	    EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL) == 1 &&
+	    (strcmp(curve, "prime256v1") == 0 || strcmp(curve, "secp384r1") == 0);
+}
+
 static int
 check_key(EVP_PKEY *key, const struct account *account, struct problem *p)
 {
-	int type = key != NULL ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
-	int bits = key != NULL ? EVP_PKEY_get_bits(key) : 0;
-
-	if (!(type == EVP_PKEY_RSA && bits >= 2048 && bits <= 4096) &&
-	    !(type == EVP_PKEY_EC && (bits == 256 || bits == 384)))
+	if (!is_certified(key))
 		return problem_set(p, 400, "badCSR",
 		    "want a key of ECDSA P-256 or P-384, or RSA of 2048 to 4096 bits");
 	if (EVP_PKEY_eq(key, account->key) == 1)

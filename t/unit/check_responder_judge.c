@@ -129,6 +129,32 @@ START_TEST(requests_for_certificates_fit_their_order)
 }
 END_TEST
 
+static const struct { const char *curve; bool ok; } curves[] = {
+	{ "P-256", true }, { "P-384", true }, { "P-521", false }, { "secp224r1", false },
+	{ "secp256k1", false }, { "brainpoolP256r1", false }, { "brainpoolP384r1", false },
+};
+
+START_TEST(keys_of_the_two_curves_are_certified)
+{
+	char name[] = "a.example";
+	struct authz a = { .ident = { IDENT_DNS, false, name } }, *list[] = { &a };
+	EVP_PKEY *key = EVP_EC_gen(curves[_i].curve);
+	struct account account = { .key = EVP_EC_gen("P-256") };
+	struct order o = { .account = &account, .authz = list, .nauthz = 1 };
+	struct span der = make_csr(key, "DNS:a.example", NULL);
+	struct problem p = { .type = "" };
+	struct csr csr;
+	int rc = csr_check(der, &o, &csr, &p);
+
+	ck_assert_msg((rc == 0) == curves[_i].ok, "%s: got %d %s", curves[_i].curve, rc, p.detail);
+	if (rc == 0)
+		csr_clear(&csr);
+	OPENSSL_free((void *)der.p);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(account.key);
+}
+END_TEST
+
 /* --- challenges --- */
 
 static struct ident host = { IDENT_DNS, false, (char *)"a.example" };
@@ -264,6 +290,7 @@ main(void)
 
 	tcase_add_loop_test(c, identifiers_are_canonical, 0, NITEMS(idents));
 	tcase_add_loop_test(c, requests_for_certificates_fit_their_order, 0, NITEMS(csrs));
+	tcase_add_loop_test(c, keys_of_the_two_curves_are_certified, 0, NITEMS(curves));
 	tcase_add_loop_test(c, http_01_wants_the_key_authorization, 0, NITEMS(webs));
 	tcase_add_loop_test(c, caa_lets_or_forbids, 0, NITEMS(caas));
 	tcase_add_loop_test(c, dns_persist_01_wants_issuer_account_and_time, 0, NITEMS(persists));
