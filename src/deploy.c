@@ -140,8 +140,8 @@ deploy_preflight(struct job *j, struct err *e)
 		p = JOB_FAILED;
 	if (p == JOB_FAILED && j->state.health == INSTALL_EMPTY && e->hint[0] == '\0' &&
 	    !j->keeper->setup.no_hooks)
-		err_hint(e, "a server that needs the certificate to start: kamcert renew --no-hooks, "
-		    "start it, then kamcert reload");
+		err_hint(e, "a server that needs the certificate to start: kamcert renew "
+		    "--no-hooks, start it, then kamcert reload");
 	return p;
 }
 
@@ -329,7 +329,8 @@ deploy_verify(struct job *j, struct err *e)
 		return JOB_FAILED;
 	}
 	if (j->kind != JOB_RELOAD && install_done(j->folder, clock_wall(), e) == -1) {
-		j->leave = true;	/* what was proven is not given up for want of a note of it */
+		/* what was proven is not given up for want of a note of it */
+		j->leave = true;
 		(void)err_hint(e, "it is served; the next run proves it once more");
 		return JOB_FAILED;
 	}
@@ -400,8 +401,8 @@ deploy_back_verify(struct job *j, struct err *e)
 	if (p != JOB_DONE)
 		return p;
 	if (deploy_is_foreign(j))
-		err_hint(&j->err, "somebody else's certificate is left as it is, and nothing is tried by "
-		    "itself until tomorrow; kamcert reload goes on");
+		err_hint(&j->err, "somebody else's certificate is left as it is, and nothing is "
+		    "tried by itself until tomorrow; kamcert reload goes on");
 	if (tell_of(j, true, e))
 		return j->err.class == OUT_ALARM && count_stuck(j) == stuck ? JOB_DONE : JOB_FAILED;
 	if (install_done(j->folder, clock_wall(), e) == -1)

@@ -156,7 +156,8 @@ note_servers(struct job *j, struct err *e)
 	size_t i;
 
 	for (i = 0; i < j->conf->hooks.n; i++)
-		if ((in = instance_of(j->keeper, &h[i], e)) == NULL || instance_note(in, j, e) == -1)
+		if ((in = instance_of(j->keeper, &h[i], e)) == NULL ||
+		    instance_note(in, j, e) == -1)
 			return -1;
 	return 0;
 }

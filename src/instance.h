@@ -57,8 +57,8 @@ bool		instance_touched(const struct instance *);
 bool		instance_put_off(const struct instance *);
 
 /*
- * Could it not be told, although it runs and answers: somebody did not allow it? It goes on with what
- * it had, and there is nothing to be led back.
+ * Could it not be told, although it runs and answers: somebody did not allow
+ * it? It goes on with what it had, and there is nothing to be led back.
  */
 bool		instance_denied(const struct instance *);
 

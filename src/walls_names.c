@@ -44,7 +44,8 @@ walls_names(const struct config *c, struct list *users, struct err *e)
 
 	for (i = 0; i < c->certs.n; i++) {
 		h = cert[i].hooks.v;
-		if (add(users, cert[i].user, false, e) == -1 || add(users, cert[i].group, true, e) == -1)
+		if (add(users, cert[i].user, false, e) == -1 ||
+		    add(users, cert[i].group, true, e) == -1)
 			return -1;
 		for (k = 0; k < cert[i].hooks.n; k++)
 			if (add(users, h[k].user, false, e) == -1)

@@ -86,7 +86,8 @@ not_found(const char *what, const char *name, int rc, struct err *e)
 	if (rc == 0 || rc == ENOENT || rc == ESRCH || rc == EBADF || rc == EPERM)
 		(void)err_set(e, OUT_HOLD, "%s \"%s\": there is none of that name", what, name);
 	else
-		(void)err_sys(e, OUT_RETRY, "%s \"%s\": the user data base does not answer", what, name);
+		(void)err_sys(e, OUT_RETRY, "%s \"%s\": the user data base does not answer", what,
+		    name);
 	return err_hint(e, "getent %s %s must find it: see /etc/nsswitch.conf",
 	    strcmp(what, "user") == 0 ? "passwd" : what, name);
 }

@@ -1,59 +1,8 @@
 /*
  * check_acme: orders at a CA without faults, and with how few requests.
  */
-#include "acmeca.h"
+#include "acmerun.h"
 #include "suite.h"
-
-static struct ca *ca;
-static struct acme_session *session;
-
-static void
-setup(void)
-{
-	ca = ca_new();
-	session = NULL;
-}
-
-static void
-teardown(void)
-{
-	acme_session_free(session);
-	free(ca);
-}
-
-/* Runs a job that must succeed; the task is the caller's. */
-static struct acme_task *
-run_well(struct acme_job *j, const struct acme_result **r)
-{
-	struct acme_task *t = ca_task(&session, j);
-	struct err e;
-
-	ck_assert_msg(ca_run(ca, t, r, &e) == 0, "%s", e.text);
-	return t;
-}
-
-static void
-order_well(void)
-{
-	const struct acme_result *r;
-	struct acme_job j = ca_job(ca, ACME_ORDER);
-	struct acme_task *t = run_well(&j, &r);
-
-	ck_assert(span_is(blob_span(&r->chain), CA_PEM));
-	ck_assert_str_eq(r->order, CA_URL "/o/1");
-	acme_task_free(t);
-}
-
-static int
-fails(struct acme_job *j, struct err *e, enum acme_trouble *trouble)
-{
-	struct acme_task *t = ca_task(&session, j);
-	int rc = ca_run(ca, t, NULL, e);
-
-	*trouble = acme_task_trouble(t);
-	acme_task_free(t);
-	return rc;
-}
 
 /* --- requests, counted (issues 2 and 3) --- */
 
@@ -170,7 +119,7 @@ START_TEST(addresses_and_wildcards_are_ordered_as_what_they_are)
 	strs_clear(&j.challenges);
 	ck_assert(strs_add(&j.challenges, "dns-01") == 0 &&
 	    strs_add(&j.challenges, "http-01") == 0);
-	ck_assert_msg(fails(&j, &e, &trouble) == 0, "%s", e.text);
+	ck_assert_msg(run(&j, &e, &trouble) == 0, "%s", e.text);
 	ck_assert_str_eq(ca_last(ca, "/order")->payload, "{\"identifiers\":["
 	    "{\"type\":\"dns\",\"value\":\"*.x.example\"},{\"type\":\"dns\","
 	    "\"value\":\"x.example\"},{\"type\":\"ip\",\"value\":\"192.0.2.1\"},{\"type\":\"ip\","
@@ -211,7 +160,7 @@ START_TEST(dns_persist_01_has_issuers_and_no_token)
 	ca->fault = &f;
 	strs_clear(&j.challenges);
 	ck_assert_int_eq(strs_add(&j.challenges, "dns-persist-01"), 0);
-	rc = fails(&j, &e, &trouble);
+	rc = run(&j, &e, &trouble);
 	ck_assert_msg((rc == 0) == persistent[_i].ok, "%s: %s", persistent[_i].what,
 	    rc == 0 ? "got success" : e.text);
 	ck_assert(rc == 0 || e.class == OUT_HOLD);
@@ -269,7 +218,7 @@ START_TEST(profiles_keep_their_table)
 	ca->fault = f.reply != NULL ? &f : NULL;
 	j.profile = strdup(profiles[_i].profile);
 	j.profile_required = profiles[_i].required;
-	rc = fails(&j, &e, &trouble);
+	rc = run(&j, &e, &trouble);
 	ck_assert_msg((rc == 0) == profiles[_i].ok, "%s: got %s", profiles[_i].what,
 	    rc == 0 ? "success" : e.text);
 	ck_assert_msg(rc == 0 || e.class == OUT_HOLD, "%s: %s", profiles[_i].what, e.text);
@@ -318,7 +267,7 @@ START_TEST(an_order_left_over_is_gone_on_with)
 	if (strstr(resumed[_i].first_look, "processing") != NULL)
 		ca->finalized_at = 0;
 	j.order = strdup(CA_URL "/o/1");
-	ck_assert_msg(fails(&j, &e, &trouble) == 0, "%s: %s", resumed[_i].what, e.text);
+	ck_assert_msg(run(&j, &e, &trouble) == 0, "%s: %s", resumed[_i].what, e.text);
 	for (size_t i = 0; i < 8 && resumed[_i].path[i] != NULL; i++)
 		paths[n++] = resumed[_i].path[i];
 	check_paths(paths, n);
@@ -334,10 +283,10 @@ START_TEST(chains_are_offered_until_one_is_taken)
 	ca->alternates = true;
 	ca->refuse_chains = (size_t)_i;
 	if (_i < 3) {
-		ck_assert_msg(fails(&j, &e, &trouble) == 0, "%s", e.text);
+		ck_assert_msg(run(&j, &e, &trouble) == 0, "%s", e.text);
 		ck_assert_uint_eq(ca->chains, (size_t)_i + 1);
 	} else {
-		ck_assert_int_eq(fails(&j, &e, &trouble), -1);
+		ck_assert_int_eq(run(&j, &e, &trouble), -1);
 		ck_assert_int_eq(e.class, OUT_REFUSE);
 		ck_assert_uint_eq(ca->chains, 3);
 	}

@@ -2,25 +2,8 @@
  * check_acme_crowd: tasks of one session side by side: what they share, what
  * they wait for, and how many requests that saves.
  */
-#include "acmeca.h"
+#include "acmerun.h"
 #include "suite.h"
-
-static struct ca *ca;
-static struct acme_session *session;
-
-static void
-setup(void)
-{
-	ca = ca_new();
-	session = NULL;
-}
-
-static void
-teardown(void)
-{
-	acme_session_free(session);
-	free(ca);
-}
 
 static int
 fails(struct acme_job *j, struct err *e)

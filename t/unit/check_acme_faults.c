@@ -2,7 +2,7 @@
  * check_acme_faults: the rows A01 to A46 of FAULTS.md that a reply of the CA
  * can bring about: class, what the error names, and what is sent.
  */
-#include "acmeca.h"
+#include "acmerun.h"
 #include "suite.h"
 
 static const struct row {
@@ -319,34 +319,6 @@ static const struct row {
 	  AUTHZ("pending", "{\"type\":\"http-01\",\"status\":\"processing\",\"token\":\"" CA_TOKEN
 	  "\"}") }, OUT_RETRY, "looks", 0, 0 },
 };
-
-static struct ca *ca;
-static struct acme_session *session;
-
-static void
-setup(void)
-{
-	ca = ca_new();
-	session = NULL;
-}
-
-static void
-teardown(void)
-{
-	acme_session_free(session);
-	free(ca);
-}
-
-static int
-run(struct acme_job *j, struct err *e, enum acme_trouble *trouble)
-{
-	struct acme_task *t = ca_task(&session, j);
-	int rc = ca_run(ca, t, NULL, e);
-
-	*trouble = acme_task_trouble(t);
-	acme_task_free(t);
-	return rc;
-}
 
 START_TEST(orders_keep_the_table_of_faults)
 {

@@ -2,59 +2,8 @@
  * check_acme_tasks: accounts, revocation, renewal information, the directory;
  * and the contract with whoever drives a task.
  */
-#include "acmeca.h"
+#include "acmerun.h"
 #include "suite.h"
-
-static struct ca *ca;
-static struct acme_session *session;
-
-static void
-setup(void)
-{
-	ca = ca_new();
-	session = NULL;
-}
-
-static void
-teardown(void)
-{
-	acme_session_free(session);
-	free(ca);
-}
-
-/* Runs a job that must succeed; the task is the caller's. */
-static struct acme_task *
-run_well(struct acme_job *j, const struct acme_result **r)
-{
-	struct acme_task *t = ca_task(&session, j);
-	struct err e;
-
-	ck_assert_msg(ca_run(ca, t, r, &e) == 0, "%s", e.text);
-	return t;
-}
-
-static void
-order_well(void)
-{
-	const struct acme_result *r;
-	struct acme_job j = ca_job(ca, ACME_ORDER);
-	struct acme_task *t = run_well(&j, &r);
-
-	ck_assert(span_is(blob_span(&r->chain), CA_PEM));
-	ck_assert_str_eq(r->order, CA_URL "/o/1");
-	acme_task_free(t);
-}
-
-static int
-fails(struct acme_job *j, struct err *e, enum acme_trouble *trouble)
-{
-	struct acme_task *t = ca_task(&session, j);
-	int rc = ca_run(ca, t, NULL, e);
-
-	*trouble = acme_task_trouble(t);
-	acme_task_free(t);
-	return rc;
-}
 
 /* --- accounts --- */
 
@@ -106,7 +55,7 @@ START_TEST(terms_are_agreed_to_only_when_told)
 	struct err e;
 
 	j.agree_tos = false;
-	ck_assert_int_eq(fails(&j, &e, &trouble), -1);
+	ck_assert_int_eq(run(&j, &e, &trouble), -1);
 	ck_assert_int_eq(e.class, OUT_HOLD);
 	ck_assert_int_eq(trouble, ACME_TROUBLE_TERMS);
 	ck_assert_ptr_nonnull(strstr(e.text, CA_URL "/terms"));
@@ -254,7 +203,7 @@ START_TEST(nothing_is_sent_before_the_time_that_an_earlier_run_was_told)
 	session = acme_session_new(&ca_about, &e);
 	acme_session_hold(session, CA_NOW + 1);
 	acme_session_hold(session, CA_NOW - 5);
-	ck_assert_int_eq(fails(&j, &e, &trouble), -1);
+	ck_assert_int_eq(run(&j, &e, &trouble), -1);
 	ck_assert_int_eq(e.class, OUT_RETRY);
 	ck_assert_int_eq(e.retry_at, CA_NOW + 1);
 	ck_assert_int_eq(trouble, ACME_TROUBLE_RATE);
@@ -328,7 +277,7 @@ START_TEST(challenges_are_taken_down_before_a_task_fails)
 	err_set(&lost, OUT_RETRY, "the connection was lost");
 	ca->lose = &lost;
 	ca->lose_path = "/chal/1";
-	ck_assert_int_eq(fails(&j, &e, &trouble), -1);
+	ck_assert_int_eq(run(&j, &e, &trouble), -1);
 	ck_assert_str_eq(e.text, "the connection was lost");
 	ck_assert_uint_eq(ca->solves, 1);
 	ck_assert_uint_eq(ca->unsolves, 1);

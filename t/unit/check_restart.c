@@ -127,7 +127,8 @@ START_TEST(a_restart_that_is_denied_changes_nothing)
 	script.restart[0] = RESTART_DENIED;
 	fake_run_to(CMD_RENEW, OUT_HOLD);
 	ck_assert_uint_eq(seen.restarts, 1);
-	ck_assert_ptr_nonnull(strstr(seen.last, "the server was not told, and serves what it did before"));
+	ck_assert_ptr_nonnull(strstr(seen.last, "the server was not told, and serves what it did "
+	    "before"));
 	ck_assert_ptr_null(strstr(seen.trace, "verify"));
 	ck_assert_int_eq(fake_look(0).version, 1);
 	ck_assert(fake_is_served(0));

@@ -1,38 +1,21 @@
 /*
  * check_sandbox: what a role whose code is somebody else's could do from
  * behind its walls. Every test runs in a process of its own, as root where the
- * tests are, and as somebody (FAULTS S16, S17, S18).
+ * tests are, and as somebody (FAULTS S16, S17, S18). Whom root becomes is
+ * check_sandbox_users'.
  */
-#include <linux/capability.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #include <arpa/inet.h>
-#include <grp.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/syscall.h>
 
 #include <seccomp.h>
 
-#include "message.h"
-#include "role.h"
-#include "sandbox_parts.h"
 #include "suite.h"
-#include "tree.h"
-#include "walls.h"
-
-#define NOT_WALLED	250	/* exit status: the walls are not up */
-
-static pid_t other;		/* a process of the same user, with no walls */
-static struct msg_setup setup;
-static struct ca_conf ca;
-static struct cert_conf cert;
-static struct challenge_conf challenge;
-static char state[PATH_MAX], webroot[PATH_MAX], account[PATH_MAX];
+#include "walled.h"
 
 /* --- what is tried: 0, or errno --- */
 
@@ -223,106 +206,6 @@ static const struct {
 /* --- the processes --- */
 
 static void
-become_somebody(void)
-{
-	ck_assert_int_eq(setgroups(0, NULL), 0);
-	ck_assert_int_eq(setresgid(SOMEBODY, SOMEBODY, SOMEBODY), 0);
-	ck_assert_int_eq(setresuid(SOMEBODY, SOMEBODY, SOMEBODY), 0);
-	/* as whoever has logged in is, not as who was root */
-	ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1), 0);
-}
-
-/* In a child: the walls of the role, then the attempt. Its exit status. */
-static int
-inside(enum role role, bool somebody, bool kill_it, int (*try)(void))
-{
-	struct walled out;
-	struct walls w;
-	pid_t pid = fork();
-	int status;
-
-	ck_assert_int_ne(pid, -1);
-	if (pid == 0) {
-		if (somebody && is_root())
-			become_somebody();
-		if (sandbox_begin(&e) == -1 || walls_for(&setup, role, &w, &e) == -1)
-			_exit(NOT_WALLED);
-		w.kill = kill_it;
-		if (sandbox_enter(&w, role, &out, &e) == -1 || !walled_wholly(&out)) {
-			(void)dprintf(STDERR_FILENO, "%s\n", e.text);
-			_exit(NOT_WALLED);
-		}
-		_exit(try());
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status), "the process ended by signal %d", WTERMSIG(status));
-	return WEXITSTATUS(status);
-}
-
-static void
-give(const char *path, uid_t uid)
-{
-	if (is_root())
-		ck_assert_int_eq(chown(path, uid, uid), 0);
-}
-
-/* A store that belongs to whoever the keeper will be, and somebody beside it. */
-static void
-start(bool somebody)
-{
-	uid_t keeper = somebody ? SOMEBODY : 65521;
-	struct walls w = { 0 };
-
-	tree_start();
-	if (is_root() && !somebody) {	/* on a host with users of these names */
-		ck_assert_int_eq(walls_for(&setup, ROLE_KEEPER, &w, &e), 0);
-		keeper = (uid_t)w.uid;
-		pack_clear(&walls_pack, &w);
-	}
-	(void)snprintf(state, sizeof(state), "%s/state", top);
-	(void)snprintf(webroot, sizeof(webroot), "%s/www", top);
-	(void)snprintf(account, sizeof(account), "%s/state/account.key", top);
-	ck_assert_int_eq(mkdir(state, 0711), 0);
-	ck_assert_int_eq(mkdir(webroot, 0755), 0);
-	tree_file("state/account.key", "secret");
-	ck_assert_int_eq(chmod(account, 0600), 0);
-	give(state, keeper);
-	give(account, keeper);
-	give(webroot, somebody ? SOMEBODY : 0);
-	ck_assert_int_ne(other = fork(), -1);
-	if (other == 0) {
-		if (somebody && is_root())
-			become_somebody();
-		(void)pause();
-		_exit(0);
-	}
-}
-
-static void
-finish(void)
-{
-	int status;
-
-	ck_assert_int_eq(waitpid(other, &status, WNOHANG), 0);	/* nobody has ended it */
-	(void)kill(other, SIGKILL);
-	(void)waitpid(other, &status, 0);
-	tree_finish();
-}
-
-static void
-configure(void)
-{
-	static char strict[] = "strict", type[] = "http-01", name[] = "a";
-
-	challenge = (struct challenge_conf){ .type = type, .webroot = webroot };
-	cert = (struct cert_conf){ .name = name, .challenges = { &challenge, 1 } };
-	ca = (struct ca_conf){ .name = name };
-	setup = (struct msg_setup){ .command = CMD_RENEW,
-		.config = { .sandbox = strict, .state_dir = state, .cas = { &ca, 1 },
-		.certs = { &cert, 1 } } };
-}
-
-static void
 try_all(enum role role, bool somebody)
 {
 	bool allowed;
@@ -378,173 +261,6 @@ START_TEST(a_state_folder_by_another_name_is_hidden_too)
 	pack_clear(&walls_pack, &w);
 	setup.config.state_dir = state;
 	finish();
-}
-END_TEST
-
-/* --- what it becomes --- */
-
-static int
-look_at_itself(void)
-{
-	uint32_t version = _LINUX_CAPABILITY_VERSION_3;
-	struct __user_cap_header_struct head = { version, 0 };
-	struct __user_cap_data_struct caps[2] = { { 0 } };
-
-	return geteuid() == 0 || getuid() == 0 || getgid() == 0 ? 1 :
-	    syscall(SYS_capget, &head, caps) == 0 &&
-	    (caps[0].effective | caps[0].permitted | caps[0].inheritable) != 0 ? 2 :
-	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ? 3 : 0;
-}
-
-START_TEST(root_becomes_a_user_without_rights)
-{
-	static const enum role roles[] = { ROLE_NET, ROLE_CONTROL, ROLE_COURIER };
-
-	if (!is_root())
-		return;
-	start(false);
-	for (size_t i = 0; i < NITEMS(roles); i++)
-		ck_assert_int_eq(inside(roles[i], false, false, look_at_itself), 0);
-	finish();
-}
-END_TEST
-
-START_TEST(rights_are_kept_for_what_the_configuration_needs_only)
-{
-	static char root[] = "root", signal_type[] = "signal", pid_file[] = "/run/x.pid",
-	    kamailio[] = "kamailio", restart[] = "restart";
-	struct hook_conf hook = { .type = signal_type, .pid_file = pid_file };
-	struct walls w;
-
-	if (!is_root())
-		return;
-	challenge.webroot = NULL;
-	for (int r = 0; r < ROLE_COUNT; r++) {
-		ck_assert_int_eq(walls_for(&setup, (enum role)r, &w, &e), 0);
-		ck_assert_msg(w.keep == 0 && w.uid > 0, "%s keeps %#jx as user %jd",
-		    role_name((enum role)r), (uintmax_t)w.keep, (intmax_t)w.uid);
-		pack_clear(&walls_pack, &w);
-	}
-	cert.user = root;
-	cert.hooks = (struct list){ &hook, 1 };
-	ck_assert_int_eq(walls_for(&setup, ROLE_KEEPER, &w, &e), 0);
-	ck_assert_int_eq(w.keep, 1 << CAP_CHOWN | 1 << CAP_FOWNER | 1 << CAP_DAC_OVERRIDE);
-	pack_clear(&walls_pack, &w);
-	ck_assert_int_eq(walls_for(&setup, ROLE_COURIER, &w, &e), 0);
-	ck_assert(w.keep == 1 << CAP_KILL && w.signals);
-	pack_clear(&walls_pack, &w);
-	ck_assert_int_eq(walls_for(&setup, ROLE_NET, &w, &e), 0);
-	ck_assert_int_eq(w.keep, 0);
-	pack_clear(&walls_pack, &w);
-	/* systemd listens to root alone: also where it is to restart a Kamailio */
-	hook = (struct hook_conf){ .type = kamailio, .unsafe_reload = restart };
-	ck_assert_int_eq(walls_for(&setup, ROLE_COURIER, &w, &e), 0);
-	ck_assert(w.keep == 0 && w.uid == 0);
-	pack_clear(&walls_pack, &w);
-}
-END_TEST
-
-/* A user of LDAP or sssd: known to the starter, and to be asked for over a socket. */
-static void
-know_somebody(void)
-{
-	static const int64_t groups[] = { 54321, 777 };
-	struct user_entry *u;
-	struct user_group *g;
-	struct list users = { NULL, 0 };
-
-	if ((u = list_add(&users, sizeof(*u))) == NULL)
-		_exit(NOT_WALLED);
-	*u = (struct user_entry){ .name = strdup("sip-of-ldap"), .uid = 54321, .gid = 54321 };
-	for (size_t i = 0; i < NITEMS(groups); i++)
-		if ((g = list_add(&u->groups, sizeof(*g))) != NULL)
-			g->gid = groups[i];
-	if ((u = list_add(&users, sizeof(*u))) == NULL)
-		_exit(NOT_WALLED);
-	*u = (struct user_entry){ .name = strdup("group-of-ldap"), .uid = -1, .gid = 778 };
-	users_know(&users);
-}
-
-static int
-ask_about_users(void)
-{
-	int64_t uid = 0, gid = 0;
-	gid_t *groups;
-	char *name;
-	int n, in = 0;
-
-	know_somebody();
-	if (user_find("sip-of-ldap", &uid, &gid, &e) == -1 || uid != 54321 || gid != 54321)
-		return 1;
-	if (group_find("group-of-ldap", &gid, &e) == -1 || gid != 778)
-		return 2;
-	if (user_name(54321, &name, &e) == -1 || name == NULL || strcmp(name, "sip-of-ldap") != 0)
-		return 3;
-	if (user_groups(54321, 1, &groups, &n, &e) == -1)
-		return 4;
-	for (int i = 0; i < n; i++)
-		in += groups[i] == 1 || groups[i] == 777;
-	free(groups);
-	free(name);
-	if (in != 2)
-		return 5;
-	/* one is no user because there is a group of that name, and the others are asked for */
-	if (user_find("group-of-ldap", &uid, &gid, &e) == 0 || e.class != OUT_HOLD ||
-	    strstr(e.hint, "getent passwd group-of-ldap") == NULL)
-		return 6;
-	return user_find("root", &uid, &gid, &e) == 0 && uid == 0 ? 0 : 7;
-}
-
-START_TEST(users_that_a_role_could_not_ask_for_are_known_to_it)
-{
-	static const enum role roles[] = { ROLE_KEEPER, ROLE_CONTROL, ROLE_COURIER };
-
-	start(false);
-	for (size_t i = 0; i < NITEMS(roles); i++)
-		ck_assert_int_eq(inside(roles[i], false, true, ask_about_users), 0);
-	finish();
-}
-END_TEST
-
-START_TEST(a_role_is_told_of_the_users_of_the_configuration)
-{
-	static char root[] = "root", daemon[] = "daemon", nobody[] = "nobody-of-that-name",
-	    program[] = "program";
-	struct hook_conf hooks[] = { { .type = program, .user = daemon },
-		{ .type = program, .user = root }, { .type = program, .user = nobody } };
-	const struct user_entry *u;
-	struct walls w;
-
-	cert.user = root;
-	cert.group = daemon;
-	cert.hooks = (struct list){ hooks, NITEMS(hooks) };
-	for (int r = 0; r < ROLE_COUNT; r++) {
-		ck_assert_msg(walls_for(&setup, (enum role)r, &w, &e) == 0, "%s", e.text);
-		u = w.users.v;
-		if (r == ROLE_NET || r == ROLE_ANSWER)
-			ck_assert_uint_eq(w.users.n, 0);
-		else {
-			ck_assert_uint_eq(w.users.n, 3);
-			ck_assert(strcmp(u[0].name, root) == 0 && u[0].uid == 0 && u[0].groups.n > 0);
-			ck_assert(strcmp(u[1].name, daemon) == 0 && u[1].uid == -1 && u[1].gid > 0);
-			ck_assert(strcmp(u[2].name, daemon) == 0 && u[2].uid > 0);
-		}
-		pack_clear(&walls_pack, &w);
-	}
-}
-END_TEST
-
-START_TEST(a_user_that_is_not_there_or_root_is_refused)
-{
-	static char *users[] = { (char *)(uintptr_t)"nobody-of-that-name", NULL };
-	struct walls w;
-
-	if (!is_root())
-		return;
-	users[0] = (char *)(uintptr_t)(_i == 0 ? "nobody-of-that-name" : "root");
-	setup.config.role_users = (struct strs){ users, 1 };
-	ck_assert_int_eq(walls_for(&setup, ROLE_KEEPER, &w, &e), -1);
-	ck_assert_int_eq(e.class, OUT_HOLD);
 }
 END_TEST
 
@@ -664,11 +380,6 @@ main(void)
 	}
 	tcase_add_loop_test(tc, in_tests_a_forbidden_call_ends_the_role, 0, ROLE_COUNT);
 	tcase_add_loop_test(tc, a_state_folder_by_another_name_is_hidden_too, 0, 2);
-	tcase_add_test(tc, root_becomes_a_user_without_rights);
-	tcase_add_test(tc, rights_are_kept_for_what_the_configuration_needs_only);
-	tcase_add_test(tc, users_that_a_role_could_not_ask_for_are_known_to_it);
-	tcase_add_test(tc, a_role_is_told_of_the_users_of_the_configuration);
-	tcase_add_loop_test(tc, a_user_that_is_not_there_or_root_is_refused, 0, 2);
 	tcase_add_loop_test(tc, what_cannot_be_had_is_fatal_unless_allowed, 0, 4);
 	tcase_add_loop_test(tc, closed_standard_streams_are_opened_on_nothing, 0, 8);
 	suite_add_tcase(s, tc);
