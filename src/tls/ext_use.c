@@ -170,13 +170,21 @@ int
 tls_ext_read_point_formats(struct tls_conn *c, enum tls_where where UNUSED, struct rd *r,
     struct err *e UNUSED)
 {
-	struct tls_offer *o = &c->hs->offer;
-	struct rd content = rd_of(rd_rest(r));
-	struct span formats = rd_vec8(&content);
+	c->hs->offer.point_formats = rd_rest(r);
+	return 0;
+}
 
-	/* Which version it is may not be known yet. */
-	o->bad_formats = !rd_end(&content) || formats.n == 0;
-	o->has_uncompressed = !o->bad_formats && memchr(formats.p, UNCOMPRESSED, formats.n) != NULL;
+static int
+check_point_formats(struct tls_conn *c, struct err *e)
+{
+	struct rd r = rd_of(c->hs->offer.point_formats);
+	struct span formats = rd_vec8(&r);
+
+	if (!rd_end(&r) || formats.n == 0)
+		return tls_ext_bad(c, e, "ec_point_formats");
+	if (memchr(formats.p, UNCOMPRESSED, formats.n) == NULL)
+		return tls_fail(c, TLS_ALERT_ILLEGAL_PARAMETER, e,
+		    "ec_point_formats: RFC 8422 section 5.1.2: want uncompressed among them");
 	return 0;
 }
 
@@ -196,9 +204,10 @@ tls_ext_write_point_formats(struct tls_conn *c, enum tls_where where, struct buf
  */
 
 int
-tls_ext_read_nothing(struct tls_conn *c UNUSED, enum tls_where where UNUSED, struct rd *r UNUSED,
+tls_ext_read_master_secret(struct tls_conn *c, enum tls_where where UNUSED, struct rd *r,
     struct err *e UNUSED)
 {
+	c->hs->offer.master_secret = rd_rest(r);
 	return 0;
 }
 
@@ -210,9 +219,21 @@ tls_ext_write_master_secret(struct tls_conn *c, enum tls_where where, struct buf
 
 int
 tls_ext_read_renegotiation(struct tls_conn *c, enum tls_where where UNUSED, struct rd *r,
-    struct err *e)
+    struct err *e UNUSED)
 {
-	if (rd_vec8(r).n != 0)
+	c->hs->offer.renegotiation = rd_rest(r);
+	return 0;
+}
+
+static int
+check_renegotiation(struct tls_conn *c, struct err *e)
+{
+	struct rd r = rd_of(c->hs->offer.renegotiation);
+	struct span verified = rd_vec8(&r);
+
+	if (!rd_end(&r))
+		return tls_ext_bad(c, e, "renegotiation_info");
+	if (verified.n != 0)
 		return tls_fail(c, TLS_ALERT_HANDSHAKE_FAILURE, e,
 		    "renegotiation_info: RFC 5746 section 3.6: want it empty");
 	c->hs->offer.says_secure = true;
@@ -226,4 +247,16 @@ tls_ext_write_renegotiation(struct tls_conn *c, enum tls_where where, struct buf
 		return false;
 	buf_u8(b, 0);
 	return true;
+}
+
+/* --- what TLS 1.3 does not look at --- */
+
+int
+tls_ext_check_12(struct tls_conn *c, struct err *e)
+{
+	if (tls_ext_asked(c, TLS_EXT_POINT_FORMATS) && check_point_formats(c, e) == -1)
+		return -1;
+	if (c->hs->offer.master_secret.n != 0)
+		return tls_ext_bad(c, e, "extended_master_secret");
+	return tls_ext_asked(c, TLS_EXT_RENEGOTIATION) ? check_renegotiation(c, e) : 0;
 }

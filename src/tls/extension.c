@@ -54,7 +54,7 @@ static const struct extension extensions[TLS_NEXTENSIONS] = {
 	[TLS_EXT_ALPN] = { 16, "application_layer_protocol_negotiation", CH | EE | SH12,
 	    tls_ext_read_alpn, tls_ext_write_alpn },
 	[TLS_EXT_MASTER_SECRET] = { 23, "extended_master_secret", CH | SH12,
-	    tls_ext_read_nothing, tls_ext_write_master_secret },
+	    tls_ext_read_master_secret, tls_ext_write_master_secret },
 	[TLS_EXT_RECORD_LIMIT] = { 28, "record_size_limit", CH | EE | SH12,
 	    tls_ext_read_record_limit, tls_ext_write_record_limit },
 	[TLS_EXT_EARLY_DATA] = { 42, "early_data", CH | EE | NST, tls_ext_read_early_data, NULL },

@@ -487,11 +487,8 @@ negotiate_12(struct tls_conn *c, struct err *e)
 	struct candidates all;
 
 	hs->course |= TLS_COURSE_12;
-	if (o->bad_formats)
-		return tls_ext_bad(c, e, "ec_point_formats");
-	if (has(o, TLS_EXT_POINT_FORMATS) && !o->has_uncompressed)
-		return tls_fail(c, TLS_ALERT_ILLEGAL_PARAMETER, e,
-		    "ec_point_formats: RFC 8422 section 5.1.2: want uncompressed among them");
+	if (tls_ext_check_12(c, e) == -1)
+		return -1;
 	if (find_candidates(c, &all, e) == -1)
 		return -1;
 	c->group = group_12(c);

@@ -242,6 +242,7 @@ struct tls_offer {
 	uint16_t	 record_limit;	/* 0: not given */
 	struct span	 alpn, group_list, shares, sni, extension_block;
 	struct span	 psk_identities, psk_binders;
+	struct span	 point_formats, master_secret, renegotiation;	/* read if it is TLS 1.2 */
 	size_t		 truncated;	/* octets of the message before the binders */
 };
 
@@ -372,7 +373,7 @@ tls_ext_reader	tls_ext_read_groups, tls_ext_read_signatures, tls_ext_read_signat
 		tls_ext_read_early_data, tls_ext_read_versions, tls_ext_read_cookie,
 		tls_ext_read_share, tls_ext_read_psk_modes, tls_ext_read_psk,
 		tls_ext_read_server_name, tls_ext_read_alpn, tls_ext_read_record_limit,
-		tls_ext_read_point_formats, tls_ext_read_nothing, tls_ext_read_renegotiation;
+		tls_ext_read_point_formats, tls_ext_read_master_secret, tls_ext_read_renegotiation;
 tls_ext_writer	tls_ext_write_groups, tls_ext_write_signatures, tls_ext_write_signatures_cert,
 		tls_ext_write_versions, tls_ext_write_cookie, tls_ext_write_share,
 		tls_ext_write_psk_modes, tls_ext_write_psk, tls_ext_write_server_name,
@@ -380,6 +381,12 @@ tls_ext_writer	tls_ext_write_groups, tls_ext_write_signatures, tls_ext_write_sig
 		tls_ext_write_master_secret, tls_ext_write_renegotiation;
 
 int		tls_ext_bad(struct tls_conn *, struct err *e, const char *name);
+
+/*
+ * The content of extensions that are nothing of TLS 1.3: it is judged when the version
+ * is known to be TLS 1.2, and never before.
+ */
+MUST_CHECK int	tls_ext_check_12(struct tls_conn *, struct err *e);
 
 /* Did the client's hello have it? */
 bool		tls_ext_asked(const struct tls_conn *, enum tls_ext_row);

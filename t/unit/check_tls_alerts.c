@@ -118,13 +118,9 @@ static const struct row hellos[] = {
 	{ "a record limit of one octet", ALERT(DECODE_ERROR), 0, CH,
 	    { { EXT_SET, X_LIMIT, "ff" } } },
 
-	/* RFC 5746 section 3.6, RFC 7627 section 5.1 */
-	{ "a first handshake that renegotiates", ALERT(HANDSHAKE_FAILURE), 0, CH,
-	    { { EXT_SET, X_RENEG, "0101" } } },
-	{ "an extended master secret with content", ALERT(DECODE_ERROR), 0, CH,
-	    { { EXT_SET, X_EMS, "00" } } },
-
-	/* RFC 8422 section 5.1.2: nothing of TLS 1.3 */
+	/* RFC 5746 section 3.6, RFC 7627 section 5.1, RFC 8422 section 5.1.2: nothing of TLS 1.3 */
+	{ "a renegotiation that is none", NO_ALERT, 0, CH, { { EXT_SET, X_RENEG, "0101" } } },
+	{ "an extended master secret with content", NO_ALERT, 0, CH, { { EXT_SET, X_EMS, "00" } } },
 	{ "point formats that are none", NO_ALERT, 0, CH, { { EXT_SET, 11, "" } } },
 	{ "point formats without uncompressed", NO_ALERT, 0, CH, { { EXT_SET, 11, "0101" } } },
 
@@ -181,6 +177,12 @@ static const struct row hellos[] = {
 	    { { BODY, 0, HELLO_12("0002c02b") "000e000d000400020403000b00020101" } } },
 	{ "TLS 1.2 without point formats", ALERT(DECODE_ERROR), 0, CH,
 	    { { BODY, 0, HELLO_12("0002c02b") "000d000d000400020403000b000100" } } },
+	{ "TLS 1.2 that renegotiates", ALERT(HANDSHAKE_FAILURE), 0, CH,
+	    { { BODY, 0, HELLO_12("0002c02b") "000e000d000400020403ff0100020101" } } },
+	{ "TLS 1.2 with half a renegotiation", ALERT(DECODE_ERROR), 0, CH,
+	    { { BODY, 0, HELLO_12("0002c02b") "000d000d000400020403ff01000101" } } },
+	{ "TLS 1.2 with an extended master secret with content", ALERT(DECODE_ERROR), 0, CH,
+	    { { BODY, 0, HELLO_12("0002c02b") "000d000d0004000204030017000100" } } },
 	{ "TLS 1.2", NO_ALERT, 0, CH, { { BODY, 0,
 	    HELLO_12("0002c02b") "0008000d000400020403" } } },
 };
