@@ -4,8 +4,8 @@
  * can hold one of each and give every client what it understands. A part is
  * what belongs to one of them.
  *
- *	first part	privkey.pem     cert.pem     chain.pem     fullchain.pem     combined.pem
- *	second part	privkey-rsa.pem cert-rsa.pem chain-rsa.pem fullchain-rsa.pem combined-rsa.pem
+ *	first	privkey.pem     cert.pem     chain.pem     fullchain.pem     combined.pem
+ *	second	privkey-rsa.pem cert-rsa.pem chain-rsa.pem fullchain-rsa.pem combined-rsa.pem
  *
  * or -ecdsa, by the second one's key. Names only: nothing is read here.
  */

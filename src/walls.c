@@ -164,9 +164,10 @@ add_file_group(const struct cert_conf *cert, struct walls *w, struct err *e)
 }
 
 /*
- * Files of another user can only be made, read back and removed with root's rights over files. One who
- * cannot be found now, as the data base does not answer, may own some already: without these, what is
- * installed would look broken.
+ * Files of another user can only be made, read back and removed with root's
+ * rights over files. One who cannot be found now, as the data base does not
+ * answer, may own some already: without these, what is installed would look
+ * broken.
  */
 static void
 keep_for_owner(const struct cert_conf *cert, struct walls *w)

@@ -13,7 +13,8 @@ profile() {
 
 # kind PORT: the type of key of the leaf that is served there.
 kind() {
-	timeout 20 openssl s_client -connect "$addr:$1" </dev/null 2>/dev/null | openssl x509 -noout -text | sed -n 's/ *Public Key Algorithm: //p'
+	timeout 20 openssl s_client -connect "$addr:$1" </dev/null 2>/dev/null |
+	    openssl x509 -noout -text | sed -n 's/ *Public Key Algorithm: //p'
 }
 
 # leaf SUFFIX, seen PORT [OPTION...]: digests of what is installed and of what is served.

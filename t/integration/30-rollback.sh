@@ -56,8 +56,10 @@ equal "$((before + 2))" "$(poisoned)" "reloads that were tried"
 ok "K19: a parser that an earlier tls.cfg has poisoned: one repetition, rolled back, a restart is asked for"
 
 stop "$kam_pid"
-sed -e '/"tls/d' -e '/^enable_tls/d' -e '/^tls_max/d' -e '/^listen=tls/d' "$kam/kamailio.cfg" >"$kam/without.cfg"
-start kamailio "$kam_user" kamailio -f "$kam/without.cfg" -DD -E -x fm -Y "$kam/run" -P "$kam/run/pid" -w "$kam/run"
+sed -e '/"tls/d' -e '/^enable_tls/d' -e '/^tls_max/d' -e '/^listen=tls/d' \
+    "$kam/kamailio.cfg" >"$kam/without.cfg"
+start kamailio "$kam_user" kamailio -f "$kam/without.cfg" -DD -E -x fm -Y "$kam/run" \
+    -P "$kam/run/pid" -w "$kam/run"
 until_ok 20 "a Kamailio without TLS answers" kamailio_answers
 run 11 renew --force
 equal 1 "$(version "$name")" "active version"

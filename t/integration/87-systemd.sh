@@ -30,7 +30,8 @@ leaf() {
 
 # Our users, as the real one reads them.
 if command -v systemd-sysusers >/dev/null; then
-	systemd-sysusers --dry-run "$top/etc/kamcert.sysusers" >"$out" 2>&1 || fail "systemd-sysusers refuses our users"
+	systemd-sysusers --dry-run "$top/etc/kamcert.sysusers" >"$out" 2>&1 ||
+	    fail "systemd-sysusers refuses our users"
 	says "user '_kamcert-courier'"
 	ok "systemd-sysusers takes our users"
 fi

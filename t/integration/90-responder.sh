@@ -89,7 +89,8 @@ row() {
 	[ "$took_ms" -le "$most_ms" ] || fail "$id $rules: it took $took_ms ms, want at most $most_ms"
 	[ "$struck" -ge 1 ] || [ "$strikes" = 99 ] || fail "$id $rules: the fault did not strike"
 	[ "$struck" -le "$strikes" ] || fail "$id $rules: $struck requests met it, want at most $strikes"
-	[ "$kib" -le "$memory_kib" ] || [ "$memory_kib" = 0 ] || fail "$id $rules: $kib KiB, want at most $memory_kib"
+	[ "$kib" -le "$memory_kib" ] || [ "$memory_kib" = 0 ] ||
+	    fail "$id $rules: $kib KiB, want at most $memory_kib"
 	equal "$accounts" "$(status accounts)" "$id $rules: accounts at the CA"
 	# FAULTS A45, S12: what the CA says does not reach the terminal as it is.
 	! grep -q '[^[:print:]]' "$out" || fail "$id $rules: control characters in the output"
@@ -139,7 +140,8 @@ ok "I11: the test CA listens on loopback only, and not as root"
 
 grep -v '^#' "$top/t/integration/faults" >"$whole/rows"
 "$whole/0/ca/kamcert-responder" --list-faults | sed 's/ .*//' | sort >"$whole/all"
-cut -d '|' -f 5 "$whole/rows" | tr ' ' '\n' | sed 's/[@:].*//' | sort -u | comm -13 - "$whole/all" >"$whole/missing"
+cut -d '|' -f 5 "$whole/rows" | tr ' ' '\n' | sed 's/[@:].*//' | sort -u |
+    comm -13 - "$whole/all" >"$whole/missing"
 [ ! -s "$whole/missing" ] || fail "no row for $(tr '\n' ' ' <"$whole/missing")"
 
 pids=()
