@@ -14,8 +14,8 @@
 #include "pem.h"
 
 #define NAME_TEXT_MAX	256	/* octets of a subject or an issuer */
-#define ISSUERS_KEPT	8
-#define ISSUER_MAX	(8 * 1024)	/* octets; a larger one is parsed each time */
+#define CERTS_KEPT	8
+#define KEPT_MAX	(8 * 1024)	/* octets; a larger one is parsed each time */
 #define SERIAL_MAX	64	/* octets; RFC 5280 section 4.1.2.2 allows 20 */
 
 #define F(type, field)	{ type, offsetof(struct cert_facts, field), NULL }
@@ -44,19 +44,22 @@ refuse_block(const struct pem_block *b, struct err *e)
 	return -1;
 }
 
-/* Issuers that were parsed before; the newest takes the place of the oldest. */
+/*
+ * What was parsed before: issuers that many chains share, and leaves that are
+ * looked at more than once. The newest takes the place of the oldest.
+ */
 static struct {
 	struct blob	 der;
 	X509		*x;
-} kept[ISSUERS_KEPT];
+} kept[CERTS_KEPT];
 static size_t next_kept;
 
 static void
-keep_issuer(struct span der, X509 *x)
+keep(struct span der, X509 *x)
 {
 	size_t i = next_kept;
 
-	if (der.n > ISSUER_MAX || X509_check_ca(x) != 1)
+	if (der.n > KEPT_MAX)
 		return;
 	X509_free(kept[i].x);
 	kept[i].x = NULL;
@@ -64,7 +67,7 @@ keep_issuer(struct span der, X509 *x)
 	if (blob_set(&kept[i].der, der) == -1 || X509_up_ref(x) != 1)
 		return;
 	kept[i].x = x;
-	next_kept = (i + 1) % ISSUERS_KEPT;
+	next_kept = (i + 1) % CERTS_KEPT;
 }
 
 X509 *
@@ -73,7 +76,7 @@ cert_parse(struct span der)
 	const uint8_t *p = der.p;
 	X509 *x;
 
-	for (size_t i = 0; i < ISSUERS_KEPT; i++)
+	for (size_t i = 0; i < CERTS_KEPT; i++)
 		if (kept[i].x != NULL && span_eq(blob_span(&kept[i].der), der))
 			return X509_up_ref(kept[i].x) == 1 ? kept[i].x : NULL;
 	x = d2i_X509(NULL, &p, (long)der.n);
@@ -82,7 +85,7 @@ cert_parse(struct span der)
 		return NULL;
 	}
 	if (x != NULL)
-		keep_issuer(der, x);
+		keep(der, x);
 	return x;
 }
 

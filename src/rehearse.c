@@ -52,7 +52,7 @@ struct stage {
 
 /* As PEM_read_bio_X509(3), but for the parsing. NULL at the end of the file, too. */
 static X509 *
-read_issuer(BIO *bio)
+read_cert(BIO *bio)
 {
 	unsigned char *der = NULL;
 	X509 *x = NULL;
@@ -72,10 +72,9 @@ load_chain(struct stage *stage, struct span pem, struct err *e)
 	X509 *x;
 
 	stage->issuers = sk_X509_new_null();
-	stage->leaf = bio == NULL ? NULL : PEM_read_bio_X509_AUX(bio, NULL, ossl_no_passphrase,
-	    NULL);
+	stage->leaf = bio == NULL ? NULL : read_cert(bio);
 	ok = stage->leaf != NULL && stage->issuers != NULL;
-	while (ok && (x = read_issuer(bio)) != NULL) {
+	while (ok && (x = read_cert(bio)) != NULL) {
 		ok = sk_X509_push(stage->issuers, x) > 0;
 		if (!ok)
 			X509_free(x);

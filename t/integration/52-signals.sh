@@ -131,7 +131,7 @@ while IFS='|' read -r phase seconds code; do
 	equal "$(installed "$name")" "$(served "$name")" "$phase: certificate served by the next run"
 	phases=$((phases + 1))
 done <<-END
-	preflight|5|10
+	preflight|3|10
 	reload|30|0
 	verify|30|13
 	roll back|30|13
