@@ -20,7 +20,7 @@ LD_LIBRARY_PATH LD_ORIGIN_PATH LD_PROFILE_OUTPUT LD_DEBUG_OUTPUT TZDIR BASH_ENV 
 PYTHONPATH PERL5LIB XDG_CONFIG_HOME GETCONF_DIR"
 sample() {
 	local process
-	while [ ! -e "$work/sampled" ]; do
+	while [ -d "$work" ] && [ ! -e "$work/sampled" ]; do
 		for process in $(pgrep -f "^$build/src/kamcert-" || :); do
 			tr '\0' '\n' <"/proc/$process/environ"
 		done >>"$work/environ" 2>/dev/null || :

@@ -21,7 +21,7 @@ add_cert "$name" example.org
 # What the processes show to others, for as long as there are any.
 sample() {
 	local process
-	while [ ! -e "$work/sampled" ]; do
+	while [ -d "$work" ] && [ ! -e "$work/sampled" ]; do
 		for process in $(pgrep -f "$build/src/kamcert|^kamcert-" || :); do
 			cat "/proc/$process/cmdline" "/proc/$process/environ"
 		done >>"$work/processes.log" 2>/dev/null || :
