@@ -408,8 +408,8 @@ due_held_text(enum due_held held)
 		[DUE_WEEKLY] = "expired for 60 days; until an operator acts once a week",
 		[DUE_PAUSED] = "the CA paused a name until an operator acts",
 		[DUE_NOT_READY] = "the server was not ready",
-		[DUE_TRIED] = "it was rolled back: until the configuration changes or an operator "
-		    "asks",
+		[DUE_TRIED] = ("it was rolled back: until the configuration changes or an operator "
+		    "asks"),
 		[DUE_CA] = "back-off after failures of this CA",
 	};
 
