@@ -357,6 +357,9 @@ bool	acme_nonce_turn(struct acme_task *);
 /* Both of them, behind the step, however it ended. */
 void	acme_turn_give(struct acme_task *);
 
+/* A look of the task at its order has its answer, or will have none. */
+void	acme_look_ends(struct acme_task *);
+
 /* A reply came: moves the task on, or -1. */
 int	acme_request_took(struct acme_task *, const struct acme_reply *, struct err *e);
 
@@ -392,9 +395,6 @@ extern const struct acme_step	acme_step_show_directory, acme_step_register, acme
 
 extern const struct acme_step	acme_step_authz;	/* order.at = 0: fetch all, solve, answer */
 extern const struct acme_step	acme_step_csr;		/* nothing is left to do for them */
-/* A look of the task has its answer, or will have none. */
-void	acme_look_ends(struct acme_task *);
-
 extern const struct acme_step	acme_step_wait;		/* for the order to be ready, or valid */
 extern const struct acme_step	acme_step_certificate;	/* the order is valid */
 extern const struct acme_step	acme_step_diagnose;	/* order.at = 0: why the order is invalid */

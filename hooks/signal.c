@@ -276,9 +276,8 @@ find(const struct hook_conf *conf, struct target *t, struct err *e)
 		return -1;
 	if ((t->fd = pidfd_open(t->pid, 0)) == -1) {
 		(void)err_sys(e, OUT_HOLD, "%s: process %d", conf->pid_file, (int)t->pid);
-		return e->sys == ESRCH ? err_hint(e,
-		    "the server has ended without removing its pid "
-		    "file") : -1;
+		return e->sys != ESRCH ? -1 :
+		    err_hint(e, "the server has ended without removing its pid file");
 	}
 	if (read_process(t, e) == -1 || check_user(conf, t, e) == -1 ||
 	    check_age(conf, t, e) == -1 || check_handler(conf, t, e) == -1)

@@ -112,8 +112,8 @@ arm(struct conn *c, int64_t ms)
 static void
 refill(struct conn *c)
 {
-	static const char spaces[] = "                                                             "
-	    "   ";
+	static const char spaces[] =
+	    "                                                                ";
 	const char *more = send_is(c, SEND_ENDLESS_HEADERS) ? "X-Filler: more and more of it\r\n" :
 	    send_is(c, SEND_ENDLESS_1XX) ? "HTTP/1.1 103 Early Hints\r\n\r\n" :
 	    send_is(c, SEND_ENDLESS_BODY) || send_is(c, SEND_HUGE_LENGTH) ||

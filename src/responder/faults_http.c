@@ -144,9 +144,9 @@ put_problem_body(struct call *c, int status, const char *type, const char *detai
 	json_put_raw(&j, "detail", span_str(detail));
 	json_put_int(&j, "status", status);
 	if (strcmp(type, "compound") == 0)
-		json_put_raw(&j, "subproblems", span_str("[{\"type\":\"urn:ietf:params:acme:error:d"
-		    "ns\",\"detail\":\"no such name\",\"identifier\":{\"type\":\"dns\","
-		    "\"value\":\"a.example\"}}]"));
+		json_put_raw(&j, "subproblems", span_str("[{"
+		    "\"type\":\"urn:ietf:params:acme:error:dns\",\"detail\":\"no such name\","
+		    "\"identifier\":{\"type\":\"dns\",\"value\":\"a.example\"}}]"));
 	json_object_end(&j);
 }
 

@@ -5,7 +5,7 @@
  *   request  = [ CRLF ] method SP target SP version CRLF *( field CRLF ) CRLF [ body ]
  *   version  = "HTTP/1.1" / "HTTP/1.0"
  *
- * A bare LF, folded lines, a repeated field that counts and transfer codings
+ * A bare LF in the head, folded lines, a repeated field that counts and transfer codings
  * other than chunked are refused in requests: ACME clients send none of them.
  * HTTP/1.0 must name its host, too, and gets no second request.
  */
@@ -19,6 +19,8 @@
 #include "responder/http.h"
 
 #define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]"
+
+#define CHUNK_DIGITS	6	/* of a chunk's size: no more than anybody has room for */
 
 /* One line that ends with CRLF. */
 static bool
@@ -169,16 +171,19 @@ take_whole_line(struct rd *r, struct span *line)
 static bool
 read_chunk_size(struct span line, size_t *out)
 {
+	static const char hex[] = "0123456789abcdefABCDEF";
 	struct span digits = trim(take_until(&line, ';'));
-	const char *hex = "0123456789abcdef", *at;
+	const char *at;
 
 	*out = 0;
+	if (digits.n == 0 || digits.n > CHUNK_DIGITS)
+		return false;
 	for (size_t i = 0; i < digits.n; i++) {
-		if ((at = strchr(hex, digits.p[i] | 0x20)) == NULL)
+		if ((at = memchr(hex, digits.p[i], sizeof(hex) - 1)) == NULL)
 			return false;
-		*out = *out * 16 + (size_t)(at - hex);
+		*out = *out * 16 + (size_t)(at - hex < 16 ? at - hex : at - hex - 6);
 	}
-	return digits.n != 0 && digits.n <= 6;
+	return true;
 }
 
 /* Up to the last chunk, without what trails it. Extensions are skipped. */

@@ -67,7 +67,7 @@ start_servers(struct program *p, struct err *e)
 	struct responder *r = &p->r;
 	struct server_config https = {
 		.loop = r->loop, .listen = r->o.listen, .tls = &p->tls, .faults = r->faults,
-		    .ca = r->ca,
+		.ca = r->ca,
 		.handler = api_handle, .arg = r,
 	}, control = {
 		.loop = r->loop, .listen = r->o.control, .handler = control_handle, .arg = r,

@@ -235,9 +235,6 @@ struct tls_offer {
 	bool		 has_versions, has_13, has_12;
 	bool		 says_fallback;	/* TLS_FALLBACK_SCSV, RFC 7507 */
 	bool		 says_secure;	/* renegotiation_info or its SCSV, RFC 5746 */
-	bool		 has_uncompressed;	/* among its point formats */
-	/* of points: what TLS 1.2 minds and TLS 1.3 must not look at */
-	bool		 bad_formats;
 	bool		 wants_dhe_psk;
 	uint16_t	 record_limit;	/* 0: not given */
 	struct span	 alpn, group_list, shares, sni, extension_block;

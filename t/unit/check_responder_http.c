@@ -54,6 +54,11 @@ static const struct {
 	{ "a chunk's size is not all there", POST_HEAD CHUNKED "1\r", HTTP_MORE, 0 },
 	{ "a chunk without size", POST_HEAD CHUNKED "\r\na\r\n", HTTP_BAD, 400 },
 	{ "a chunk with a bad size", POST_HEAD CHUNKED "-1\r\na\r\n", HTTP_BAD, 400 },
+	{ "a chunk with a control character in its size", POST_HEAD CHUNKED "\x11\r\na\r\n",
+	    HTTP_BAD, 400 },
+	{ "a chunk with a size in capitals", POST_HEAD CHUNKED
+	    "A\r\n0123456789\r\n0\r\n\r\n", HTTP_WHOLE, 0 },
+	{ "a chunk with too many digits", POST_HEAD CHUNKED "0000001\r\na\r\n", HTTP_BAD, 400 },
 	{ "a chunk longer than it says", POST_HEAD CHUNKED "1\r\nabc\r\n", HTTP_BAD, 400 },
 	{ "a chunk too long", POST_HEAD CHUNKED "50000\r\n", HTTP_BAD, 413 },
 	{ "chunks and a length", POST_HEAD "Content-Length: 1\r\n" CHUNKED "1\r\na\r\n0\r\n\r\n",

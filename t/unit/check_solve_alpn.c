@@ -11,6 +11,7 @@
 
 #include <check.h>
 
+#include "falseclock.h"
 #include "suite.h"
 
 #define TOKEN	"evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr_oA"	/* RFC 8555 section 8.3 */
@@ -20,24 +21,9 @@
 #define ACME	"\12acme-tls/1"
 
 static struct err e;
-static int64_t false_now;
 static struct loop *l;
 static struct solve_alpn *sa;
 static struct sockaddr_in addr;
-
-static int64_t
-false_wall(void)
-{
-	return 0;
-}
-
-static int64_t
-false_boot(void)
-{
-	return false_now;
-}
-
-static const struct clock_source false_clock = { false_wall, false_boot };
 
 static void
 put(const char *name)

@@ -337,7 +337,7 @@ main(void)
 	TCase *t = tcase_create("streams");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_unchecked_fixture(t, set_up, tear_down);
+	tcase_add_unchecked_fixture(t, set_up_ends, tear_down);
 	tcase_add_loop_test(t, a_flood_ends_the_connection_and_traffic_with_data_does_not, 0,
 	    NITEMS(floods));
 	tcase_add_test(t, change_cipher_spec_is_dropped_for_a_while);

@@ -282,7 +282,7 @@ main(void)
 	Suite *s = suite_create("tls alerts");
 	TCase *t = tcase_create("edited messages");
 
-	tcase_add_unchecked_fixture(t, set_up, tear_down);
+	tcase_add_unchecked_fixture(t, set_up_ends, tear_down);
 	tcase_add_loop_test(t, a_bad_client_hello_gets_the_alert_of_the_rfc, 0, NITEMS(hellos));
 	tcase_add_loop_test(t, a_bad_message_of_a_client_gets_the_alert_of_the_rfc, 0,
 	    NITEMS(client_messages));

@@ -226,7 +226,7 @@ main(void)
 	TCase *t = tcase_create("streams");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_unchecked_fixture(t, set_up, tear_down);
+	tcase_add_unchecked_fixture(t, set_up_ends, tear_down);
 	tcase_add_loop_test(t, a_stream_may_be_cut_at_every_octet, 0, 4);
 	tcase_add_loop_test(t, each_end_sends_one_change_cipher_spec, 0, 2);
 	tcase_add_loop_test(t, no_octet_of_a_handshake_can_be_changed, 0, 4);

@@ -164,7 +164,7 @@ main(void)
 	TCase *t = tcase_create("hooks");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_unchecked_fixture(t, set_up, tear_down);
+	tcase_add_unchecked_fixture(t, set_up_ends, tear_down);
 	tcase_add_loop_test(t, each_fault_of_our_server_is_noticed_by_our_client, 0,
 	    NITEMS(faults));
 	tcase_add_test(t, raw_octets_go_out_as_they_are);

@@ -551,7 +551,7 @@ main(void)
 	TCase *t = tcase_create("loopback");
 
 	tcase_set_timeout(t, 30);
-	tcase_add_unchecked_fixture(t, set_up, tear_down);
+	tcase_add_unchecked_fixture(t, set_up_ends, tear_down);
 	tcase_add_loop_test(t, every_suite_group_and_signature_works, 0, 9 * NITEMS(schemes));
 	tcase_add_loop_test(t, a_group_without_share_costs_a_round_trip, 0, NITEMS(retries));
 	tcase_add_loop_test(t, an_identity_is_chosen_by_name_and_protocol_and_fits_the_client, 0,

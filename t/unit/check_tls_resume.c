@@ -305,7 +305,7 @@ main(void)
 	TCase *t = tcase_create("tickets");
 
 	tcase_set_timeout(t, 30);
-	tcase_add_unchecked_fixture(t, set_up, tear_down);
+	tcase_add_unchecked_fixture(t, set_up_ends, tear_down);
 	tcase_add_loop_test(t, a_session_is_resumed_with_every_suite_and_after_a_retry, 0, 6);
 	tcase_add_loop_test(t, a_ticket_is_taken_only_where_and_when_it_is_good, 0,
 	    NITEMS(changes));

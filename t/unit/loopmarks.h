@@ -9,26 +9,11 @@
 
 #include <check.h>
 
-#include "base/clock.h"
 #include "base/loop.h"
+#include "falseclock.h"
 
-static int64_t false_now;
 static struct err e;
 static struct loop *l;
-
-static inline int64_t
-false_wall(void)
-{
-	return 0;
-}
-
-static inline int64_t
-false_boot(void)
-{
-	return false_now;
-}
-
-static const struct clock_source false_clock = { false_wall, false_boot };
 
 static inline void
 start(void)

@@ -15,6 +15,8 @@
 
 #include <check.h>
 
+#include "falseclock.h"
+
 #define TOKEN	"evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr_oA"	/* RFC 8555 section 8.3 */
 #define OTHER	"LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 #define PRINT	".9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
@@ -26,24 +28,9 @@
 
 static struct err e;
 static int64_t tick_ms;	/* that a turn takes, on the false clock */
-static int64_t false_now;
 static struct loop *l;
 static struct solve_listen *sl;
 static struct sockaddr_in addr;
-
-static inline int64_t
-false_wall(void)
-{
-	return 0;
-}
-
-static inline int64_t
-false_boot(void)
-{
-	return false_now;
-}
-
-static const struct clock_source false_clock = { false_wall, false_boot };
 
 static inline void
 add_listener(int backlog)

@@ -1,40 +1,21 @@
 /*
- * tlsends: identities and tickets for two ends of our own stack, and what they
- * say of a connection.
+ * tlsends: two ends of our own stack, and what they say of a connection.
  */
 #ifndef KAMCERT_T_UNIT_TLSENDS_H
 #define KAMCERT_T_UNIT_TLSENDS_H
 
-#include "t/unit/check_tls.h"
+#include "t/unit/tlskeys.h"
 
 #include "tls/private.h"
 
-static struct tls_identity *ec256, *ec384, *rsa, *rsapss;
-static struct tls_tickets *tickets;
 static const struct tls_identity *ids[2], *ids_rsa[2];
 
 static inline void
-set_up(void)
+set_up_ends(void)
 {
-	struct err e = ERR_NONE;
-
-	ec256 = load_identity(ID_EC256);
-	ec384 = load_identity(ID_EC384);
-	rsa = load_identity(ID_RSA);
-	rsapss = load_identity(ID_RSAPSS);
+	set_up();
 	ids[0] = ec256;
 	ids_rsa[0] = rsa;
-	ck_assert_int_eq(tls_tickets_new(3600, &tickets, &e), 0);
-}
-
-static inline void
-tear_down(void)
-{
-	tls_identity_free(ec256);
-	tls_identity_free(ec384);
-	tls_identity_free(rsa);
-	tls_identity_free(rsapss);
-	tls_tickets_free(tickets);
 }
 
 static inline struct tls_info

@@ -7,35 +7,10 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "t/unit/check_tls.h"
+#include "t/unit/tlskeys.h"
 
 #define NAME	"server.example.com"
 #define MAX	70000
-
-static struct tls_identity *ec256, *ec384, *rsa, *rsapss;
-static struct tls_tickets *tickets;
-
-static inline void
-set_up(void)
-{
-	struct err e = ERR_NONE;
-
-	ec256 = load_identity(ID_EC256);
-	ec384 = load_identity(ID_EC384);
-	rsa = load_identity(ID_RSA);
-	rsapss = load_identity(ID_RSAPSS);
-	ck_assert_int_eq(tls_tickets_new(3600, &tickets, &e), 0);
-}
-
-static inline void
-tear_down(void)
-{
-	tls_identity_free(ec256);
-	tls_identity_free(ec384);
-	tls_identity_free(rsa);
-	tls_identity_free(rsapss);
-	tls_tickets_free(tickets);
-}
 
 /* --- ours and theirs, joined --- */
 
